@@ -1,0 +1,1 @@
+"""The embedded stack: real Kafka, Elasticsearch and Flink as child processes, without root or containers."""

@@ -1,0 +1,126 @@
+"""What the stack asks a Flink cluster over its REST interface."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from typing import Any
+
+import requests
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
+
+from stack.errors import FlinkRequestFailed
+
+TERMINAL_STATES = frozenset({"FINISHED", "FAILED", "CANCELED", "SUSPENDED"})
+_TIMEOUT_S = 30
+_POLL_S = 0.25
+
+
+class FlinkRest:
+    """Jobs of a cluster, by its REST address."""
+
+    def __init__(self, rest_url: str) -> None:
+        """Remember the address (http://host:port)."""
+        self.rest_url = rest_url
+
+    def job_state(self, job_id: str) -> str:
+        """CREATED, RUNNING, RESTARTING, FINISHED, FAILED, CANCELED and so on."""
+        return str(self._get(f"/jobs/{job_id}")["state"])
+
+    def jobs(self) -> dict[str, str]:
+        """State of each job the cluster remembers, by job id."""
+        return {str(job["id"]): str(job["status"]) for job in self._get("/jobs")["jobs"]}
+
+    def wait_job(self, job_id: str, states: Collection[str], deadline_s: float) -> str:
+        """Return the job's state once it is one of `states`.
+
+        Raises:
+            FlinkRequestFailed: if it ends in another state (with the job's exception), or `deadline_s` seconds pass.
+        """
+        end = time.monotonic() + deadline_s
+        while (state := self.job_state(job_id)) not in states:
+            if state in TERMINAL_STATES or time.monotonic() > end:
+                raise FlinkRequestFailed(self._other_state(job_id, state, states, deadline_s))
+            time.sleep(_POLL_S)
+        return state
+
+    def _other_state(self, job_id: str, state: str, states: Collection[str], deadline_s: float) -> str:
+        wanted = " or ".join(sorted(states))
+        cause = next(iter(self.exceptions(job_id)), "no exception was recorded")
+        when = "" if state in TERMINAL_STATES else f" after {deadline_s:.0f} s"
+        return f"Flink job {job_id}: {wanted} was required, it is {state}{when}. {cause}\nSee {self.rest_url}."
+
+    def cancel(self, job_id: str, deadline_s: float = 60.0) -> None:
+        """Cancel a job and wait until it has ended; a job that has ended is left alone.
+
+        Raises:
+            FlinkRequestFailed: if it has not ended after `deadline_s` seconds.
+        """
+        if self.job_state(job_id) not in TERMINAL_STATES:
+            self._call("PATCH", f"/jobs/{job_id}", params={"mode": "cancel"})
+        self.wait_job(job_id, TERMINAL_STATES, deadline_s)
+
+    def savepoint(self, job_id: str, stop: bool, drain: bool = False, deadline_s: float = 300.0) -> str:
+        """Write a savepoint and return its path.
+
+        Args:
+            job_id: a running job.
+            stop: end the job with it.
+            drain: with `stop`: send the last watermark first, so that open windows fire. Not for a job that goes on.
+            deadline_s: seconds to wait at most.
+
+        Raises:
+            FlinkRequestFailed: if Flink refuses or the savepoint fails.
+        """
+        if stop:
+            answer = self._call("POST", f"/jobs/{job_id}/stop", json={"drain": drain})
+        else:
+            answer = self._call("POST", f"/jobs/{job_id}/savepoints", json={"cancel-job": False})
+        operation = self._await_operation(job_id, str(answer["request-id"]), deadline_s)
+        if "location" not in operation:
+            cause = operation.get("failure-cause", {}).get("stack-trace", operation)
+            raise FlinkRequestFailed(f"Flink job {job_id}: the savepoint failed: {cause}")
+        if stop:
+            self.wait_job(job_id, {"FINISHED"}, deadline_s)
+        return str(operation["location"])
+
+    def _await_operation(self, job_id: str, request_id: str, deadline_s: float) -> dict[str, Any]:
+        end = time.monotonic() + deadline_s
+        while time.monotonic() < end:
+            answer = self._get(f"/jobs/{job_id}/savepoints/{request_id}")
+            if answer["status"]["id"] == "COMPLETED":
+                return dict(answer["operation"])
+            time.sleep(_POLL_S)
+        raise FlinkRequestFailed(f"Flink job {job_id}: the savepoint was not done within {deadline_s:.0f} s.")
+
+    def exceptions(self, job_id: str) -> list[str]:
+        """Stack traces of the job's failures, the newest first."""
+        history = self._get(f"/jobs/{job_id}/exceptions", {"maxExceptions": "20"})["exceptionHistory"]
+        return [str(entry["stacktrace"]) for entry in history["entries"]]
+
+    def restarts(self, job_id: str) -> int:
+        """How often the job was restarted since it was submitted."""
+        found = self._get(f"/jobs/{job_id}/metrics", {"get": "numRestarts"})
+        return int(found[0]["value"]) if found else 0
+
+    def latest_checkpoint(self, job_id: str) -> str | None:
+        """Path of the newest completed checkpoint, None before the first."""
+        latest = self._get(f"/jobs/{job_id}/checkpoints")["latest"]["completed"]
+        return str(latest["external_path"]) if latest else None
+
+    def slots(self) -> int:
+        """Task slots that TaskManagers have offered."""
+        return int(self._get("/overview")["slots-total"])
+
+    @retry(
+        retry=retry_if_exception_type(requests.ConnectionError), stop=stop_after_attempt(4), wait=wait_fixed(0.5),
+        reraise=True,
+    )  # fmt: skip
+    def _get(self, path: str, params: dict[str, str] | None = None) -> Any:
+        return self._call("GET", path, params=params)
+
+    def _call(self, method: str, path: str, **arguments: Any) -> Any:
+        answer = requests.request(method, self.rest_url + path, timeout=_TIMEOUT_S, **arguments)
+        if not answer.ok:
+            raise FlinkRequestFailed(f"{method} {self.rest_url}{path}: HTTP {answer.status_code}: {answer.text[:2000]}")
+        return answer.json()

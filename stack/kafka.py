@@ -1,0 +1,138 @@
+"""A real Kafka broker in one process (KRaft: broker and controller together)."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import socket
+import uuid
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from stack.java import java_binary
+from stack.ports import LOOPBACK, free_ports
+from stack.processes import ManagedProcess
+
+HEAP = "320m"
+_FORMAT_WITHIN_S = 60.0
+
+# What a broker on one machine needs, and why it differs from Kafka's own defaults.
+_SETTINGS = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    # Topics are made by the suite with the partitions it wants; a typing error must not make one.
+    "auto.create.topics.enable": "false",
+    # There is one broker, so nothing can have more than one replica.
+    "default.replication.factor": "1",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "4",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    # One consumer per group: waiting for others to join only costs start-up time.
+    "group.initial.rebalance.delay.ms": "0",
+    # Replayed events carry timestamps of years ago; any retention would delete them at once.
+    "log.retention.ms": "-1",
+    "log.message.timestamp.type": "CreateTime",
+    "log.message.timestamp.before.max.ms": str(2**63 - 1),
+    # 1 MiB, the default: an event that is larger is refused at the producer.
+    "message.max.bytes": str(1024 * 1024),
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+    "log.cleaner.threads": "1",
+}
+
+_LOG4J = """\
+rootLogger.level = INFO
+rootLogger.appenderRef.console.ref = console
+appender.console.name = console
+appender.console.type = Console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss,SSS} %-5p %c - %m%n
+"""
+
+
+class KafkaBroker:
+    """One Kafka broker on a free loopback port."""
+
+    name = "Kafka"
+
+    def __init__(self, jars: list[Path], conf_dir: Path, data_dir: Path, log_dir: Path) -> None:
+        """Choose the ports and describe the process; nothing runs yet.
+
+        Args:
+            jars: class path.
+            conf_dir: receives server.properties.
+            data_dir: the broker's log segments; kept data are used again.
+            log_dir: receives kafka.log.
+        """
+        self._conf, self._data = conf_dir / "kafka", data_dir / "kafka"
+        self.port, self._controller_port = free_ports(2)
+        self.log = log_dir / "kafka.log"
+        java: list[str | Path] = [java_binary(), "-XX:+UseSerialGC", "-Dlog4j2.configurationFile=" + str(self._conf / "log4j2.properties")]
+        java += ["-cp", os.pathsep.join(str(jar) for jar in jars)]
+        properties = self._conf / "server.properties"
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        format_arguments = ["-Xmx64m", "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster]
+        self._formatter = ManagedProcess(
+            "Kafka's storage format", [*java, *format_arguments, "-c", properties], log_dir / "kafka-format.log"
+        )
+        self.process = ManagedProcess(
+            self.name, [*java, f"-Xmx{HEAP}", f"-Xms{HEAP}", "kafka.Kafka", properties], self.log
+        )
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """host:port of the broker."""
+        return f"{LOOPBACK}:{self.port}"
+
+    def start(self) -> None:
+        """Format the storage (seconds) and start the broker.
+
+        Raises:
+            ComponentFailed: if the format fails or the process cannot be started.
+        """
+        self._write_config()
+        self._formatter.start()
+        self._formatter.wait_until(lambda: self._formatter.returncode == 0, _FORMAT_WITHIN_S)
+        self.process.start()
+
+    def wait_ready(self, deadline_s: float = 120.0) -> None:
+        """Return once the broker answers a metadata request.
+
+        Raises:
+            StackError: if it ended or needed more than `deadline_s` seconds.
+        """
+        self.process.wait_until(self._answers, deadline_s)
+
+    def stop(self) -> None:
+        """End the broker. May be called twice, and before `start`."""
+        self._formatter.stop(grace_s=0)
+        self.process.stop()
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError, KafkaException), socket.create_connection((LOOPBACK, self.port), 1):
+            client = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
+            return bool(client.list_topics(timeout=5).brokers)
+        return False
+
+    def _write_config(self) -> None:
+        self._conf.mkdir(parents=True, exist_ok=True)
+        self._data.mkdir(parents=True, exist_ok=True)
+        listeners = f"PLAINTEXT://{self.bootstrap_servers},CONTROLLER://{LOOPBACK}:{self._controller_port}"
+        settings = _SETTINGS | {
+            "listeners": listeners,
+            "advertised.listeners": f"PLAINTEXT://{self.bootstrap_servers}",
+            "controller.quorum.voters": f"1@{LOOPBACK}:{self._controller_port}",
+            "log.dirs": str(self._data),
+        }
+        lines = "".join(f"{key}={value}\n" for key, value in settings.items())
+        (self._conf / "server.properties").write_text(lines, "utf-8")
+        (self._conf / "log4j2.properties").write_text(_LOG4J, "utf-8")
