@@ -1,0 +1,192 @@
+"""Every Elasticsearch index: alias, versioned name, mapping, document id. Pure: gives request bodies.
+
+Readers and writers use the alias; behind it lies one index of a version. A changed mapping is a new version
+beside the old one, filled, and then cut over with `cut_over`. Only field types of Elasticsearch's core are
+used, so that the same mapping holds on the embedded node. Writes carry the document's ``version`` field as
+external version (``version_type=external_gte``): a replay never rolls a document back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.sessions import COUNT_NAMES
+
+Body = dict[str, Any]
+
+_KEYWORD: Body = {"type": "keyword"}
+_LONG: Body = {"type": "long"}
+_DOUBLE: Body = {"type": "double"}
+_TIME: Body = {"type": "date", "format": "epoch_millis"}
+# Free attributes by which people filter (country, device …): one field whatever the keys, so no mapping
+# explosion.
+_ATTRIBUTES: Body = {"type": "flattened", "ignore_above": 1024}
+# Shown, never searched: kept in _source only.
+_STORED: Body = {"type": "object", "enabled": False}
+
+
+@dataclass(frozen=True)
+class Index:
+    """One index of a version.
+
+    Attributes:
+        alias: the name that readers and writers use.
+        version: of the mapping; part of the index name.
+        contract: contract of the documents, ``<contract>/<version>``.
+        id_field: the document field whose value is ``_id``.
+        properties: the mapping; a document with any other field is refused.
+    """
+
+    alias: str
+    version: int
+    contract: str
+    id_field: str
+    properties: Body
+
+    @property
+    def name(self) -> str:
+        """The index behind the alias.
+
+        >>> SIGNALS.name
+        'footfall-signals-v1'
+        """
+        return f"{self.alias}-v{self.version}"
+
+
+def _object(**properties: Body) -> Body:
+    return {"type": "object", "dynamic": "strict", "properties": properties}
+
+
+SIGNALS = Index(
+    alias="footfall-signals",
+    version=1,
+    contract="signal/1",
+    id_field="signal_id",
+    properties={
+        "signal_id": _KEYWORD,
+        "kind": _KEYWORD,
+        "visitor_id": _KEYWORD,
+        "occurred_at_ms": _TIME,
+        "detected_at_ms": _TIME,
+        "expires_at_ms": _TIME,
+        "session_id": _KEYWORD,
+        "status": _KEYWORD,
+        "version": _LONG,
+        "rule": _object(name=_KEYWORD, version=_LONG),
+        "model": _object(name=_KEYWORD, version=_KEYWORD, sha256=_KEYWORD),
+        "score": _DOUBLE,
+        "evidence": _STORED,
+        "context": _ATTRIBUTES,
+    },
+)
+SESSIONS = Index(
+    alias="footfall-sessions",
+    version=1,
+    contract="session/1",
+    id_field="session_id",
+    properties={
+        "visitor_id": _KEYWORD,
+        "session_id": _KEYWORD,
+        "started_at_ms": _TIME,
+        "ended_at_ms": _TIME,
+        "duration_ms": _LONG,
+        "events": _LONG,
+        "counts": _object(**dict.fromkeys(COUNT_NAMES, _LONG)),
+        "close_reason": _KEYWORD,
+        "version": _LONG,
+    },
+)
+VISITORS = Index(
+    alias="footfall-visitors",
+    version=1,
+    contract="visitor/1",
+    id_field="visitor_id",
+    properties={
+        "visitor_id": _KEYWORD,
+        "first_seen_ms": _TIME,
+        "last_seen_ms": _TIME,
+        "session_id": _KEYWORD,
+        "segment": _KEYWORD,
+        "features": _STORED,
+        "scores": {
+            "type": "nested",
+            "dynamic": "strict",
+            "properties": {"model": _KEYWORD, "version": _KEYWORD, "score": _DOUBLE, "scored_at_ms": _TIME},
+        },
+        "live_signals": _KEYWORD,
+        "context": _ATTRIBUTES,
+        "version": _LONG,
+    },
+)
+ITEMS = Index(
+    alias="footfall-items",
+    version=1,
+    contract="item/1",
+    id_field="item_id",
+    properties={
+        "item_id": _KEYWORD,
+        "category": _KEYWORD,
+        "related": _STORED,
+        "computed_at_ms": _TIME,
+        "version": _LONG,
+    },
+)
+
+INDICES: tuple[Index, ...] = (SIGNALS, SESSIONS, VISITORS, ITEMS)
+
+
+def index_template(index: Index, shards: int = 1, replicas: int = 1, refresh_ms: int = 1_000) -> Body:
+    """Body of ``PUT _index_template/<index.name>``, which shapes the index whoever creates it.
+
+    Args:
+        index: the index.
+        shards: number of primary shards.
+        replicas: copies of each shard; 0 on a single node.
+        refresh_ms: time until a written document can be found, in milliseconds.
+
+    >>> index_template(ITEMS, replicas=0)["index_patterns"]
+    ['footfall-items-v1']
+    """
+    return {
+        "index_patterns": [index.name],
+        "priority": 500,
+        "version": index.version,
+        "template": {
+            "settings": {
+                "number_of_shards": shards,
+                "number_of_replicas": replicas,
+                "refresh_interval": f"{refresh_ms}ms",
+            },
+            "mappings": mappings(index),
+        },
+        "_meta": _meta(index),
+    }
+
+
+def mappings(index: Index) -> Body:
+    """The index's mapping: strict, versioned.
+
+    >>> mappings(ITEMS)["dynamic"], mappings(ITEMS)["_meta"]
+    ('strict', {'contract': 'item/1', 'version': 1})
+    """
+    return {"dynamic": "strict", "_meta": _meta(index), "properties": index.properties}
+
+
+def cut_over(index: Index, previous: str | None = None) -> Body:
+    """Body of ``POST _aliases``: the alias moves from the previous index to this one in one step.
+
+    Args:
+        index: the index that the alias shall point to; it must exist.
+        previous: name of the index that the alias points to now, if any.
+
+    >>> cut_over(ITEMS)["actions"][-1]
+    {'add': {'index': 'footfall-items-v1', 'alias': 'footfall-items', 'is_write_index': True}}
+    """
+    add = {"add": {"index": index.name, "alias": index.alias, "is_write_index": True}}
+    remove = {"remove": {"index": previous, "alias": index.alias, "must_exist": True}}
+    return {"actions": [add] if previous is None else [remove, add]}
+
+
+def _meta(index: Index) -> Body:
+    return {"contract": index.contract, "version": index.version}

@@ -1,0 +1,191 @@
+"""Every Kafka topic: name, key, value, how long it keeps, who writes, who reads. Pure.
+
+What is about a visitor is keyed by ``visitor_id``, so that the order of one visitor's records holds on the
+way. What is about a place in a source topic is keyed by that place, so that a replay writes the same key
+again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+PREFIX = "footfall."
+DAY_MS = 86_400_000
+MAX_RAW_MESSAGE_BYTES = 2_097_152  # above MAX_EVENT_BYTES: an oversized event must arrive to be rejected
+MAX_REJECTED_MESSAGE_BYTES = 4_194_304  # base64 makes the original a third longer
+
+Cleanup = Literal["delete", "compact,delete"]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One row of the table of topics.
+
+    Attributes:
+        name: full name, prefix included.
+        key: what the record key holds (UTF-8 text).
+        value: the contract of the record value, ``<contract>/<version>``.
+        partitions: number of partitions when Footfall creates the topic.
+        cleanup: Kafka's ``cleanup.policy``.
+        retention_ms: Kafka's ``retention.ms``.
+        writers: stages (module names in jobs/) and outside parties that write it.
+        readers: stages and outside parties that read it.
+        max_message_bytes: Kafka's ``max.message.bytes``.
+    """
+
+    name: str
+    key: str
+    value: str
+    partitions: int
+    cleanup: Cleanup
+    retention_ms: int
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+    max_message_bytes: int = 1_048_588
+
+    def config(self) -> dict[str, str]:
+        """The topic's configuration as Kafka takes it at creation.
+
+        >>> EVENTS_LATE.config()["retention.ms"]
+        '604800000'
+        """
+        return {
+            "cleanup.policy": self.cleanup,
+            "retention.ms": str(self.retention_ms),
+            "max.message.bytes": str(self.max_message_bytes),
+        }
+
+
+EVENTS_RAW = Topic(
+    name="footfall.events.raw",
+    key="visitor_id or anonymous_id as the tracker knows it; may be null",
+    value="event/1",
+    partitions=4,
+    cleanup="delete",
+    retention_ms=7 * DAY_MS,
+    writers=("trackers", "collector", "shop"),
+    readers=("ingest",),
+    max_message_bytes=MAX_RAW_MESSAGE_BYTES,
+)
+EVENTS_VALID = Topic(
+    name="footfall.events.valid",
+    key="visitor_id",
+    value="event/1",
+    partitions=4,
+    cleanup="delete",
+    retention_ms=7 * DAY_MS,
+    writers=("ingest",),
+    readers=("sessions", "patterns", "segments", "recommendations", "archive"),
+)
+EVENTS_LATE = Topic(
+    name="footfall.events.late",
+    key="visitor_id",
+    value="event/1",
+    partitions=4,
+    cleanup="delete",
+    retention_ms=7 * DAY_MS,
+    writers=("ingest",),
+    readers=("archive",),
+)
+EVENTS_REJECTED = Topic(
+    name="footfall.events.rejected",
+    key="<topic>:<partition>:<offset> of the rejected record",
+    value="rejected/1",
+    partitions=1,
+    cleanup="delete",
+    retention_ms=30 * DAY_MS,
+    writers=("ingest",),
+    readers=("audit", "operators"),
+    max_message_bytes=MAX_REJECTED_MESSAGE_BYTES,
+)
+LEDGER = Topic(
+    name="footfall.ledger",
+    key="<topic>:<partition>:<window_start_ms>",
+    value="ledger/1",
+    partitions=1,
+    cleanup="compact,delete",
+    retention_ms=90 * DAY_MS,
+    writers=("ingest",),
+    readers=("audit", "operators"),
+)
+SESSIONS = Topic(
+    name="footfall.sessions",
+    key="visitor_id",
+    value="session/1",
+    partitions=4,
+    cleanup="delete",
+    retention_ms=30 * DAY_MS,
+    writers=("sessions",),
+    readers=("patterns", "index", "archive"),
+)
+MATCHES = Topic(
+    name="footfall.matches",
+    key="visitor_id",
+    value="signal/1",
+    partitions=4,
+    cleanup="delete",
+    retention_ms=7 * DAY_MS,
+    writers=("patterns",),
+    readers=("signals",),
+)
+SIGNALS = Topic(
+    name="footfall.signals",
+    key="visitor_id",
+    value="signal/1",
+    partitions=4,
+    cleanup="delete",
+    retention_ms=30 * DAY_MS,
+    writers=("signals",),
+    readers=("index", "triggers", "archive"),
+)
+TRIGGERS = Topic(
+    name="footfall.triggers",
+    key="visitor_id",
+    value="trigger/1",
+    partitions=4,
+    cleanup="delete",
+    retention_ms=7 * DAY_MS,
+    writers=("triggers",),
+    readers=("marketing",),
+)
+INDEX_FAILURES = Topic(
+    name="footfall.index.failures",
+    key="<alias>:<document id>",
+    value="index_failure/1",
+    partitions=1,
+    cleanup="delete",
+    retention_ms=30 * DAY_MS,
+    writers=("index",),
+    readers=("operators",),
+    max_message_bytes=MAX_RAW_MESSAGE_BYTES,
+)
+
+TOPICS: tuple[Topic, ...] = (
+    EVENTS_RAW,
+    EVENTS_VALID,
+    EVENTS_LATE,
+    EVENTS_REJECTED,
+    LEDGER,
+    SESSIONS,
+    MATCHES,
+    SIGNALS,
+    TRIGGERS,
+    INDEX_FAILURES,
+)
+
+
+def topic(name: str) -> Topic:
+    """The row of the named topic.
+
+    Raises:
+        KeyError: no such topic; the message lists those there are.
+
+    >>> topic("footfall.signals").value
+    'signal/1'
+    """
+    for row in TOPICS:
+        if row.name == name:
+            return row
+    known = ", ".join(row.name for row in TOPICS)
+    raise KeyError(f"connectors/topics.py has no topic {name!r}; use one of: {known}")
