@@ -7,13 +7,13 @@ as absent. Properties that the contract does not know are kept.
 
 from __future__ import annotations
 
-import json
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
+from connectors.messages import MAX_EVENT_BYTES as MAX_EVENT_BYTES
+from connectors.messages import MAX_NESTING as MAX_NESTING
+from connectors.messages import Document, decimal_of, described, integer_of, parse_object, text_of
 from connectors.rejected import Reject
 
 SCHEMA = "event/1"
@@ -54,12 +54,6 @@ SEQUENCE_MAX = (
     999_999  # so that time and sequence fit one 64-bit number: event_time_ms * 1,000,000 + sequence
 )
 FUTURE_TOLERANCE_MS = 300_000
-MAX_EVENT_BYTES = 1_000_000
-MAX_NESTING = 1_000  # levels of objects and arrays; what JSON readers of the JVM take at most
-
-Document = dict[str, Any]
-
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 class _Block:
@@ -192,7 +186,7 @@ def validate_event(value: bytes | None, record_timestamp_ms: int | None = None) 
     >>> validate_event(body.replace(b"search", b"buy")).reason
     'out_of_range'
     """
-    parsed = _parse(value)
+    parsed = parse_object(value)
     if isinstance(parsed, Reject):
         return parsed
     for check in (_check_schema, _check_presence, _check_types, _check_ranges):
@@ -202,58 +196,11 @@ def validate_event(value: bytes | None, record_timestamp_ms: int | None = None) 
     return _check_future(parsed, record_timestamp_ms) or _event(parsed)
 
 
-def _parse(value: bytes | None) -> Document | Reject:
-    if value is None:
-        return Reject("not_json", None, "a JSON object is required, a record without a value came")
-    if len(value) > MAX_EVENT_BYTES:
-        return Reject("oversized", None, f"at most {MAX_EVENT_BYTES} bytes are allowed, {len(value)} came")
-    try:
-        text = value.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return Reject("not_utf8", None, f"UTF-8 is required, byte {error.start} is not: {error.reason}")
-    return _parse_text(text)
-
-
-def _parse_text(text: str) -> Document | Reject:
-    try:
-        parsed = json.loads(text, parse_constant=_refuse_constant)
-    except RecursionError:
-        return Reject("not_json", None, f"at most {MAX_NESTING} levels of nesting are allowed, more came")
-    except ValueError as error:
-        return Reject("not_json", None, f"JSON (RFC 8259) is required: {error}")
-    if _nesting(text) > MAX_NESTING:
-        return Reject("not_json", None, f"at most {MAX_NESTING} levels of nesting are allowed, more came")
-    if not isinstance(parsed, dict):
-        return Reject("not_an_object", None, f"a JSON object is required, {_described(parsed)} came")
-    return _without_lone_surrogates(parsed) if "\\u" in text else parsed
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _nesting(text: str) -> int:
-    """Deepest level of objects and arrays in valid JSON; 0 when there are too few brackets to matter."""
-    if text.count("{") + text.count("[") <= MAX_NESTING:
-        return 0
-    depth = deepest = 0
-    for sign in _STRING.sub("", text):
-        depth += (sign in "{[") - (sign in "}]")
-        deepest = max(deepest, depth)
-    return deepest
-
-
-def _without_lone_surrogates(document: Document) -> Document:
-    # Half of a cut emoji is legal JSON and not legal UTF-8. The JVM writes it as "?"; so does the reference.
-    scrubbed: Document = json.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
-    return scrubbed
-
-
 def _check_schema(document: Document) -> Reject | None:
     schema = document.get("schema")
     if schema is None or schema == SCHEMA:
         return None
-    return Reject("unknown_schema", "schema", f"{SCHEMA!r} is required, {_described(schema)} came")
+    return Reject("unknown_schema", "schema", f"{SCHEMA!r} is required, {described(schema)} came")
 
 
 def _check_presence(document: Document) -> Reject | None:
@@ -265,26 +212,25 @@ def _check_presence(document: Document) -> Reject | None:
 
 def _check_types(document: Document) -> Reject | None:
     for name in ("event_id", "event_type", "visitor_id"):
-        # A number is taken as its text: many trackers send numeric ids.
+        # A number is taken as its text, digits are taken as a number: many trackers confuse the two.
         if isinstance(document[name], (bool, list, dict)):
-            return Reject("wrong_type", name, f"a string is required, {_described(document[name])} came")
+            return Reject("wrong_type", name, f"a string is required, {described(document[name])} came")
     for name in ("event_time_ms", "sequence"):
-        number = document.get(name)
-        if number is not None and type(number) is not int:
-            return Reject("wrong_type", name, f"an integer is required, {_described(number)} came")
+        if document.get(name) is not None and integer_of(document[name]) is None:
+            return Reject("wrong_type", name, f"an integer is required, {described(document[name])} came")
     return None
 
 
 def _check_ranges(document: Document) -> Reject | None:
     for name, longest in (("event_id", EVENT_ID_MAX_LENGTH), ("visitor_id", VISITOR_ID_MAX_LENGTH)):
-        length = len(_text(document[name]))
+        length = len(text_of(document[name]))
         if not 1 <= length <= longest:
             return Reject("out_of_range", name, f"1 to {longest} characters are allowed, {length} came")
-    if not known_type(_text(document["event_type"])):
-        came = _text(document["event_type"])[:64]
+    if not known_type(text_of(document["event_type"])):
+        came = text_of(document["event_type"])[:64]
         return Reject("out_of_range", "event_type", f"a type of the contract or custom:<name>, {came!r} came")
     for name, largest in (("event_time_ms", EVENT_TIME_MAX_MS), ("sequence", SEQUENCE_MAX)):
-        number = document.get(name) or 0
+        number = integer_of(document.get(name)) or 0
         if not 0 <= number <= largest:
             return Reject("out_of_range", name, f"0 to {largest} is allowed, {str(number)[:32]} came")
     return None
@@ -293,7 +239,7 @@ def _check_ranges(document: Document) -> Reject | None:
 def _check_future(document: Document, record_timestamp_ms: int | None) -> Reject | None:
     if record_timestamp_ms is None:
         return None
-    ahead_ms = document["event_time_ms"] - record_timestamp_ms
+    ahead_ms = (integer_of(document["event_time_ms"]) or 0) - record_timestamp_ms
     if ahead_ms <= FUTURE_TOLERANCE_MS:
         return None
     required = f"at most {FUTURE_TOLERANCE_MS} ms after the record's timestamp are allowed"
@@ -303,15 +249,15 @@ def _check_future(document: Document, record_timestamp_ms: int | None) -> Reject
 def _event(document: Document) -> Event:
     properties = document.get("properties")
     return Event(
-        event_id=_text(document["event_id"]),
-        event_type=_text(document["event_type"]),
-        event_time_ms=document["event_time_ms"],
-        visitor_id=_text(document["visitor_id"]),
-        received_at_ms=_leaf(document.get("received_at_ms"), "int"),
+        event_id=text_of(document["event_id"]),
+        event_type=text_of(document["event_type"]),
+        event_time_ms=integer_of(document["event_time_ms"]) or 0,
+        visitor_id=text_of(document["visitor_id"]),
+        received_at_ms=integer_of(document.get("received_at_ms")),
         anonymous_id=_leaf(document.get("anonymous_id"), "str"),
         user_id=_leaf(document.get("user_id"), "str"),
         session_hint=_leaf(document.get("session_hint"), "str"),
-        sequence=document.get("sequence") or 0,
+        sequence=integer_of(document.get("sequence")) or 0,
         context=Context.read(document.get("context")),
         product=Product.read(document.get("product")),
         order=Order.read(document.get("order")),
@@ -323,25 +269,8 @@ def _event(document: Document) -> Event:
 
 def _leaf(value: object, kind: str) -> Any:
     """A leaf as text or number; None when there is none or it cannot be read as the kind says."""
-    if value is None:
-        return None
-    return _number(_text(value), kind) if kind.startswith(("int", "float")) else _text(value)
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _number(text: str, kind: str) -> int | float | None:
-    try:
-        number = int(text) if kind.startswith("int") else float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _described(value: object) -> str:
-    """A JSON value in a few words, short whatever came."""
-    if isinstance(value, (list, dict)):
-        return "an object" if isinstance(value, dict) else "an array"
-    return f"{type(value).__name__} {value!r:.64}" if value is not None else "null"
+    if kind.startswith("int"):
+        return integer_of(value)
+    if value is None or not kind.startswith("float"):
+        return None if value is None else text_of(value)
+    return decimal_of(text_of(value))

@@ -1,0 +1,103 @@
+"""One record's value: bytes that should be a JSON object, and its leaves as text or numbers. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+from connectors.rejected import Reject
+
+MAX_EVENT_BYTES = 1_000_000
+MAX_NESTING = 1_000  # levels of objects and arrays; what JSON readers of the JVM take at most
+
+Document = dict[str, Any]
+
+_DIGITS = re.compile("-?[0-9]{1,18}")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+def parse_object(value: bytes | None) -> Document | Reject:
+    """The JSON object in a record's value, or why there is none.
+
+    Half of a surrogate pair is legal JSON and not legal UTF-8; it comes back as ``?``, as the JVM writes it.
+
+    >>> parse_object(b'{"a": 1}')
+    {'a': 1}
+    >>> parse_object(b'{"a": NaN}').detail
+    'JSON (RFC 8259) is required: NaN is not JSON'
+    """
+    if value is None:
+        return Reject("not_json", None, "a JSON object is required, a record without a value came")
+    if len(value) > MAX_EVENT_BYTES:
+        return Reject("oversized", None, f"at most {MAX_EVENT_BYTES} bytes are allowed, {len(value)} came")
+    try:
+        text = value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return Reject("not_utf8", None, f"UTF-8 is required, byte {error.start} is not: {error.reason}")
+    return _parse_text(text)
+
+
+def _parse_text(text: str) -> Document | Reject:
+    try:
+        parsed = json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError:
+        return Reject("not_json", None, f"at most {MAX_NESTING} levels of nesting are allowed, more came")
+    except ValueError as error:
+        return Reject("not_json", None, f"JSON (RFC 8259) is required: {error}")
+    if _nesting(text) > MAX_NESTING:
+        return Reject("not_json", None, f"at most {MAX_NESTING} levels of nesting are allowed, more came")
+    if not isinstance(parsed, dict):
+        return Reject("not_an_object", None, f"a JSON object is required, {described(parsed)} came")
+    return _without_lone_surrogates(parsed) if "\\u" in text else parsed
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _nesting(text: str) -> int:
+    """Deepest level of objects and arrays in valid JSON; 0 when there are too few brackets to matter."""
+    if text.count("{") + text.count("[") <= MAX_NESTING:
+        return 0
+    depth = deepest = 0
+    for sign in _STRING.sub("", text):
+        depth += (sign in "{[") - (sign in "}]")
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _without_lone_surrogates(document: Document) -> Document:
+    scrubbed: Document = json.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
+    return scrubbed
+
+
+def text_of(value: object) -> str:
+    """A JSON value as text: strings as they are, everything else as it is written in JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def integer_of(value: object) -> int | None:
+    """An integer, or up to 18 digits of text, as a number; None for everything else.
+
+    >>> integer_of(5), integer_of("5"), integer_of(5.0), integer_of(True), integer_of(None)
+    (5, 5, None, None, None)
+    """
+    return int(text_of(value)) if _DIGITS.fullmatch(text_of(value)) else None
+
+
+def decimal_of(text: str) -> float | None:
+    """A finite number; None for text that is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def described(value: object) -> str:
+    """A JSON value in a few words, short whatever came."""
+    if isinstance(value, (list, dict)):
+        return "an object" if isinstance(value, dict) else "an array"
+    return f"{type(value).__name__} {value!r:.64}" if value is not None else "null"
