@@ -1,4 +1,4 @@
-"""A real Elasticsearch node (core, HTTP only): its home folder is put together from the jars of the registry."""
+"""A real Elasticsearch node (core, HTTP only); its home folder is put together from the registry's jars."""
 
 from __future__ import annotations
 
@@ -60,10 +60,19 @@ class ElasticsearchNode:
             # Embedded data are small; a laptop's disk that is 90 % full is no reason to refuse writes.
             "cluster.routing.allocation.disk.threshold_enabled": "false",
         }
-        command: list[str | Path] = [sys.executable, "-m", "stack.elasticsearch_node", libjvm(), HEAP, self._home]
+        command: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "stack.elasticsearch_node",
+            libjvm(),
+            HEAP,
+            self._home,
+        ]
         command += [f"{key}={value}" for key, value in settings.items()]
         repository_root = str(Path(__file__).resolve().parent.parent)
-        self.process = ManagedProcess(self.name, command, self.log, {**os.environ, "PYTHONPATH": repository_root})
+        self.process = ManagedProcess(
+            self.name, command, self.log, {**os.environ, "PYTHONPATH": repository_root}
+        )
 
     @property
     def url(self) -> str:
@@ -93,14 +102,16 @@ class ElasticsearchNode:
 
     def _answers(self) -> bool:
         try:
-            health = requests.get(f"{self.url}/_cluster/health", {"wait_for_status": "yellow", "timeout": "1s"}, timeout=5)
+            health = requests.get(
+                f"{self.url}/_cluster/health", {"wait_for_status": "yellow", "timeout": "1s"}, timeout=5
+            )
         except requests.RequestException:
             return False
         return health.status_code == requests.codes.ok
 
 
 def lay_out_home(home: Path, jars: list[Path]) -> None:
-    """Arrange links to the jars as an Elasticsearch home folder: lib/, modules/transport-netty4/, config/, plugins/."""
+    """Arrange links to the jars as a node's home: lib/, modules/transport-netty4/, config/, plugins/."""
     shutil.rmtree(home, ignore_errors=True)
     lib, module = home / "lib", home / "modules" / _MODULE
     for folder in (lib, module, home / "config", home / "plugins"):

@@ -2,8 +2,8 @@
 
     python -m stack.elasticsearch_node LIBJVM HEAP HOME SETTING=VALUE...
 
-The node is built from its own classes rather than by Elasticsearch's launcher, which wants native libraries and a
-bundled JDK that the package registry does not carry. SIGTERM closes the node in order.
+The node is built from its own classes rather than by Elasticsearch's launcher, which wants native libraries
+and a bundled JDK that the package registry does not carry. SIGTERM closes the node in order.
 """
 
 from __future__ import annotations

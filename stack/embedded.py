@@ -76,7 +76,9 @@ class EmbeddedStack:
             StackError: if `parts` names an unknown part.
         """
         if unknown := set(parts) - set(PARTS):
-            raise StackError(f"parts: any of {', '.join(PARTS)} is required, {', '.join(sorted(unknown))} came.")
+            raise StackError(
+                f"parts: any of {', '.join(PARTS)} is required, {', '.join(sorted(unknown))} came."
+            )
         self.workdir = workdir.resolve()
         self.log_dir, self._data, self._conf = (self.workdir / name for name in ("logs", "data", "conf"))
         self._parallelism, self._slots = parallelism, slots or parallelism
@@ -92,7 +94,9 @@ class EmbeddedStack:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     @property
@@ -145,7 +149,9 @@ class EmbeddedStack:
     def _part(self, part: str, kind: type[_T]) -> _T:
         found = self._components.get(part)
         if not isinstance(found, kind):
-            raise StackError(f"{part} is not part of this stack ({', '.join(self._parts)}), or it was not started.")
+            raise StackError(
+                f"{part} is not part of this stack ({', '.join(self._parts)}), or it was not started."
+            )
         return found
 
     def _fetch(self) -> dict[str, list[Path]]:
@@ -169,7 +175,9 @@ class EmbeddedStack:
     def _start_all(self) -> None:
         began = time.monotonic()
         with ThreadPoolExecutor(len(self._components), "start") as pool:
-            futures = {pool.submit(_start_and_wait, component): part for part, component in self._components.items()}
+            futures = {
+                pool.submit(_start_and_wait, component): part for part, component in self._components.items()
+            }
             try:
                 for future in as_completed(futures):
                     future.result()
@@ -187,7 +195,9 @@ class EmbeddedStack:
             ElasticsearchNode: lambda: self.elasticsearch.url,
             FlinkCluster: lambda: self.flink.rest_url,
         }
-        self._console.print(f"{component.name:<14} ready after {seconds:5.1f} s   {addresses[type(component)]()}")
+        self._console.print(
+            f"{component.name:<14} ready after {seconds:5.1f} s   {addresses[type(component)]()}"
+        )
 
     def _take_workdir(self) -> None:
         self.workdir.mkdir(parents=True, exist_ok=True)
@@ -199,8 +209,8 @@ class EmbeddedStack:
             holder = lock.read().strip() or "unknown"
             lock.close()
             raise WorkdirBusy(
-                f"{self.workdir}: another stack (process {holder}) works here, and only one can. Stop it, or choose "
-                "another working directory."
+                f"{self.workdir}: another stack (process {holder}) works here, and only one can. "
+                "Stop it, or choose another working directory."
             ) from None
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
@@ -226,6 +236,6 @@ def _require_memory(parts: Sequence[str]) -> None:
     available = psutil.virtual_memory().available
     if available < needed:
         raise NotEnoughMemory(
-            f"{', '.join(parts)} need {needed / _GIB:.1f} GiB of free memory, this machine has {available / _GIB:.1f} "
-            "GiB available. Close other programs, or start fewer parts."
+            f"{', '.join(parts)} need {needed / _GIB:.1f} GiB of free memory, this machine has "
+            f"{available / _GIB:.1f} GiB available. Close other programs, or start fewer parts."
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class StackError(Exception):
-    """A part of the embedded stack failed; the text says where, what was required, what came and what to do."""
+    """A part of the stack failed; the text says where, what was required, what came and what to do."""
 
 
 class JavaNotFound(StackError):

@@ -1,4 +1,4 @@
-"""A real Flink session cluster: one JobManager and one TaskManager process, from the distribution inside pyflink."""
+"""A real Flink session cluster: a JobManager and a TaskManager process, from the distribution in pyflink."""
 
 from __future__ import annotations
 
@@ -105,10 +105,10 @@ class FlinkCluster(FlinkRest):
             StackError: if a process ended or `deadline_s` seconds passed.
         """
         self.jobmanager.wait_until(self._answers, deadline_s)
-        self.taskmanager.wait_until(lambda: self.slots() >= self._slots, deadline_s)
+        self.taskmanager.wait_until(self.taskmanagers, deadline_s)
 
     def stop(self) -> None:
-        """End clients, TaskManager with its Python workers, and JobManager. May be called twice, and before `start`."""
+        """End all processes, Python workers among them. May be called twice, and before `start`."""
         for process in (*self._clients, self.taskmanager, self.jobmanager):
             process.stop(grace_s=0)
 
@@ -124,10 +124,13 @@ class FlinkCluster(FlinkRest):
             StackError: if the old one still runs, or the new one is not ready after `deadline_s` seconds.
         """
         if self.taskmanager.running:
-            raise StackError(f"The TaskManager (process {self.taskmanager.pid}) still runs: kill_taskmanager() first.")
+            raise StackError(
+                f"The TaskManager (process {self.taskmanager.pid}) still runs: kill_taskmanager() first."
+            )
+        lost = set(self.taskmanagers())
         self.taskmanager = self._server("TaskManager")
         self.taskmanager.start()
-        self.taskmanager.wait_until(lambda: self.slots() >= self._slots, deadline_s)
+        self.taskmanager.wait_until(lambda: not set(self.taskmanagers()) <= lost, deadline_s)
 
     def run(
         self,
@@ -173,10 +176,10 @@ class FlinkCluster(FlinkRest):
             self._clients.remove(client)
         ids = _SUBMITTED.findall(client.log.read_text("utf-8", "replace"))
         if status != 0 or not ids:
-            tail = "\n".join(logs.last_lines(client.log, 30))
+            tail = logs.without_frames("\n".join(logs.last_lines(client.log, 60)))
             raise FlinkRequestFailed(
-                f"{client.name} ended with status {status}; 0 and a job id were required. Its last lines:\n{tail}\n"
-                f"Log: {client.log}"
+                f"{client.name} ended with status {status}; 0 and a job id were required. "
+                f"Its last lines:\n{tail}\nLog: {client.log}"
             )
         return str(ids[-1])
 
@@ -192,8 +195,8 @@ class FlinkCluster(FlinkRest):
         return ManagedProcess(f"Flink's {role}", ["bash", script, "start-foreground"], log, self.environment)
 
     def _link_libraries(self) -> None:
-        # The connector goes beside Flink's own jars rather than with each job: a class loader per job (and per
-        # restart) would load it again and again. pyflink's own folder is not ours to write to.
+        # The connector goes beside Flink's own jars rather than with each job: a class loader per job (and
+        # per restart) would load it again and again. pyflink's own folder is not ours to write to.
         self._lib.mkdir(parents=True, exist_ok=True)
         for old in self._lib.iterdir():
             old.unlink()
@@ -202,7 +205,9 @@ class FlinkCluster(FlinkRest):
 
     def _settings(self, parallelism: int, state_backend: str) -> dict[str, object]:
         if state_backend not in _MANAGED_MEMORY:
-            raise StackError(f"state_backend: {' or '.join(_MANAGED_MEMORY)} is required, {state_backend!r} came.")
+            raise StackError(
+                f"state_backend: {' or '.join(_MANAGED_MEMORY)} is required, {state_backend!r} came."
+            )
         return {
             "rest.port": self._rest_port,
             "jobmanager.rpc.port": self._rpc_port,
@@ -224,12 +229,14 @@ def flink_home() -> Path:
     """The Flink distribution inside the installed pyflink package.
 
     Raises:
-        ComponentFailed: if apache-flink is not installed, or its path has a space (Flink's scripts cannot stand one).
+        ComponentFailed: if apache-flink is not installed, or its path has a space.
     """
     spec = importlib.util.find_spec("pyflink")
     if spec is None or spec.origin is None:
         raise ComponentFailed(f"{sys.executable} has no pyflink: install requirements.txt there.")
     home = Path(spec.origin).parent
     if " " in str(home):
-        raise ComponentFailed(f"Flink's scripts cannot run from a path with a space: {home}. Move the environment.")
+        raise ComponentFailed(
+            f"Flink's scripts cannot run from a path with a space: {home}. Move the environment."
+        )
     return home

@@ -1,6 +1,6 @@
 """Generating a Flink configuration folder: flink-conf/config.yaml with other values filled in, comments kept.
 
-    python -m stack.flink_config OVERLAY OUT_DIR      writes config.yaml with OVERLAY.yaml (e.g. production) laid over it
+`python -m stack.flink_config OVERLAY OUT_DIR` writes it with OVERLAY.yaml (`production`) laid over it.
 """
 
 from __future__ import annotations

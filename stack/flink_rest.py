@@ -10,8 +10,10 @@ import requests
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from stack.errors import FlinkRequestFailed
+from stack.logs import without_frames
 
 TERMINAL_STATES = frozenset({"FINISHED", "FAILED", "CANCELED", "SUSPENDED"})
+_WORKING = frozenset({"RUNNING", "FINISHED"})
 _TIMEOUT_S = 30
 _POLL_S = 0.25
 
@@ -35,7 +37,7 @@ class FlinkRest:
         """Return the job's state once it is one of `states`.
 
         Raises:
-            FlinkRequestFailed: if it ends in another state (with the job's exception), or `deadline_s` seconds pass.
+            FlinkRequestFailed: if it ends in another state, or `deadline_s` seconds pass.
         """
         end = time.monotonic() + deadline_s
         while (state := self.job_state(job_id)) not in states:
@@ -44,11 +46,33 @@ class FlinkRest:
             time.sleep(_POLL_S)
         return state
 
+    def wait_tasks_running(self, job_id: str, deadline_s: float) -> None:
+        """Return once every task of the job runs (or has finished); the job alone is RUNNING seconds earlier.
+
+        Raises:
+            FlinkRequestFailed: if the job ends, or `deadline_s` seconds pass.
+        """
+        end = time.monotonic() + deadline_s
+        self.wait_job(job_id, {"RUNNING"}, deadline_s)
+        while waiting := self._tasks_not_running(job_id):
+            if time.monotonic() > end:
+                raise FlinkRequestFailed(
+                    f"Flink job {job_id}: not running after {deadline_s:.0f} s: {', '.join(waiting)}"
+                )
+            time.sleep(_POLL_S)
+            self.wait_job(job_id, {"RUNNING"}, max(0.0, end - time.monotonic()))
+
+    def _tasks_not_running(self, job_id: str) -> list[str]:
+        vertices = self._get(f"/jobs/{job_id}")["vertices"]
+        return [f"{each['name']} ({each['status']})" for each in vertices if each["status"] not in _WORKING]
+
     def _other_state(self, job_id: str, state: str, states: Collection[str], deadline_s: float) -> str:
         wanted = " or ".join(sorted(states))
-        cause = next(iter(self.exceptions(job_id)), "no exception was recorded")
+        cause = without_frames(next(iter(self.exceptions(job_id)), "No exception was recorded."))
         when = "" if state in TERMINAL_STATES else f" after {deadline_s:.0f} s"
-        return f"Flink job {job_id}: {wanted} was required, it is {state}{when}. {cause}\nSee {self.rest_url}."
+        return (
+            f"Flink job {job_id}: {wanted} was required, it is {state}{when}. {cause}\nSee {self.rest_url}."
+        )
 
     def cancel(self, job_id: str, deadline_s: float = 60.0) -> None:
         """Cancel a job and wait until it has ended; a job that has ended is left alone.
@@ -66,19 +90,20 @@ class FlinkRest:
         Args:
             job_id: a running job.
             stop: end the job with it.
-            drain: with `stop`: send the last watermark first, so that open windows fire. Not for a job that goes on.
+            drain: with `stop`: send the last watermark first, so that open windows fire; for good only.
             deadline_s: seconds to wait at most.
 
         Raises:
             FlinkRequestFailed: if Flink refuses or the savepoint fails.
         """
+        self.wait_tasks_running(job_id, deadline_s)
         if stop:
             answer = self._call("POST", f"/jobs/{job_id}/stop", json={"drain": drain})
         else:
             answer = self._call("POST", f"/jobs/{job_id}/savepoints", json={"cancel-job": False})
         operation = self._await_operation(job_id, str(answer["request-id"]), deadline_s)
         if "location" not in operation:
-            cause = operation.get("failure-cause", {}).get("stack-trace", operation)
+            cause = without_frames(str(operation.get("failure-cause", {}).get("stack-trace", operation)))
             raise FlinkRequestFailed(f"Flink job {job_id}: the savepoint failed: {cause}")
         if stop:
             self.wait_job(job_id, {"FINISHED"}, deadline_s)
@@ -99,7 +124,7 @@ class FlinkRest:
         return [str(entry["stacktrace"]) for entry in history["entries"]]
 
     def restarts(self, job_id: str) -> int:
-        """How often the job was restarted since it was submitted."""
+        """How often the job was restarted since it was submitted; Flink's figure is up to 2 s old."""
         found = self._get(f"/jobs/{job_id}/metrics", {"get": "numRestarts"})
         return int(found[0]["value"]) if found else 0
 
@@ -108,19 +133,24 @@ class FlinkRest:
         latest = self._get(f"/jobs/{job_id}/checkpoints")["latest"]["completed"]
         return str(latest["external_path"]) if latest else None
 
-    def slots(self) -> int:
-        """Task slots that TaskManagers have offered."""
-        return int(self._get("/overview")["slots-total"])
+    def taskmanagers(self) -> dict[str, int]:
+        """Slots of each TaskManager the cluster knows, by its id; a lost one stays for some seconds."""
+        found = self._get("/taskmanagers")["taskmanagers"]
+        return {str(entry["id"]): int(entry["slotsNumber"]) for entry in found}
 
     @retry(
-        retry=retry_if_exception_type(requests.ConnectionError), stop=stop_after_attempt(4), wait=wait_fixed(0.5),
+        retry=retry_if_exception_type(requests.ConnectionError),
+        stop=stop_after_attempt(4),
+        wait=wait_fixed(0.5),
         reraise=True,
-    )  # fmt: skip
+    )
     def _get(self, path: str, params: dict[str, str] | None = None) -> Any:
         return self._call("GET", path, params=params)
 
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
         answer = requests.request(method, self.rest_url + path, timeout=_TIMEOUT_S, **arguments)
         if not answer.ok:
-            raise FlinkRequestFailed(f"{method} {self.rest_url}{path}: HTTP {answer.status_code}: {answer.text[:2000]}")
+            raise FlinkRequestFailed(
+                f"{method} {self.rest_url}{path}: HTTP {answer.status_code}: {answer.text[:2000]}"
+            )
         return answer.json()

@@ -72,7 +72,10 @@ def read_pins(path: Path = PINS) -> dict[str, list[Jar]]:
         DownloadFailed: if an entry is not `"group:artifact:version[:classifier]" = "sha256"`.
     """
     tables = tomllib.loads(path.read_text("utf-8"))
-    return {component: [_jar(path, key, value) for key, value in table.items()] for component, table in tables.items()}
+    return {
+        component: [_jar(path, key, value) for key, value in table.items()]
+        for component, table in tables.items()
+    }
 
 
 def _jar(path: Path, coordinate: str, sha256: object) -> Jar:
@@ -139,8 +142,8 @@ def _fetch_one(jar: Jar, repository: Path) -> None:
             return
         path.unlink()
     raise DownloadFailed(
-        f"{jar.coordinate}: sha256 {jar.sha256} is required ({PINS.name}), the download has {found}; it was deleted. "
-        "The registry or a proxy in between serves another file: do not use it; try another network."
+        f"{jar.coordinate}: sha256 {jar.sha256} is required ({PINS.name}), the download has {found}; "
+        "it was deleted. The registry or a proxy in between serves another file: try another network."
     )
 
 
@@ -156,8 +159,8 @@ def _download(jar: Jar, repository: Path) -> None:
         # jgo raises whatever its HTTP library does, and RuntimeError for an unknown artifact.
         jar.path_in(repository).unlink(missing_ok=True)
         raise DownloadFailed(
-            f"{jar.coordinate} could not be downloaded: {problem}. Check the network (and HTTPS_PROXY), then start "
-            f"again: what is already in {repository} is kept."
+            f"{jar.coordinate} could not be downloaded: {problem}. Check the network (and HTTPS_PROXY), "
+            f"then start again: what is already in {repository} is kept."
         ) from problem
 
 

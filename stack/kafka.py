@@ -76,13 +76,26 @@ class KafkaBroker:
         self._conf, self._data = conf_dir / "kafka", data_dir / "kafka"
         self.port, self._controller_port = free_ports(2)
         self.log = log_dir / "kafka.log"
-        java: list[str | Path] = [java_binary(), "-XX:+UseSerialGC", "-Dlog4j2.configurationFile=" + str(self._conf / "log4j2.properties")]
+        java: list[str | Path] = [
+            java_binary(),
+            "-XX:+UseSerialGC",
+            "-Dlog4j2.configurationFile=" + str(self._conf / "log4j2.properties"),
+        ]
         java += ["-cp", os.pathsep.join(str(jar) for jar in jars)]
         properties = self._conf / "server.properties"
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        format_arguments = ["-Xmx64m", "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster]
+        format_arguments = [
+            "-Xmx64m",
+            "kafka.tools.StorageTool",
+            "format",
+            "--ignore-formatted",
+            "-t",
+            cluster,
+        ]
         self._formatter = ManagedProcess(
-            "Kafka's storage format", [*java, *format_arguments, "-c", properties], log_dir / "kafka-format.log"
+            "Kafka's storage format",
+            [*java, *format_arguments, "-c", properties],
+            log_dir / "kafka-format.log",
         )
         self.process = ManagedProcess(
             self.name, [*java, f"-Xmx{HEAP}", f"-Xms{HEAP}", "kafka.Kafka", properties], self.log

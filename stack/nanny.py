@@ -1,10 +1,10 @@
-"""The tiny parent of each server process. Run as a script, with the standard library only, so that it starts at once.
+"""The tiny parent of each server process: a script that needs the standard library only, to start at once.
 
     python -I -S nanny.py COMMAND ARGUMENT...
 
-Its standard input is a socket to the process that wanted the server: the server's process id goes out over it, and when
-it closes (the wanting process ended, in whatever way, also by kill -9) the server's whole process group is killed. The
-same happens when the server itself ends: Flink's TaskManager leaves its Python workers behind when it is killed.
+Its standard input is a socket to the process that wanted the server. The server's process id goes over it;
+when it closes (the wanting process ended, even by kill -9) the server's whole process group is killed.
+The same happens when the server itself ends: a TaskManager that is killed leaves its Python workers behind.
 """
 
 from __future__ import annotations
@@ -18,20 +18,25 @@ import threading
 
 _LIFELINE = 0
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value)
 
 
 def _exec(command: list[str], nanny: int) -> None:
     os.setpgid(0, 0)
-    if sys.platform == "linux":
-        # Should the nanny be killed, the server at least goes with it.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != nanny:
-            os._exit(1)
+    # Should the nanny be killed, the server at least goes with it.
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != nanny:
+        os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_RDONLY), _LIFELINE)
     try:
-        os.execvp(command[0], command)
+        os.execvp(command[0], command)  # noqa: S606 - exec is this script's purpose
     except OSError as problem:
         os.write(2, f"cannot run {command[0]}: {problem}\n".encode())
         os._exit(127)
@@ -49,11 +54,20 @@ def _kill_at_hang_up(group: int) -> None:
     _signal_group(group, signal.SIGKILL)
 
 
+def _clear_group(group: int) -> None:
+    _signal_group(group, signal.SIGKILL)
+    # Orphans of the server have become this process's children (on Linux): wait until they are really gone.
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-group, 0)
+
+
 def main() -> int:
-    """Run the command in its own process group; the exit status is the command's (128 + N when signal N ended it)."""
+    """Run the command in its own process group; returns its exit status (128 + N when signal N ended it)."""
     nanny = os.getpid()
     # A stop request is for the server; the nanny ends when the server has ended.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     child = os.fork()
     if child == 0:
         _exec(sys.argv[1:], nanny)
@@ -63,7 +77,7 @@ def main() -> int:
     os.write(_LIFELINE, b"%d\n" % child)
     threading.Thread(target=_kill_at_hang_up, args=(child,), daemon=True).start()
     _, status = os.waitpid(child, 0)
-    _signal_group(child, signal.SIGKILL)
+    _clear_group(child)
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 

@@ -24,8 +24,8 @@ _NANNY_ANSWERS_WITHIN_S = 20.0
 class ManagedProcess:
     """A child in a process group of its own, its output in a log file, tied to the life of this process.
 
-    Between this process and the child sits `nanny.py`: it kills the child's group when this process is gone, however
-    it went, and when the child itself is gone but left members of its group behind.
+    Between this process and the child sits `nanny.py`: it kills the child's group when this process is gone,
+    however it went, and when the child itself is gone but left members of its group behind.
     """
 
     def __init__(
@@ -77,8 +77,12 @@ class ManagedProcess:
             self._lifeline = ours
             self._nanny = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_NANNY), *self._command],
-                stdin=theirs.fileno(), stdout=output, stderr=subprocess.STDOUT, env=self._env, start_new_session=True,
-            )  # fmt: skip
+                stdin=theirs.fileno(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=self._env,
+                start_new_session=True,
+            )
         self._pid = self._read_pid(ours)
         if self._cancelled.is_set():
             self.stop(grace_s=0)
@@ -92,11 +96,11 @@ class ManagedProcess:
         self.stop(grace_s=0)
         raise ComponentFailed(f"{self.name}: the process could not be started. {self._evidence()}")
 
-    def wait_until(self, condition: Callable[[], bool], deadline_s: float) -> None:
+    def wait_until(self, condition: Callable[[], object], deadline_s: float) -> None:
         """Return as soon as `condition()` holds.
 
         Args:
-            condition: asked ten times a second.
+            condition: asked ten times a second; anything true ends the wait.
             deadline_s: seconds to wait at most.
 
         Raises:
@@ -110,7 +114,9 @@ class ManagedProcess:
             if not self.running:
                 raise self._ended()
             if time.monotonic() > end:
-                raise ComponentFailed(f"{self.name} was not ready within {deadline_s:.0f} s. {self._evidence()}")
+                raise ComponentFailed(
+                    f"{self.name} was not ready within {deadline_s:.0f} s. {self._evidence()}"
+                )
             time.sleep(_POLL_S)
 
     def wait(self, timeout_s: float | None = None) -> int:
@@ -133,7 +139,7 @@ class ManagedProcess:
                 os.kill(self._pid, signal.SIGKILL)
 
     def stop(self, grace_s: float = 10.0) -> None:
-        """End the whole group: SIGTERM, at most `grace_s` seconds of patience, SIGKILL. May be called twice."""
+        """End the whole group: SIGTERM, at most `grace_s` seconds of patience, SIGKILL. Twice is fine."""
         self._cancelled.set()
         nanny = self._nanny
         if nanny is None:
@@ -164,8 +170,8 @@ class ManagedProcess:
     def _ended(self) -> ComponentFailed | PortTaken:
         if logs.port_was_taken(self.log):
             return PortTaken(
-                f"{self.name} found its port in use: {logs.likely_cause(self.log)}. Log: {self.log}. Start again (free "
-                "ports are chosen anew each time)."
+                f"{self.name} found its port in use: {logs.likely_cause(self.log)}. Log: {self.log}. "
+                "Start again: free ports are chosen anew each time."
             )
         return ComponentFailed(f"{self.name} ended with status {self.returncode}. {self._evidence()}")
 
