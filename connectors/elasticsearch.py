@@ -1,0 +1,186 @@
+"""The Elasticsearch end: a client from settings, and one bulk request per batch with an answer for every document."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from elastic_transport import ConnectionError as TransportError
+from elastic_transport import ConnectionTimeout
+from elasticsearch import ApiError, Elasticsearch
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from connectors.errors import IndexUnavailable, SettingError
+
+_LOG = logging.getLogger(__name__)
+_RETRY_STATUS = frozenset({429, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class ElasticsearchEnds:
+    """How to reach Elasticsearch; the API key itself is read where it is used, from a file or the environment.
+
+    Attributes:
+        url: nodes, comma separated.
+        api_key_file: file that holds the API key; empty reads FOOTFALL_ELASTICSEARCH_API_KEY.
+        ca_file: certificate authority of an https cluster; empty trusts the system's.
+        timeout_ms: longest wait for one request.
+        retry_ms: how long a batch is retried before IndexUnavailable.
+    """
+
+    url: str
+    api_key_file: str = ""
+    ca_file: str = ""
+    timeout_ms: int = 30_000
+    retry_ms: int = 240_000
+
+    def client(self) -> Elasticsearch:
+        """A client without retries of its own: `write` decides per document."""
+        return Elasticsearch(
+            self.url.split(","),
+            api_key=self._api_key() or None,
+            ca_certs=self.ca_file or None,
+            request_timeout=self.timeout_ms / 1000,
+            max_retries=0,
+            retry_on_timeout=False,
+        )
+
+    def _api_key(self) -> str:
+        if not self.api_key_file:
+            return os.environ.get("FOOTFALL_ELASTICSEARCH_API_KEY", "")
+        try:
+            return Path(self.api_key_file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingError(f"elasticsearch_api_key_file {self.api_key_file} cannot be read: {error}") from error
+
+
+@dataclass(frozen=True)
+class Write:
+    """One version of one document; `document` is JSON text, `version` grows with the document's changes."""
+
+    index: str
+    document_id: str
+    version: int
+    document: str
+
+    def lines(self) -> tuple[bytes, str]:
+        """Action and source as two lines of a bulk body."""
+        action = {
+            "_index": self.index, "_id": self.document_id, "version": self.version, "version_type": "external_gte",
+        }  # fmt: skip
+        return orjson.dumps({"index": action}), self.document
+
+
+@dataclass
+class Outcome:
+    """What became of a batch: counts, and the server's reason for every document it refused for good."""
+
+    indexed: int
+    stale: int
+    retried: int
+    failures: dict[int, str]
+
+
+class _Busy(Exception):
+    """Some documents are to be sent again."""
+
+
+class BulkWriter:
+    """Writes batches; retries what can succeed, reports what cannot.
+
+    409 means that a newer version is there: success. 429, 502, 503, 504, a write block and a lost connection are
+    retried with exponential backoff and jitter, only for the documents concerned. Any other status is final.
+    """
+
+    def __init__(self, client: Elasticsearch, retry_ms: int) -> None:
+        self._client = client
+        self._retry_ms = retry_ms
+
+    def write(self, writes: Sequence[Write]) -> Outcome:
+        """Sends the batch as one bulk request, and its retries.
+
+        Raises:
+            IndexUnavailable: some documents could not be written within the retry time.
+        """
+        outcome = Outcome(0, 0, 0, {})
+        pending = dict(enumerate(writes))
+        retrying = Retrying(
+            retry=retry_if_exception_type(_Busy),
+            wait=wait_random_exponential(multiplier=0.2, max=10),
+            stop=stop_after_delay(self._retry_ms / 1000),
+            before_sleep=_warn,
+            retry_error_callback=_give_up,
+        )
+        retrying(self._attempt, pending, outcome)
+        return outcome
+
+    def _attempt(self, pending: dict[int, Write], outcome: Outcome) -> None:
+        """Sends what is pending and takes out of it what is settled."""
+        if not pending:
+            return
+        order = list(pending)
+        items = self._send([pending[place] for place in order])
+        busy = ""
+        for place, item in zip(order, items, strict=True):
+            status, reason = item["status"], _reason(item)
+            if _is_retryable(status, reason):
+                busy = f"{status} {reason}"
+                continue
+            del pending[place]
+            _settle(outcome, place, status, reason)
+        if pending:
+            outcome.retried += len(pending)
+            raise _Busy(f"{len(pending)} documents to send again, the last because of {busy}")
+
+    def _send(self, writes: Sequence[Write]) -> list[dict[str, object]]:
+        body = [line for write in writes for line in write.lines()]
+        try:
+            response = self._client.bulk(operations=body)
+        except (TransportError, ConnectionTimeout) as error:
+            raise _Busy(f"Elasticsearch cannot be reached: {error}") from error
+        except ApiError as error:
+            if error.meta.status in _RETRY_STATUS:
+                raise _Busy(f"Elasticsearch answers {error.meta.status}") from error
+            raise IndexUnavailable(
+                f"Elasticsearch refuses bulk requests with status {error.meta.status}: {error.message}; "
+                "check elasticsearch_url and the API key's rights, the job goes on from its checkpoint"
+            ) from error
+        return [item["index"] for item in response["items"]]
+
+
+def _settle(outcome: Outcome, place: int, status: object, reason: str) -> None:
+    if status == 409:
+        outcome.stale += 1
+    elif status in (200, 201):
+        outcome.indexed += 1
+    else:
+        outcome.failures[place] = f"{status} {reason}"
+
+
+def _reason(item: dict[str, object]) -> str:
+    error = item.get("error")
+    if not isinstance(error, dict):
+        return ""
+    cause = error.get("caused_by") or {}
+    return ": ".join(str(part) for part in (error.get("type"), error.get("reason"), cause.get("reason")) if part)
+
+
+def _is_retryable(status: object, reason: str) -> bool:
+    return status in _RETRY_STATUS or (status == 403 and reason.startswith("cluster_block_exception"))
+
+
+def _warn(state: RetryCallState) -> None:
+    if state.attempt_number % 5 == 1 and state.outcome:
+        _LOG.warning("bulk request, attempt %s: %s", state.attempt_number, state.outcome.exception())
+
+
+def _give_up(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    raise IndexUnavailable(
+        f"documents could not be written in {state.seconds_since_start:.0f} s: {error}; bring Elasticsearch back "
+        "(is it up? is its disk full, its index read-only?), the job goes on from its checkpoint and nothing is lost"
+    ) from error

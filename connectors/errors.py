@@ -1,0 +1,35 @@
+"""Footfall's exceptions: one small tree; each says what the operator should do.
+
+FootfallError
+├── SettingError        correct the setting that is named
+├── BadInput            correct or replace the input that is named
+└── EndUnavailable      an outside system does not answer; bring it back, the job goes on by itself
+    ├── BrokerUnavailable
+    └── IndexUnavailable
+"""
+
+from __future__ import annotations
+
+
+class FootfallError(Exception):
+    """Any failure that Footfall foresees. Operator action: read the message, it names the cause and the cure."""
+
+
+class SettingError(FootfallError):
+    """A setting is unknown or does not fit. Operator action: correct the setting that the message names."""
+
+
+class BadInput(FootfallError):
+    """Input that nothing can be made of. Operator action: correct or replace the file that the message names."""
+
+
+class EndUnavailable(FootfallError):
+    """An outside system does not answer. Operator action: bring it back; the job resumes from its checkpoint."""
+
+
+class BrokerUnavailable(EndUnavailable):
+    """Kafka does not answer. Operator action: check kafka_bootstrap_servers and the broker's log."""
+
+
+class IndexUnavailable(EndUnavailable):
+    """Elasticsearch refuses every write. Operator action: check elasticsearch_url, disk space and index blocks."""

@@ -1,0 +1,158 @@
+"""The Kafka ends: source and sink tables over the topics of `connectors/topics.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyflink.table import DataTypes, Schema, TableDescriptor
+
+from connectors.errors import SettingError
+from connectors.topics import Topic
+
+# Every leaf is read as text: a wrong type becomes a reason, never a failure.
+EVENT_COLUMNS = (
+    "schema", "event_id", "event_type", "event_time_ms", "received_at_ms", "visitor_id", "anonymous_id", "user_id",
+    "session_hint", "context", "product", "order", "properties", "sequence",
+)  # fmt: skip
+SOURCE_COLUMNS = {
+    "source_topic": ("topic", DataTypes.STRING()),
+    "source_partition": ("partition", DataTypes.INT()),
+    "source_offset": ("offset", DataTypes.BIGINT()),
+    "source_timestamp": ("timestamp", DataTypes.TIMESTAMP_LTZ(3).not_null()),
+}
+
+
+@dataclass(frozen=True)
+class KafkaEnds:
+    """How the jobs reach Kafka.
+
+    Attributes:
+        bootstrap_servers: host:port, comma separated.
+        group_id: consumer group; offsets are committed there for monitoring, Flink's state is what counts.
+        start_from: earliest or latest, for a job without state.
+        bounded: stop at the offsets found when the job starts.
+        properties: further Kafka client properties (TLS, SASL).
+    """
+
+    bootstrap_servers: str
+    group_id: str
+    start_from: str = "earliest"
+    bounded: bool = False
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+    def client_properties(self) -> dict[str, str]:
+        """Properties of a plain Kafka client."""
+        return {"bootstrap.servers": self.bootstrap_servers, **self.properties}
+
+    def source(self, topic: Topic, schema: Schema, options: Mapping[str, str]) -> TableDescriptor:
+        """A table that reads the topic; `options` name the value format."""
+        scan = {
+            "properties.group.id": self.group_id,
+            "scan.startup.mode": f"{self.start_from}-offset",
+            "scan.topic-partition-discovery.interval": "60 s",
+        }
+        if self.bounded:
+            scan["scan.bounded.mode"] = "latest-offset"
+        return self._descriptor(topic, schema, {**scan, **options})
+
+    def sink(self, topic: Topic, schema: Schema, options: Mapping[str, str]) -> TableDescriptor:
+        """A table that appends to the topic, at least once."""
+        return self._descriptor(topic, schema, {"sink.delivery-guarantee": "at-least-once", **options})
+
+    def text_sink(self, topic: Topic) -> TableDescriptor:
+        """A sink of two columns, record_key and record_value, both written as the text they are."""
+        schema = (
+            Schema.new_builder()
+            .column("record_key", DataTypes.STRING())
+            .column("record_value", DataTypes.STRING())
+            .build()
+        )
+        return self.sink(topic, schema, _TEXT_OPTIONS)
+
+    def text_source(self, topic: Topic) -> TableDescriptor:
+        """A source of the same two columns."""
+        schema = (
+            Schema.new_builder()
+            .column("record_key", DataTypes.STRING())
+            .column("record_value", DataTypes.STRING())
+            .build()
+        )
+        return self.source(topic, schema, _TEXT_OPTIONS)
+
+    def _descriptor(self, topic: Topic, schema: Schema, options: Mapping[str, str]) -> TableDescriptor:
+        builder = TableDescriptor.for_connector("kafka").schema(schema)
+        common = {"topic": topic.name, "properties.bootstrap.servers": self.bootstrap_servers}
+        clients = {f"properties.{name}": value for name, value in self.properties.items()}
+        for name, value in {**common, **clients, **options}.items():
+            builder = builder.option(name, value)
+        return builder.build()
+
+
+_TEXT_OPTIONS = {
+    "key.format": "raw",
+    "key.fields": "record_key",
+    "value.format": "raw",
+    "value.fields-include": "EXCEPT_KEY",
+}
+# The tree reader and not the faster-looking streaming one: it reads a message to its end before it gives a row
+# (measured: equal rates). A DECIMAL column makes it keep numbers exact instead of squeezing them into doubles.
+_EVENT_OPTIONS = {
+    "value.format": "json",
+    "value.json.ignore-parse-errors": "true",
+    "value.json.decode.json-parser.enabled": "false",
+}
+
+
+def events_source(ends: KafkaEnds, topic: Topic, event_time: str, watermark: str) -> TableDescriptor:
+    """Events as a message gives them: text leaves, the place they were read from, and the time attribute `ts`."""
+    builder = Schema.new_builder()
+    for name in EVENT_COLUMNS:
+        builder = builder.column(name, DataTypes.STRING())
+    builder = builder.column("numbers_stay_exact", DataTypes.DECIMAL(1, 0))
+    for name, (key, kind) in SOURCE_COLUMNS.items():
+        builder = builder.column_by_metadata(name, kind, key, is_virtual=True)
+    builder = builder.column_by_expression("ts", event_time).watermark("ts", watermark)
+    return ends.source(topic, builder.build(), _EVENT_OPTIONS)
+
+
+def matches_source(ends: KafkaEnds, topic: Topic) -> TableDescriptor:
+    """Matches as PATTERNS wrote them; a match that does not parse stops the job: only Footfall writes there."""
+    builder = Schema.new_builder()
+    for name, kind in _MATCH_COLUMNS.items():
+        builder = builder.column(name, kind)
+    return ends.source(topic, builder.build(), {"value.format": "json"})
+
+
+_MATCH_COLUMNS = {
+    "kind": DataTypes.STRING(),
+    "rule_name": DataTypes.STRING(),
+    "rule_version": DataTypes.INT(),
+    "visitor_id": DataTypes.STRING(),
+    "anchor": DataTypes.STRING(),
+    "status": DataTypes.STRING(),
+    "occurred_at_ms": DataTypes.BIGINT(),
+    "version": DataTypes.BIGINT(),
+    "context": DataTypes.STRING(),
+    "evidence": DataTypes.STRING(),
+}
+
+
+def read_properties(path: str) -> dict[str, str]:
+    """Kafka client properties from a file, `key=value` a line, `#` starts a comment; an empty path gives none.
+
+    Raises:
+        SettingError: the file cannot be read or a line has no `=`.
+    """
+    if not path:
+        return {}
+    try:
+        lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    except OSError as error:
+        raise SettingError(f"kafka_properties_file {path} cannot be read: {error}") from error
+    pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
+    broken = [key for key, equals, _ in pairs if not equals]
+    if broken:
+        raise SettingError(f"kafka_properties_file {path}: every line needs key=value; got {broken[0]!r}")
+    return {key.strip(): value.strip() for key, _, value in pairs}

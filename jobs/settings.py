@@ -1,0 +1,154 @@
+"""The settings of every job: one table, overridden by a file, the environment and `--set`, in that order."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from connectors.errors import SettingError
+
+Value = str | int | bool
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table; the unit is in the name, the type is the default's."""
+
+    name: str
+    default: Value
+    help: str
+    minimum: int | None = None
+    secret: bool = False
+
+
+TABLE: tuple[Setting, ...] = (
+    Setting("kafka_bootstrap_servers", "127.0.0.1:9092", "Kafka brokers, host:port, comma separated"),
+    Setting("kafka_properties_file", "", "file of further Kafka client properties (TLS, SASL), key=value a line"),
+    Setting("kafka_group_id", "footfall", "prefix of the consumer groups; the job's name follows"),
+    Setting("start_from", "earliest", "where a job without state starts to read: earliest or latest"),
+    Setting("bounded", False, "read up to the offsets found at the start, then end with the final watermark"),
+    Setting("out_of_orderness_ms", 2_000, "how far behind the newest event of its partition an event may come", 0),
+    Setting("idle_timeout_ms", 5_000, "a partition silent for so long no longer holds the watermark; 0 = it does", 0),
+    Setting("dedup_ttl_ms", 86_400_000, "how long an event_id is remembered after it was last seen", 1_000),
+    Setting("session_gap_ms", 1_800_000, "a gap of more than this starts a new session", 1),
+    Setting("cart_timeout_ms", 1_800_000, "an add_to_cart with no purchase for so long is an abandonment", 1),
+    Setting("cart_recovery_ms", 86_400_000, "a purchase up to so long after the abandonment recovers it", 1),
+    Setting("signal_expires_after_ms", 604_800_000, "a signal's expires_at_ms after it occurred", 1),
+    Setting("ledger_step_ms", 10_000, "how often an open ledger window is written; divides 300000", 1_000),
+    Setting("elasticsearch_url", "http://127.0.0.1:9200", "Elasticsearch nodes, comma separated"),
+    Setting("elasticsearch_api_key", "", "API key; prefer elasticsearch_api_key_file", secret=True),
+    Setting("elasticsearch_api_key_file", "", "file that holds the API key"),
+    Setting("elasticsearch_ca_file", "", "certificate authority of an https cluster"),
+    Setting("elasticsearch_timeout_ms", 30_000, "longest wait for one bulk request", 100),
+    Setting("index_retry_ms", 240_000, "how long a batch is retried before the job restarts from its checkpoint", 0),
+    Setting("parallelism", 2, "parallel instances of every operator", 1),
+)
+_BY_NAME = {row.name: row for row in TABLE}
+
+
+class Settings(Mapping[str, Value]):
+    """The effective settings; attribute access by name. `repr` hides secrets.
+
+    >>> Settings({"session_gap_ms": "1000"}).session_gap_ms
+    1000
+    >>> "hush" in repr(Settings({"elasticsearch_api_key": "hush"}))
+    False
+    """
+
+    def __init__(self, overrides: Mapping[str, Any] | None = None) -> None:
+        """Checks and converts the overrides.
+
+        Raises:
+            SettingError: an unknown name, or a value that does not fit its row.
+        """
+        unknown = sorted(set(overrides or {}) - set(_BY_NAME))
+        if unknown:
+            raise SettingError(f"unknown setting {unknown[0]!r}; known are: {', '.join(_BY_NAME)}")
+        self._values = {row.name: row.default for row in TABLE}
+        self._values.update({name: _convert(_BY_NAME[name], value) for name, value in (overrides or {}).items()})
+        _check_together(self)
+
+    def __getitem__(self, name: str) -> Value:
+        return self._values[name]
+
+    def __iter__(self) -> Any:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in self._values:
+            raise AttributeError(name)
+        return self._values[name]
+
+    def __repr__(self) -> str:
+        shown = {row.name: "***" if row.secret and self[row.name] else self[row.name] for row in TABLE}
+        return f"Settings({shown})"
+
+    def replace(self, **changes: Value) -> Settings:
+        """A copy with some values changed."""
+        return Settings({**self._values, **changes})
+
+    def changed(self) -> dict[str, Value]:
+        """The values that differ from the defaults, secrets left out: what may travel on a command line."""
+        return {row.name: self[row.name] for row in TABLE if self[row.name] != row.default and not row.secret}
+
+
+def load(path: Path | None = None, assignments: Iterable[str] = ()) -> Settings:
+    """Settings from a TOML file, then FOOTFALL_<NAME> in the environment, then `name=value` assignments.
+
+    Raises:
+        SettingError: a file that cannot be read, an assignment without `=`, or what Settings refuses.
+    """
+    overrides: dict[str, Any] = _from_file(path) if path else {}
+    overrides.update(_from_environment(os.environ))
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise SettingError(f"--set takes name=value; got {text!r}")
+        overrides[name] = value
+    return Settings(overrides)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingError(f"settings file {path} cannot be read: {error}") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    names = {f"FOOTFALL_{row.name.upper()}": row.name for row in TABLE}
+    return {names[key]: value for key, value in environment.items() if key in names}
+
+
+def _convert(row: Setting, value: Any) -> Value:
+    try:
+        converted = _CONVERTERS[type(row.default)](value)
+    except (TypeError, ValueError) as error:
+        raise SettingError(f"setting {row.name} must be {type(row.default).__name__}; got {value!r}") from error
+    if row.minimum is not None and int(converted) < row.minimum:
+        raise SettingError(f"setting {row.name} must be at least {row.minimum}; got {value!r}")
+    return converted
+
+
+def _boolean(value: Any) -> bool:
+    text = str(value).lower()
+    if text not in ("true", "false", "1", "0"):
+        raise ValueError(text)
+    return text in ("true", "1")
+
+
+_CONVERTERS: dict[type, Any] = {bool: _boolean, int: int, str: str}
+
+
+def _check_together(settings: Settings) -> None:
+    if settings["start_from"] not in ("earliest", "latest"):
+        raise SettingError(f"setting start_from must be earliest or latest; got {settings['start_from']!r}")
+    if 300_000 % int(settings["ledger_step_ms"]):
+        raise SettingError(f"setting ledger_step_ms must divide 300000; got {settings['ledger_step_ms']!r}")

@@ -1,0 +1,48 @@
+"""SUITE: every stage in one job; only the durable topics (raw, late, rejected, ledger, signals) between the ends."""
+
+from __future__ import annotations
+
+import sys
+
+from pyflink.table import TableEnvironment
+
+from connectors import topics
+from connectors.elasticsearch import ElasticsearchEnds
+from connectors.kafka import KafkaEnds
+from jobs import ends, index, ingest, patterns, sessions, signals
+from jobs.command_line import settings_from
+from jobs.settings import Settings
+from jobs.wiring import Inserts, environment
+
+
+def build(
+    env: TableEnvironment, kafka: KafkaEnds, elasticsearch: ElasticsearchEnds, settings: Settings
+) -> None:
+    """Adds the views of every stage over `events_json`, in the data's order."""
+    ingest.build(env, kafka, settings)
+    sessions.build(env, settings)
+    patterns.build(env, settings)
+    signals.build(env, settings)
+    index.build(env, elasticsearch, settings)
+
+
+def write(inserts: Inserts, kafka: KafkaEnds) -> None:
+    """Adds every insert of the suite."""
+    ingest.write_ledgers(inserts, kafka)
+    signals.write(inserts, kafka)
+    index.write(inserts, kafka)
+
+
+def main(argv: list[str]) -> None:
+    """Submits the suite: events.raw in; Elasticsearch and the durable topics out."""
+    settings = settings_from(argv)
+    env, kafka = environment("suite", settings), ends.kafka("suite", settings)
+    env.create_temporary_table("events_json", ends.events(kafka, topics.EVENTS_RAW, settings))
+    build(env, kafka, ends.elasticsearch(settings), settings)
+    inserts = Inserts(env)
+    write(inserts, kafka)
+    inserts.submit()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,90 @@
+"""What every job's wiring needs: the environment, views out of SQL files, and inserts collected for one submission."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pyflink.common import Configuration
+from pyflink.table import EnvironmentSettings, StatementSet, TableDescriptor, TableEnvironment
+
+from jobs.settings import Settings
+from state.sql import Value, statement
+
+VERSION = "0.1.0"
+
+
+def environment(name: str, settings: Settings) -> TableEnvironment:
+    """A streaming environment with what the SQL relies on; the cluster's configuration gives the rest."""
+    configuration = Configuration()
+    for key, value in _options(name, settings).items():
+        configuration.set_string(key, value)
+    return TableEnvironment.create(
+        EnvironmentSettings.new_instance().in_streaming_mode().with_configuration(configuration).build()
+    )
+
+
+def _options(name: str, settings: Settings) -> dict[str, str]:
+    return {
+        "pipeline.name": f"footfall-{name}",
+        "parallelism.default": str(settings.parallelism),
+        "pipeline.object-reuse": "true",
+        "table.local-time-zone": "UTC",
+        "table.exec.state.ttl": f"{settings.dedup_ttl_ms} ms",
+        # A bounded read ends with the final watermark; a partition that waits its turn is not idle.
+        "table.exec.source.idle-timeout": f"{0 if settings.bounded else settings.idle_timeout_ms} ms",
+        "table.exec.sink.upsert-materialize": "NONE",
+    }
+
+
+def values(settings: Settings) -> dict[str, Value]:
+    """The settings as the SQL files name them; `_interval` is milliseconds too, written as an INTERVAL."""
+    return {
+        "out_of_orderness_interval": settings.out_of_orderness_ms,
+        "session_gap_interval": settings.session_gap_ms,
+        "cart_timeout_ms": settings.cart_timeout_ms,
+        "cart_timeout_interval": settings.cart_timeout_ms,
+        "cart_recovery_ms": settings.cart_recovery_ms,
+        # An abandonment's time is 1 ms before it fires, and WITHIN excludes its end: 2 ms more.
+        "cart_recovery_within_interval": settings.cart_recovery_ms + 2,
+        "signal_expires_after_ms": settings.signal_expires_after_ms,
+        "ledger_step_interval": 300_000 if settings.bounded else settings.ledger_step_ms,
+    }
+
+
+def add_views(env: TableEnvironment, names: Iterable[str], settings: Settings) -> None:
+    """Registers `state/<name>.sql` as a view called like its file, in the order given."""
+    filled = values(settings)
+    for name in names:
+        add_view(env, name.rpartition("/")[2], statement(name, filled))
+
+
+def add_view(env: TableEnvironment, view: str, query: str) -> None:
+    """Registers one view."""
+    env.create_temporary_view(view, env.sql_query(query))
+
+
+def read_valid_events(env: TableEnvironment, source: TableDescriptor, settings: Settings) -> None:
+    """Makes `events_valid` of the topic's source, for a stage that runs on its own."""
+    env.create_temporary_table("events_read", source)
+    add_view(env, "events_valid", statement("ingest/events_read_back", values(settings)))
+
+
+class Inserts:
+    """Collects what a job writes, so that all of it becomes one Flink job."""
+
+    def __init__(self, env: TableEnvironment) -> None:
+        self._env = env
+        self._set: StatementSet = env.create_statement_set()
+
+    def into(self, sink: str, descriptor: TableDescriptor, query: str) -> None:
+        """Creates the sink table and adds the insert; `query` selects the sink's columns in their order."""
+        self._env.create_temporary_table(sink, descriptor)
+        self._set.add_insert_sql(f"INSERT INTO {sink} {query}")
+
+    def submit(self) -> None:
+        """Submits the job. On a cluster this returns at once; in a local run it waits for the end."""
+        self._set.execute()
+
+    def explain(self) -> str:
+        """The plan, for people and tests."""
+        return str(self._set.explain())

@@ -1,0 +1,7 @@
+-- documents: everything that the index holds, one change at a time
+-- grain: one row per version of a document        key: index_name, document_id; version orders the changes
+-- time: none
+-- state: none
+SELECT 'footfall-sessions' AS index_name, session_id AS document_id, version, document FROM session_documents
+UNION ALL
+SELECT 'footfall-signals', signal_id, version, document FROM signal_documents

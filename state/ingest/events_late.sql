@@ -1,0 +1,7 @@
+-- events_late: accepted events that came after the watermark had passed them; kept, counted, never silently dropped
+-- grain: one row per late event        key: source_partition, source_offset
+-- time: none (their event time is over)
+-- state: none
+SELECT *
+FROM events_checked
+WHERE refusal IS NULL AND ts <= CURRENT_WATERMARK(ts)

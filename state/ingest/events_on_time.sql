@@ -1,0 +1,14 @@
+-- events_on_time: accepted events that the watermark has not passed, each with its ordinal among equal event_ids
+-- grain: one row per accepted event, duplicates included    key: event_id, repeat (1 = first seen)
+-- time: ts, event time
+-- state: one counter per event_id, for dedup_ttl after the id was last seen. Arrival order decides which copy is
+--        the first: copies are equal, no row waits for the watermark, and the duplicates stay countable.
+SELECT
+    *,
+    COUNT(*) OVER (
+        PARTITION BY event_id ORDER BY arrived_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS repeat_no
+FROM (
+    SELECT *, PROCTIME() AS arrived_at
+    FROM events_checked
+    WHERE refusal IS NULL AND (CURRENT_WATERMARK(ts) IS NULL OR ts > CURRENT_WATERMARK(ts))
+)

@@ -1,0 +1,64 @@
+"""Writes documents to Elasticsearch: one call is one Arrow batch is one bulk request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from pyflink.table import DataTypes, ScalarFunction
+from pyflink.table.udf import udf
+
+from connectors.elasticsearch import BulkWriter, ElasticsearchEnds, Outcome, Write
+
+
+def answers(outcome: Outcome, size: int) -> list[str | None]:
+    """None for every written document, the server's reason for every refused one, in the batch's order.
+
+    >>> answers(Outcome(indexed=1, stale=0, retried=0, failures={1: "400 mapping"}), 2)
+    [None, '400 mapping']
+    """
+    return [outcome.failures.get(place) for place in range(size)]
+
+
+class BulkIndex(ScalarFunction):  # type: ignore[misc]
+    """(index, document id, version, document) -> NULL when it is indexed, else the server's reason.
+
+    Flink finishes a batch before a checkpoint barrier passes, so whatever is not acknowledged is written again.
+    """
+
+    def __init__(self, ends: ElasticsearchEnds) -> None:
+        self._ends = ends
+
+    def open(self, function_context: Any) -> None:
+        """Opens the client and the counters that on-call reads."""
+        self._writer = BulkWriter(self._ends.client(), self._ends.retry_ms)
+        group = function_context.get_metric_group().add_group("index")
+        self._counters = {name: group.counter(name) for name in ("indexed", "stale", "retried", "failed")}
+
+    def is_deterministic(self) -> bool:
+        """It writes: the planner must neither drop nor repeat a call."""
+        return False
+
+    def eval(self, index: pd.Series, ids: pd.Series, versions: pd.Series, documents: pd.Series) -> pd.Series:
+        """Writes one batch."""
+        rows = zip(index, ids, versions, documents, strict=True)
+        writes = [Write(name, document_id, int(version), text) for name, document_id, version, text in rows]
+        outcome = self._writer.write(writes)
+        self._count(outcome)
+        return pd.Series(answers(outcome, len(writes)), dtype=object)
+
+    def _count(self, outcome: Outcome) -> None:
+        self._counters["indexed"].inc(outcome.indexed)
+        self._counters["stale"].inc(outcome.stale)
+        self._counters["retried"].inc(outcome.retried)
+        self._counters["failed"].inc(len(outcome.failures))
+
+
+def bulk_index(ends: ElasticsearchEnds) -> Any:
+    """The function as Flink registers it."""
+    return udf(
+        BulkIndex(ends),
+        input_types=[DataTypes.STRING(), DataTypes.STRING(), DataTypes.BIGINT(), DataTypes.STRING()],
+        result_type=DataTypes.STRING(),
+        func_type="pandas",
+    )

@@ -1,0 +1,86 @@
+"""Dead letters: reads refused messages again by their place, and makes the contract's documents of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+from pyflink.table import DataTypes, TableFunction
+from pyflink.table.udf import udtf
+
+from connectors.events import validate_event
+from connectors.rejected import Reject, Rejected
+from connectors.reread import Record, Rereader
+
+_PARSE_REASONS = ("oversized", "not_utf8", "not_json", "not_an_object")
+_BEYOND_THE_READER = "the job's JSON reader could not read it: nesting, a number or a string beyond its limits"
+
+
+def verdict_of(refusal: str, record: Record) -> Reject:
+    """Why the message was refused; `refusal` is the job's own word, `reason:field` or `unparsable`.
+
+    >>> verdict_of("missing_field:event_id", Record("t", 0, 7, 0, b"{}")).reason
+    'missing_field'
+    >>> verdict_of("unparsable", Record("t", 0, 7, 0, b"[1]")).reason
+    'not_an_object'
+    """
+    reference = validate_event(record.value, record.timestamp_ms)
+    if refusal == "unparsable":
+        if isinstance(reference, Reject) and reference.reason in _PARSE_REASONS:
+            return reference
+        return Reject("not_json", None, _BEYOND_THE_READER)
+    reason, _, field = refusal.partition(":")
+    if isinstance(reference, Reject) and reference.reason == reason:
+        return reference
+    return Reject(reason, field or None, f"{field} does not fit the event contract")  # type: ignore[arg-type]
+
+
+def letter(refusal: str, record: Record, job_version: str) -> tuple[str, str]:
+    """(letter_id, document as JSON text) of one refused message; the id is its place: topic:partition:offset."""
+    document = Rejected.of(
+        verdict_of(refusal, record),
+        record.value,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp_ms=record.timestamp_ms,
+        adapter="canonical",
+        job_version=job_version,
+    )
+    letter_id = f"{record.topic}:{record.partition}:{record.offset}"
+    return letter_id, orjson.dumps(document.to_document()).decode()
+
+
+class FetchRejected(TableFunction):  # type: ignore[misc]
+    """(topic, partition, first offset, last offset, refusal) -> a row (letter_id, letter) per message there."""
+
+    def __init__(self, properties: Mapping[str, str], job_version: str) -> None:
+        self._properties = dict(properties)
+        self._job_version = job_version
+
+    def open(self, function_context: Any) -> None:
+        """Opens the consumer and the counter that on-call reads."""
+        self._reader = Rereader(self._properties)
+        self._rejected = function_context.get_metric_group().add_group("ingest").counter("rejected")
+
+    def close(self) -> None:
+        """Closes the consumer."""
+        self._reader.close()
+
+    def eval(self, topic: str, partition: int, first: int, last: int, refusal: str) -> Iterator[tuple[str, str]]:
+        """Yields one letter at a time, so that a long run of garbage needs no memory."""
+        for record in self._reader.read(topic, partition, first, last):
+            self._rejected.inc()
+            yield letter(refusal, record, self._job_version)
+
+
+def fetch_rejected(properties: Mapping[str, str], job_version: str) -> Any:
+    """The function as Flink registers it."""
+    return udtf(
+        FetchRejected(properties, job_version),
+        input_types=[
+            DataTypes.STRING(), DataTypes.INT(), DataTypes.BIGINT(), DataTypes.BIGINT(), DataTypes.STRING(),
+        ],
+        result_types=[DataTypes.STRING(), DataTypes.STRING()],
+    )  # fmt: skip
