@@ -142,7 +142,7 @@ def _add_poison(
     from cli.poison import line_poison  # here, so that the streams can be read without the shop
 
     events = counts.events + counts.duplicates
-    for kind, line in line_poison(rng.random(), wanted):
+    for kind, line in line_poison(rng.getrandbits(32), wanted):
         arrival = arrivals[rng.randrange(events)][0]
         arrivals.append((arrival, len(arrivals), line))
         counts.poison[kind] += 1
