@@ -79,6 +79,11 @@ class ElasticsearchNode:
         """http://host:port of the node."""
         return f"http://{LOOPBACK}:{self.port}"
 
+    @property
+    def address(self) -> str:
+        """What clients are given."""
+        return self.url
+
     def start(self) -> None:
         """Lay out the home folder and start the node.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,7 @@ from stack.memory import MemorySampler
 
 PARTS = ("kafka", "elasticsearch", "flink")
 DEFAULT_WORKDIR = Path(".footfall")
+ADDRESSES = "addresses.json"
 _GIB = 1024**3
 _T = TypeVar("_T")
 # What each part takes at work: its JVM; for Flink also the client that submits, and Python workers.
@@ -35,6 +37,8 @@ _NEEDS_BYTES = {"kafka": _GIB // 2, "elasticsearch": 3 * _GIB // 4, "flink": 11 
 class _Component(Protocol):
     name: str
 
+    @property
+    def address(self) -> str: ...
     def start(self) -> None: ...
     def wait_ready(self) -> None: ...
     def stop(self) -> None: ...
@@ -127,6 +131,7 @@ class EmbeddedStack:
             files = self._fetch()
             self._components = {part: self._make(part, files[part]) for part in self._parts}
             self._start_all()
+            self._write_addresses()
         except BaseException:
             self.stop()
             raise
@@ -139,6 +144,7 @@ class EmbeddedStack:
                 list(pool.map(lambda component: component.stop(), components))
         self._memory.stop()
         if self._lock is not None:
+            (self.workdir / ADDRESSES).unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
 
@@ -190,14 +196,12 @@ class EmbeddedStack:
     def _report(self, part: str, seconds: float) -> None:
         self.start_seconds[part] = seconds
         component = self._components[part]
-        addresses: dict[type, Callable[[], str]] = {
-            KafkaBroker: lambda: self.kafka.bootstrap_servers,
-            ElasticsearchNode: lambda: self.elasticsearch.url,
-            FlinkCluster: lambda: self.flink.rest_url,
-        }
-        self._console.print(
-            f"{component.name:<14} ready after {seconds:5.1f} s   {addresses[type(component)]()}"
-        )
+        self._console.print(f"{component.name:<14} ready after {seconds:5.1f} s   {component.address}")
+
+    def _write_addresses(self) -> None:
+        # For commands that talk to a stack another process started.
+        addresses = {part: component.address for part, component in self._components.items()}
+        (self.workdir / ADDRESSES).write_text(json.dumps({"process": os.getpid(), **addresses}), "utf-8")
 
     def _take_workdir(self) -> None:
         self.workdir.mkdir(parents=True, exist_ok=True)
@@ -219,6 +223,7 @@ class EmbeddedStack:
         self._clear()
 
     def _clear(self) -> None:
+        (self.workdir / ADDRESSES).unlink(missing_ok=True)
         for folder in (self._conf, self.log_dir, *(() if self._keep_data else (self._data,))):
             with contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(folder)

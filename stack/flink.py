@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import re
+import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import requests
 
-from stack import flink_config, logs
-from stack.errors import ComponentFailed, FlinkRequestFailed, StackError
-from stack.flink_rest import FlinkRest
+from stack import flink_config
+from stack.errors import StackError
+from stack.flink_client import FlinkClient, flink_home
 from stack.java import java_home
 from stack.ports import LOOPBACK, free_ports
 from stack.processes import ManagedProcess
 
-_SUBMITTED = re.compile(r"Job has been submitted with JobID ([0-9a-f]{32})")
-_SUBMISSION_WITHIN_S = 300.0
 _NAME = "footfall"
 # RocksDB keeps its caches in managed memory; state on the heap wants the memory there.
 _MANAGED_MEMORY = {"hashmap": "384m", "rocksdb": "1024m"}
 
 
-class FlinkCluster(FlinkRest):
+class FlinkCluster(FlinkClient):
     """A session cluster on free loopback ports, and the jobs on it."""
 
     name = "Flink"
@@ -55,35 +52,15 @@ class FlinkCluster(FlinkRest):
             overrides: further configuration values by full key; they win.
         """
         self._rest_port, self._rpc_port, *self._metrics_ports = free_ports(5)
-        super().__init__(f"http://{LOOPBACK}:{self._rest_port}")
-        self.conf_dir, self._data, self.log_dir = conf_dir / "flink", data_dir / "flink", log_dir
+        self.conf_dir, self._data = conf_dir / "flink", data_dir / "flink"
         self._lib, self._pids = conf_dir / "flink-lib", conf_dir / "flink-pids"
+        rest_url = f"http://{LOOPBACK}:{self._rest_port}"
+        super().__init__(rest_url, self._variables(log_dir), log_dir)
         self._connector_jars, self._slots = connector_jars, slots
         self._values = self._settings(parallelism, state_backend) | dict(overrides or {})
         self.log = log_dir / f"flink-{_NAME}-standalonesession-0-embedded.log"
         self.jobmanager = self._server("JobManager")
         self.taskmanager = self._server("TaskManager")
-        self._clients: list[ManagedProcess] = []
-        self._submissions = 0
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment in which Flink's own scripts (`flink run` and others) talk to this cluster."""
-        inherited = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        return inherited | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-            "JAVA_HOME": str(java_home()),
-            "FLINK_HOME": str(flink_home()),
-            "FLINK_LIB_DIR": str(self._lib),
-            "FLINK_CONF_DIR": str(self.conf_dir),
-            "FLINK_LOG_DIR": str(self.log_dir),
-            "FLINK_PID_DIR": str(self._pids),
-            # These two make the names of the log files the same everywhere.
-            "FLINK_IDENT_STRING": _NAME,
-            "HOSTNAME": "embedded",
-            # Everything is in the rolling log files; the console file keeps what came before logging worked.
-            "JVM_ARGS": "-Dconsole.log.level=WARN",
-        }
 
     def start(self) -> None:
         """Write the configuration and start both processes.
@@ -93,6 +70,7 @@ class FlinkCluster(FlinkRest):
         """
         flink_config.write_conf_dir(self.conf_dir, self._values)
         self._link_libraries()
+        self._write_environment_file()
         for folder in ("checkpoints", "savepoints", "tmp"):
             (self._data / folder).mkdir(parents=True, exist_ok=True)
         self.jobmanager.start()
@@ -109,7 +87,8 @@ class FlinkCluster(FlinkRest):
 
     def stop(self) -> None:
         """End all processes, Python workers among them. May be called twice, and before `start`."""
-        for process in (*self._clients, self.taskmanager, self.jobmanager):
+        self.stop_submissions()
+        for process in (self.taskmanager, self.jobmanager):
             process.stop(grace_s=0)
 
     def kill_taskmanager(self) -> None:
@@ -132,56 +111,21 @@ class FlinkCluster(FlinkRest):
         self.taskmanager.start()
         self.taskmanager.wait_until(lambda: not set(self.taskmanagers()) <= lost, deadline_s)
 
-    def run(
-        self,
-        module: str,
-        py_files: Path,
-        args: Sequence[str] = (),
-        *,
-        parallelism: int | None = None,
-        from_savepoint: str | None = None,
-        detached: bool = True,
-        flags: Sequence[str] = (),
-    ) -> str:
-        """Submit a job with `flink run` and return its id.
-
-        Args:
-            module: its main module (`jobs.sessions`).
-            py_files: folder or zip that holds the module and all it imports.
-            args: the job's own arguments.
-            parallelism: None = the cluster's default.
-            from_savepoint: path of a savepoint or checkpoint to start from.
-            detached: return after the submission; else after the end of the job.
-            flags: further flags of `flink run`.
-
-        Raises:
-            FlinkRequestFailed: if `flink run` fails; the text has its last lines.
-        """
-        command: list[str | Path] = [flink_home() / "bin" / "flink", "run", *(["-d"] if detached else [])]
-        command += ["-p", str(parallelism)] if parallelism else []
-        command += ["-s", from_savepoint] if from_savepoint else []
-        command += [*flags, "-pyfs", py_files, "-pym", module, *args]
-        self._submissions += 1
-        log = self.log_dir / f"flink-run-{self._submissions}-{module}.log"
-        client = ManagedProcess(f"flink run {module}", command, log, self.environment)
-        self._clients.append(client)
-        return self._submit(client, _SUBMISSION_WITHIN_S if detached else None)
-
-    def _submit(self, client: ManagedProcess, deadline_s: float | None) -> str:
-        client.start()
-        try:
-            status = client.wait(deadline_s)
-        finally:
-            client.stop(grace_s=0)
-            self._clients.remove(client)
-        ids = _SUBMITTED.findall(client.log.read_text("utf-8", "replace"))
-        if status != 0 or not ids:
-            tail = logs.without_frames("\n".join(logs.last_lines(client.log, 60)))
-            raise FlinkRequestFailed(
-                f"{client.name} ended with status {status}; 0 and a job id were required. "
-                f"Its last lines:\n{tail}\nLog: {client.log}"
-            )
-        return str(ids[-1])
+    def _variables(self, log_dir: Path) -> dict[str, str]:
+        return {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "JAVA_HOME": str(java_home()),
+            "FLINK_HOME": str(flink_home()),
+            "FLINK_LIB_DIR": str(self._lib),
+            "FLINK_CONF_DIR": str(self.conf_dir),
+            "FLINK_LOG_DIR": str(log_dir),
+            "FLINK_PID_DIR": str(self._pids),
+            # These two make the names of the log files the same everywhere.
+            "FLINK_IDENT_STRING": _NAME,
+            "HOSTNAME": "embedded",
+            # Everything is in the rolling log files; the console file keeps what came before logging worked.
+            "JVM_ARGS": "-Dconsole.log.level=WARN",
+        }
 
     def _answers(self) -> bool:
         try:
@@ -203,6 +147,11 @@ class FlinkCluster(FlinkRest):
         for jar in (*(flink_home() / "lib").glob("*.jar"), *self._connector_jars):
             (self._lib / jar.name).symlink_to(jar)
 
+    def _write_environment_file(self) -> None:
+        # For Flink's own commands in a shell: `. flink-env.sh; "$FLINK_HOME/bin/flink" list`.
+        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in self.variables.items()]
+        (self.conf_dir.parent / "flink-env.sh").write_text("".join(lines), "utf-8")
+
     def _settings(self, parallelism: int, state_backend: str) -> dict[str, object]:
         if state_backend not in _MANAGED_MEMORY:
             raise StackError(
@@ -223,20 +172,3 @@ class FlinkCluster(FlinkRest):
             "python.client.executable": sys.executable,
             "metrics.reporter.prom.port": ",".join(str(port) for port in self._metrics_ports),
         }
-
-
-def flink_home() -> Path:
-    """The Flink distribution inside the installed pyflink package.
-
-    Raises:
-        ComponentFailed: if apache-flink is not installed, or its path has a space.
-    """
-    spec = importlib.util.find_spec("pyflink")
-    if spec is None or spec.origin is None:
-        raise ComponentFailed(f"{sys.executable} has no pyflink: install requirements.txt there.")
-    home = Path(spec.origin).parent
-    if " " in str(home):
-        raise ComponentFailed(
-            f"Flink's scripts cannot run from a path with a space: {home}. Move the environment."
-        )
-    return home

@@ -106,6 +106,11 @@ class KafkaBroker:
         """host:port of the broker."""
         return f"{LOOPBACK}:{self.port}"
 
+    @property
+    def address(self) -> str:
+        """What clients are given."""
+        return self.bootstrap_servers
+
     def start(self) -> None:
         """Format the storage (seconds) and start the broker.
 
