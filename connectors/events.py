@@ -64,8 +64,10 @@ class _Block:
         """The block, or None when the value is not an object."""
         if not isinstance(value, dict):
             return None
-        types = {item.name: item.type for item in fields(cls)}  # type: ignore[arg-type]
-        return cls(**{name: _leaf(value.get(name), str(kind)) for name, kind in types.items()})
+        known = fields(cls)  # type: ignore[arg-type]
+        return cls(
+            **{leaf.name: _leaf(value[leaf.name], str(leaf.type)) for leaf in known if leaf.name in value}
+        )
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,10 @@ def integer_of(value: object) -> int | None:
     >>> integer_of(5), integer_of("5"), integer_of(5.0), integer_of(True), integer_of(None)
     (5, 5, None, None, None)
     """
-    return int(text_of(value)) if _DIGITS.fullmatch(text_of(value)) else None
+    if value is None or isinstance(value, (bool, float, list, dict)):
+        return None
+    digits = value if isinstance(value, str) else str(value)
+    return int(digits) if _DIGITS.fullmatch(digits) else None
 
 
 def decimal_of(text: str) -> float | None:
