@@ -90,7 +90,7 @@ EVENTS_LATE = Topic(
 )
 EVENTS_REJECTED = Topic(
     name="footfall.events.rejected",
-    key="<topic>:<partition>:<offset> of the rejected record",
+    key="topic:partition:offset of the rejected record",
     value="rejected/1",
     partitions=1,
     cleanup="delete",
@@ -101,7 +101,7 @@ EVENTS_REJECTED = Topic(
 )
 LEDGER = Topic(
     name="footfall.ledger",
-    key="<topic>:<partition>:<window_start_ms>",
+    key="entry_id: verdict, partition and windows of the entry",
     value="ledger/1",
     partitions=1,
     cleanup="compact,delete",
@@ -151,7 +151,7 @@ TRIGGERS = Topic(
 )
 INDEX_FAILURES = Topic(
     name="footfall.index.failures",
-    key="<alias>:<document id>",
+    key="id of the document",
     value="index_failure/1",
     partitions=1,
     cleanup="delete",

@@ -1,0 +1,116 @@
+"""docs/contracts.md says what the code says: its tables are, row by row, what the code would write."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors import events, indices, messages, rejected, sessions, signals, topics
+from connectors.indices import Index
+from connectors.topics import DAY_MS, Topic
+
+ROOT = Path(__file__).resolve().parents[2]
+DOC = ROOT / "docs" / "contracts.md"
+SCHEMAS = ("event", "signal", "trigger", "session", "rejected")
+
+
+def field_rows(name: str) -> list[str]:
+    """The rows of a schema's table: every property, nested ones with a dot."""
+    schema = json.loads((ROOT / "connectors" / "schemas" / f"{name}.schema.json").read_text())
+    rows: list[str] = []
+    for field, what in schema["properties"].items():
+        rows.append(field_row(field, what, field in schema["required"]))
+        # The counts of a session are the event types, which have a list of their own.
+        if field != "counts":
+            nested = what.get("properties", {}).items()
+            needed = what.get("required", [])
+            rows += [field_row(f"{field}.{inner}", leaf, inner in needed) for inner, leaf in nested]
+    return rows
+
+
+def field_row(field: str, what: dict[str, Any], required: bool) -> str:
+    need = "required" if required else "optional"
+    return f"| `{field}` | {type_of(what)} | {need} | {what['description']} |"
+
+
+def type_of(what: dict[str, Any]) -> str:
+    types = what.get("type", "string")
+    return types if isinstance(types, str) else types[0]
+
+
+def topic_row(row: Topic) -> str:
+    keeps = f"{row.cleanup}, {row.retention_ms // DAY_MS} d"
+    ends = f"{', '.join(row.writers)} | {', '.join(row.readers)}"
+    return f"| `{row.name}` | {row.key} | `{row.value}` | {row.partitions} | {keeps} | {ends} |"
+
+
+def index_row(index: Index) -> str:
+    return f"| `{index.alias}` | `{index.name}` | `{index.contract}` | `{index.id_field}` |"
+
+
+@pytest.fixture(scope="module")
+def doc() -> str:
+    return DOC.read_text()
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_field_has_its_row(doc: str, name: str) -> None:
+    assert [row for row in field_rows(name) if row not in doc] == []
+
+
+def test_every_topic_has_its_row(doc: str) -> None:
+    assert [topic_row(row) for row in topics.TOPICS if topic_row(row) not in doc] == []
+
+
+def test_every_index_has_its_row_and_its_fields(doc: str) -> None:
+    for index in indices.INDICES:
+        assert index_row(index) in doc
+        assert [name for name in index.properties if f"`{name}`" not in doc] == []
+
+
+def test_every_word_of_the_contracts_is_there(doc: str) -> None:
+    words = {
+        *events.EVENT_TYPES,
+        events.HEARTBEAT_TYPE,
+        *rejected.REASONS,
+        *signals.SIGNAL_STATUSES,
+        *sessions.CLOSE_REASONS,
+        sessions.CUSTOM_COUNT,
+    }
+    assert sorted(word for word in words if f"`{word}`" not in doc) == []
+
+
+def test_the_reasons_stand_in_the_order_of_the_checks(doc: str) -> None:
+    places = [doc.index(f"| `{reason}` |") for reason in rejected.REASONS]
+    assert places == sorted(places)
+
+
+def test_every_limit_is_there(doc: str) -> None:
+    limits = (
+        events.EVENT_ID_MAX_LENGTH,
+        events.VISITOR_ID_MAX_LENGTH,
+        events.EVENT_TIME_MAX_MS,
+        events.SEQUENCE_MAX,
+        events.FUTURE_TOLERANCE_MS,
+        messages.MAX_EVENT_BYTES,
+        messages.MAX_NESTING,
+        sessions.GAP_MS,
+        sessions.MAX_DURATION_MS,
+        sessions.MAX_EVENTS,
+    )
+    assert [limit for limit in limits if f"{limit:,}" not in doc] == []
+
+
+def test_every_example_of_the_page_is_valid(doc: str) -> None:
+    blocks = doc.split("```json\n")[1:]
+    assert blocks
+    for block in blocks:
+        value = block.split("```")[0].encode()
+        assert isinstance(events.validate_event(value), events.Event)
+
+
+def test_the_page_names_every_schema_file(doc: str) -> None:
+    assert [name for name in SCHEMAS if f"connectors/schemas/{name}.schema.json" not in doc] == []
