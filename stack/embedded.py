@@ -138,10 +138,8 @@ class EmbeddedStack:
 
     def stop(self) -> None:
         """End all processes and free the working directory. May be called twice."""
-        components = list(self._components.values())
-        if components:
-            with ThreadPoolExecutor(len(components), "stop") as pool:
-                list(pool.map(lambda component: component.stop(), components))
+        with ThreadPoolExecutor(len(PARTS), "stop") as pool:
+            list(pool.map(lambda component: component.stop(), self._components.values()))
         self._memory.stop()
         if self._lock is not None:
             (self.workdir / ADDRESSES).unlink(missing_ok=True)
@@ -180,7 +178,7 @@ class EmbeddedStack:
 
     def _start_all(self) -> None:
         began = time.monotonic()
-        with ThreadPoolExecutor(len(self._components), "start") as pool:
+        with ThreadPoolExecutor(len(PARTS), "start") as pool:
             futures = {
                 pool.submit(_start_and_wait, component): part for part, component in self._components.items()
             }

@@ -51,7 +51,7 @@ class FlinkCluster(FlinkClient):
             state_backend: hashmap or rocksdb.
             overrides: further configuration values by full key; they win.
         """
-        self._rest_port, self._rpc_port, *self._metrics_ports = free_ports(5)
+        self._rest_port, self._rpc_port, *self.metrics_ports = free_ports(5)
         self.conf_dir, self._data = conf_dir / "flink", data_dir / "flink"
         self._lib, self._pids = conf_dir / "flink-lib", conf_dir / "flink-pids"
         rest_url = f"http://{LOOPBACK}:{self._rest_port}"
@@ -106,6 +106,7 @@ class FlinkCluster(FlinkClient):
             raise StackError(
                 f"The TaskManager (process {self.taskmanager.pid}) still runs: kill_taskmanager() first."
             )
+        self.taskmanager.stop(grace_s=0)
         lost = set(self.taskmanagers())
         self.taskmanager = self._server("TaskManager")
         self.taskmanager.start()
@@ -170,5 +171,5 @@ class FlinkCluster(FlinkClient):
             "io.tmp.dirs": str(self._data / "tmp"),
             "python.executable": sys.executable,
             "python.client.executable": sys.executable,
-            "metrics.reporter.prom.port": ",".join(str(port) for port in self._metrics_ports),
+            "metrics.reporter.prom.port": ",".join(str(port) for port in self.metrics_ports),
         }
