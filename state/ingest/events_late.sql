@@ -4,4 +4,4 @@
 -- state: none
 SELECT *
 FROM events_checked
-WHERE refusal IS NULL AND ts <= CURRENT_WATERMARK(ts)
+WHERE refusal IS NULL AND ts <= CURRENT_WATERMARK(ts) AND event_type <> 'heartbeat'

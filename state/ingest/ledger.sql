@@ -1,4 +1,4 @@
--- ledger: how many punctual events were valid and how many were duplicates
+-- ledger: how many punctual events were valid, duplicates or heartbeats
 -- grain: one row per five-minute window of event time, arrival window, source partition and verdict; written again
 --        at each ledger step with the count so far (the largest count of a key is the newest)        key: entry_id
 -- time: window_time, event time

@@ -1,7 +1,8 @@
 -- message_gaps: runs of messages that the JSON reader could not turn into any event
 -- grain: one row per run of missing offsets        key: source_topic, source_partition, first_offset
 -- time: none
--- state: the last offset of each source partition (LAG), for ever: one number a partition
+-- state: the last offset of each source partition (LAG), for dedup_ttl. A partition that was silent for longer looks
+--        as if all its past were a gap; fetch_rejected then passes over the valid ones, and letters have fixed ids.
 -- A partition's messages arrive here in offset order, so an offset that is skipped is a message that did not parse.
 SELECT
     source_topic, source_partition,

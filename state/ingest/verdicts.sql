@@ -3,7 +3,11 @@
 -- time: ts, event time
 -- state: none
 SELECT
-    CASE WHEN repeat_no = 1 THEN 'valid' ELSE 'duplicate' END AS verdict,
+    CASE
+        WHEN event_type = 'heartbeat' THEN 'heartbeat'
+        WHEN repeat_no = 1 THEN 'valid'
+        ELSE 'duplicate'
+    END AS verdict,
     source_partition,
     TIMESTAMPDIFF(MINUTE, TIMESTAMP '1970-01-01 00:00:00', CAST(source_timestamp AS TIMESTAMP(3))) / 5 AS arrived_in,
     CAST(HASH_CODE(event_id) AS BIGINT) AS event_hash,

@@ -1,0 +1,48 @@
+"""Brings the suite onto an embedded stack: topics, indices, the package, the submission."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from elasticsearch import Elasticsearch
+
+from cli.package import pack
+from connectors.admin import create_indices, create_topics
+from jobs.ends import elasticsearch
+from jobs.settings import Settings
+from stack.embedded import EmbeddedStack
+
+
+class Deployment:
+    """A running stack with Footfall's topics and indices; submits jobs to it."""
+
+    def __init__(self, stack: EmbeddedStack, settings: Settings, workdir: Path) -> None:
+        self.stack = stack
+        self.settings = settings.replace(
+            kafka_bootstrap_servers=stack.kafka.bootstrap_servers, elasticsearch_url=stack.elasticsearch.url
+        )
+        self.kafka_properties = {"bootstrap.servers": stack.kafka.bootstrap_servers}
+        self.client: Elasticsearch = elasticsearch(self.settings).client()
+        self._package = workdir / "suite.zip"
+
+    def prepare(self) -> None:
+        """Creates topics and indices and packs the code."""
+        create_topics(self.kafka_properties)
+        create_indices(self.client, replicas=0, refresh_ms=500)
+        pack(self._package)
+
+    def submit(self, job: str = "suite", from_savepoint: str | None = None) -> str:
+        """Submits `jobs.<job>`; returns the job's id."""
+        assignments = [f"{name}={_text(value)}" for name, value in self.settings.changed().items()]
+        arguments = [argument for text in assignments for argument in ("--set", text)]
+        return self.stack.flink.run(
+            f"jobs.{job}",
+            self._package,
+            arguments,
+            parallelism=self.settings.parallelism,
+            from_savepoint=from_savepoint,
+        )
+
+
+def _text(value: str | int | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,144 @@
+"""The ledger as it can be read back: every message of the raw topic against what became of it.
+
+What was read comes from the raw topic itself, what became of it from what landed: rejected and late messages one by
+one, valid and duplicate ones by the job's own counts. Nothing here trusts one side for both.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from cli.topic_reader import read_topic
+from connectors import topics
+from connectors.events import HEARTBEAT_TYPE
+
+WINDOW_MS = 300_000
+_HEARTBEAT = b'"event_type":"heartbeat"'  # as cli/feed.py writes it
+Place = tuple[int, int]  # partition, offset
+
+
+@dataclass
+class Window:
+    """Five minutes of arrival in one partition; every number counts messages, none of them heartbeats."""
+
+    read: int = 0
+    valid: int = 0
+    duplicate: int = 0
+    late: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    def difference(self) -> int:
+        """read - (valid + rejected + duplicate + late); 0 is balanced."""
+        return self.read - self.valid - self.duplicate - self.late - self.rejected.total()
+
+    def to_document(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return {
+            "read": self.read,
+            "valid": self.valid,
+            "duplicate": self.duplicate,
+            "late": self.late,
+            "rejected": dict(sorted(self.rejected.items())),
+            "difference": self.difference(),
+        }
+
+
+@dataclass
+class Ledger:
+    """All windows, keyed by (window start in ms, partition); `oversized` were refused before the topic."""
+
+    windows: dict[tuple[int, int], Window]
+    oversized: int = 0
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every window balances."""
+        return all(window.difference() == 0 for window in self.windows.values())
+
+    def total(self) -> Window:
+        """The sum of all windows."""
+        total = Window()
+        for window in self.windows.values():
+            for name in ("read", "valid", "duplicate", "late"):
+                setattr(total, name, getattr(total, name) + getattr(window, name))
+            total.rejected.update(window.rejected)
+        total.read += self.oversized
+        total.rejected.update({"oversized": self.oversized} if self.oversized else {})
+        return total
+
+    def to_document(self) -> dict[str, Any]:
+        """The document of ledger.json."""
+        total = self.total()
+        rows = [
+            {"window_start_ms": start, "partition": partition, **window.to_document()}
+            for (start, partition), window in sorted(self.windows.items())
+        ]
+        return {
+            "balanced": self.balanced,
+            **total.to_document(),
+            "rejected_total": total.rejected.total(),
+            "windows": rows,
+        }
+
+
+def read_ledger(properties: Mapping[str, str], letters: Mapping[str, dict[str, Any]]) -> Ledger:
+    """The ledger of everything in the raw topic.
+
+    Args:
+        properties: of a Kafka client.
+        letters: the rejected documents by their id, see `read_letters`.
+    """
+    windows: defaultdict[tuple[int, int], Window] = defaultdict(Window)
+    _count_read(properties, windows, _late_places(properties))
+    for entry in _entries(properties).values():
+        if entry["verdict"] == HEARTBEAT_TYPE:
+            continue
+        window = windows[(entry["arrived_in_ms"], entry["partition"])]
+        setattr(window, entry["verdict"], getattr(window, entry["verdict"]) + entry["events"])
+    raw = [letter for letter in letters.values() if letter["topic"] == topics.EVENTS_RAW.name]
+    for letter in raw:
+        windows[_window(letter["timestamp_ms"], letter["partition"])].rejected[letter["reason"]] += 1
+    return Ledger(dict(windows), oversized=len(letters) - len(raw))
+
+
+def read_letters(properties: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The rejected documents by their id; one that was written twice counts once."""
+    messages = read_topic(properties, topics.EVENTS_REJECTED.name)
+    return {message.key().decode(): orjson.loads(message.value()) for message in messages}
+
+
+def _count_read(
+    properties: Mapping[str, str], windows: defaultdict[tuple[int, int], Window], late: set[Place]
+) -> None:
+    for message in read_topic(properties, topics.EVENTS_RAW.name):
+        if _HEARTBEAT in (message.value() or b""):
+            continue
+        window = windows[_window(message.timestamp()[1], message.partition())]
+        window.read += 1
+        window.late += (message.partition(), message.offset()) in late
+
+
+def _late_places(properties: Mapping[str, str]) -> set[Place]:
+    messages = read_topic(properties, topics.EVENTS_LATE.name)
+    sources = (orjson.loads(message.value())["source"] for message in messages)
+    return {(source["partition"], source["offset"]) for source in sources}
+
+
+def _entries(properties: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The newest row of each entry: an open window is written again with a larger count."""
+    newest: dict[str, dict[str, Any]] = {}
+    for message in read_topic(properties, topics.LEDGER.name):
+        entry = orjson.loads(message.value())
+        known = newest.get(entry["entry_id"])
+        if known is None or entry["events"] >= known["events"]:
+            newest[entry["entry_id"]] = entry
+    return newest
+
+
+def _window(timestamp_ms: int, partition: int) -> tuple[int, int]:
+    return timestamp_ms // WINDOW_MS * WINDOW_MS, partition

@@ -1,0 +1,111 @@
+"""A bounded run: a file through the real broker, the real cluster and the real index, then the dump."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from cli.deploy import Deployment
+from cli.dump import documents, write_document, write_lines
+from cli.feed import Feeder, key_and_time, lines_of
+from cli.job_times import working_seconds
+from cli.ledger import Ledger, read_ledger, read_letters
+from connectors import indices
+
+_JOB_DEADLINE_S = 3_600.0
+
+
+def replay(deployment: Deployment, file: Path, target: Path, console: Console) -> bool:
+    """Feeds the file, runs the suite to its end, writes the dump; returns whether the ledger balances.
+
+    Raises:
+        BadInput: the file cannot be read.
+        StackError: the job fails.
+    """
+    feeder = feed_file(deployment, file, console)
+    times = run_to_the_end(deployment, console)
+    return dump(deployment, feeder, target, times, console)
+
+
+def feed_file(deployment: Deployment, file: Path, console: Console) -> Feeder:
+    """Writes every line to the raw topic, and last a heartbeat that ends each partition."""
+    feeder, newest_ms = Feeder(deployment.kafka_properties), 0
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task(f"feeding {file.name}", total=None)
+        for number, line in lines_of(file):
+            key, time_ms = key_and_time(line)
+            newest_ms = max(newest_ms, _plausible(time_ms))
+            feeder.send(line, key, number)
+            if number % 10_000 == 0:
+                progress.update(task, completed=number, description=f"feeding {file.name}: {number:,} lines")
+    feeder.heartbeat(newest_ms, "end-of-file")
+    feeder.flush()
+    console.print(f"fed {feeder.written:,} records of {file.name}")
+    return feeder
+
+
+def _plausible(time_ms: int) -> int:
+    """The time, or 0 for one that ingest refuses: the last heartbeat must not come from the future."""
+    return time_ms if time_ms <= time.time() * 1000 else 0
+
+
+def run_to_the_end(deployment: Deployment, console: Console) -> dict[str, float]:
+    """Submits the bounded suite and waits; returns `seconds`, start-up included, and `seconds_after_start`."""
+    began = time.monotonic()
+    job = deployment.submit()
+    flink = deployment.stack.flink
+    console.print(f"suite submitted after {time.monotonic() - began:.1f} s: {flink.rest_url}/#/job/{job}/overview")
+    flink.wait_job(job, {"FINISHED"}, _JOB_DEADLINE_S)
+    wall_seconds = time.monotonic() - began
+    return {"seconds": round(wall_seconds, 3), "seconds_after_start": working_seconds(flink.rest_url, job)}
+
+
+def dump(deployment: Deployment, feeder: Feeder, target: Path, times: dict[str, float], console: Console) -> bool:
+    """Writes signals, sessions, rejected, ledger and summary; returns whether the ledger balances."""
+    letters = read_letters(deployment.kafka_properties)
+    ledger = read_ledger(deployment.kafka_properties, letters)
+    signals = documents(deployment.client, indices.SIGNALS.alias)
+    sessions = documents(deployment.client, indices.SESSIONS.alias)
+    write_lines(target / "signals.jsonl", sorted(signals, key=lambda row: (row["occurred_at_ms"], row["signal_id"])))
+    write_lines(target / "sessions.jsonl", sorted(sessions, key=lambda row: (row["started_at_ms"], row["session_id"])))
+    write_lines(target / "rejected.jsonl", _with_lines(letters, feeder))
+    write_document(target / "ledger.json", ledger.to_document())
+    summary = summarise(ledger, signals, len(sessions), times, deployment)
+    write_document(target / "summary.json", summary)
+    console.print_json(data=summary)
+    return ledger.balanced
+
+
+def _with_lines(letters: dict[str, dict[str, Any]], feeder: Feeder) -> Iterator[dict[str, Any]]:
+    for letter in letters.values():
+        at_door = letter["topic"] == "file"
+        line = letter["offset"] if at_door else feeder.line_of(letter["partition"], letter["offset"])
+        yield {**letter, "line": line}
+
+
+def summarise(
+    ledger: Ledger, signals: list[dict[str, Any]], sessions: int, times: dict[str, float], deployment: Deployment
+) -> dict[str, Any]:
+    """The document of summary.json; `events` is every message read, `seconds_after_start` leaves start-up out."""
+    total = ledger.total()
+    events = total.read
+    seconds = max(times["seconds_after_start"], 0.001)
+    return {
+        "events": events,
+        "valid": total.valid,
+        "duplicate": total.duplicate,
+        "late": total.late,
+        "rejected": total.rejected.total(),
+        "sessions": sessions,
+        "signals": dict(Counter(f"{row['kind']}/{row['status']}" for row in signals)),
+        "balanced": ledger.balanced,
+        **times,
+        "events_per_second": round(events / seconds, 1),
+        "peak_memory_mib": deployment.stack.peak_memory_bytes() // 2**20,
+    }

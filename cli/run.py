@@ -1,0 +1,91 @@
+"""`scripts/run`: the suite on the embedded stack, live over a generated shop or over a file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from cli.deploy import Deployment
+from cli.feed import require_an_event
+from cli.live import LIVE_SETTINGS, live
+from cli.replay import replay
+from connectors.errors import FootfallError
+from jobs.settings import Settings, load
+from stack.embedded import EmbeddedStack
+from stack.errors import StackError
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+@click.command(context_settings=_CONTEXT)
+@click.option("--seconds", type=click.IntRange(1), help="Live: stop by itself after so many seconds.")
+@click.option("--rate", type=click.FloatRange(1, 50_000), default=500.0, show_default=True,
+              help="Live: events per second of the generated shop.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Live: seed of the generated shop.")
+@click.option("--replay", "file", type=click.Path(path_type=Path), help="Bounded: a JSON-lines file, plain or .gz.")
+@click.option("--adapter", type=click.Choice(["canonical"]), default="canonical", show_default=True,
+              help="Bounded: what the lines of the file are.")
+@click.option("--dump", "target", type=click.Path(path_type=Path, file_okay=False),
+              help="Bounded: folder for signals, sessions, rejected, ledger and summary.")
+@click.option("--parallelism", type=click.IntRange(1, 64), default=2, show_default=True, help="Of every operator.")
+@click.option("--state-backend", type=click.Choice(["hashmap", "rocksdb"]), default="hashmap", show_default=True,
+              help="Where Flink keeps state: on the heap, or on disk for state that outgrows memory.")
+@click.option("--workdir", type=click.Path(path_type=Path), default=Path(".footfall"), show_default=True,
+              help="Logs, data and generated configuration of the stack.")
+@click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="TOML file of settings.")
+@click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="One setting; repeatable.")
+def main(
+    seconds: int | None, rate: float, seed: int, file: Path | None, adapter: str, target: Path | None,
+    parallelism: int, state_backend: str, workdir: Path, settings_file: Path | None, assignments: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Run Footfall's main job on an embedded stack: real Kafka, Flink and Elasticsearch on free loopback ports.
+
+    Without --replay a generated shop feeds it until Ctrl-C, or for --seconds. Exit status: 0 the ledger balances,
+    1 it does not or the run failed, 2 the input or an option is no good.
+    """
+    console = Console(stderr=True)
+    try:
+        _check(file, target, seconds)
+        base = [] if file else [f"{name}={value}" for name, value in LIVE_SETTINGS.items()]
+        settings = load(settings_file, [*base, *assignments]).replace(parallelism=parallelism, bounded=bool(file))
+        balanced = _run(console, settings, workdir, state_backend, file, target, rate, seed, seconds)
+    except FootfallError as error:
+        console.print(f"[red]{type(error).__name__}[/red]: {error}", highlight=False)
+        sys.exit(2)
+    except StackError as error:
+        console.print(f"[red]{type(error).__name__}[/red]: {error}", highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("stopped; nothing is left running")
+        sys.exit(130)
+    sys.exit(0 if balanced else 1)
+
+
+def _check(file: Path | None, target: Path | None, seconds: int | None) -> None:
+    if (file is None) != (target is None):
+        raise click.UsageError("--replay FILE and --dump DIR go together")
+    if file and seconds:
+        raise click.UsageError("--seconds is for live runs; --replay ends with its file")
+    if file:
+        require_an_event(file)
+
+
+def _run(
+    console: Console, settings: Settings, workdir: Path, state_backend: str, file: Path | None, target: Path | None,
+    rate: float, seed: int, seconds: int | None,
+) -> bool:  # fmt: skip
+    with EmbeddedStack(
+        workdir, parallelism=settings.parallelism, state_backend=state_backend, console=console
+    ) as stack:
+        deployment = Deployment(stack, settings, workdir)
+        deployment.prepare()
+        if file and target:
+            return replay(deployment, file, target, console)
+        return live(deployment, console, rate=rate, seed=seed, seconds=seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Creates what the jobs write to: topics in Kafka, indices and aliases in Elasticsearch. Idempotent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+from elasticsearch import Elasticsearch
+
+from connectors.errors import BrokerUnavailable
+from connectors.indices import INDICES, cut_over, index_template
+from connectors.topics import TOPICS
+
+_WAIT_S = 30.0
+
+
+def create_topics(properties: Mapping[str, str], replication: int = 1) -> list[str]:
+    """Creates every topic of the table that is missing; returns the names of the new ones.
+
+    Raises:
+        BrokerUnavailable: the broker does not answer or refuses.
+    """
+    new = [
+        NewTopic(row.name, num_partitions=row.partitions, replication_factor=replication, config=row.config())
+        for row in TOPICS
+    ]
+    admin = AdminClient(dict(properties))  # held until the answers are in: they end with it
+    futures = admin.create_topics(new, operation_timeout=_WAIT_S)
+    return [name for name, future in futures.items() if _is_created(name, future)]
+
+
+def _is_created(name: str, future: object) -> bool:
+    try:
+        future.result(_WAIT_S)  # type: ignore[attr-defined]
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return False
+        raise BrokerUnavailable(f"topic {name} cannot be created: {error}; check kafka_bootstrap_servers") from error
+    return True
+
+
+def create_indices(client: Elasticsearch, replicas: int = 1, refresh_ms: int = 1_000) -> None:
+    """Puts every index template and creates the indices that have no alias yet.
+
+    Raises:
+        elasticsearch.ApiError: Elasticsearch refuses; its message names the reason.
+    """
+    for index in INDICES:
+        body = index_template(index, replicas=replicas, refresh_ms=refresh_ms)
+        client.indices.put_index_template(name=index.name, **body)
+        if client.indices.exists_alias(name=index.alias):
+            continue
+        client.options(ignore_status=400).indices.create(index=index.name)
+        client.indices.update_aliases(actions=cut_over(index)["actions"])
