@@ -27,7 +27,7 @@ class Deployment:
 
     def prepare(self) -> None:
         """Creates topics and indices and packs the code."""
-        create_topics(self.kafka_properties)
+        create_topics(self.kafka_properties, keep_all=True)
         create_indices(self.client, replicas=0, refresh_ms=500)
         pack(self._package)
 

@@ -7,7 +7,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from confluent_kafka import Producer
@@ -52,29 +52,39 @@ class Feeder:
         lines = self._lines[partition]
         return lines[offset] or None if offset < len(lines) else None
 
-    def send(self, value: bytes | None, key: str | None, line: int = 0) -> None:
-        """Writes one record; one that no topic takes becomes a dead letter at the door."""
+    def send(self, value: bytes | None, key: str | None, line: int = 0, timestamp_ms: int = 0) -> None:
+        """Writes one record; one that no topic takes becomes a dead letter at the door.
+
+        Args:
+            value: the record's value; None is a record without one.
+            key: the visitor's id, as far as it is known.
+            line: of the file that is replayed; 0 for none.
+            timestamp_ms: the record's timestamp; 0 is now.
+        """
         if value is not None and len(value) > MAX_EVENT_BYTES:
             self._refuse_oversized(value, line)
             return
         partition = zlib.crc32((key or str(line)).encode("utf-8", "replace")) % len(self._lines)
-        self._write(topics.EVENTS_RAW.name, value=value, key=key, partition=partition)
+        self._write(topics.EVENTS_RAW.name, value, key, partition, timestamp_ms)
         self._lines[partition].append(line)
 
-    def heartbeat(self, event_time_ms: int, name: str) -> None:
+    def heartbeat(self, event_time_ms: int, name: str, timestamp_ms: int = 0) -> None:
         """Writes an event to every partition that only moves event time on."""
         for partition in range(len(self._lines)):
-            self._write(topics.EVENTS_RAW.name, heartbeat(event_time_ms, f"{name}-{partition}"), None, partition)
+            value = heartbeat(event_time_ms, f"{name}-{partition}")
+            self._write(topics.EVENTS_RAW.name, value, None, partition, timestamp_ms)
             self._lines[partition].append(0)
 
     def flush(self) -> None:
         """Waits until the broker has everything."""
         self._producer.flush()
 
-    def _write(self, topic: str, value: bytes | None, key: str | None, partition: int) -> None:
+    def _write(
+        self, topic: str, value: bytes | None, key: str | None, partition: int, timestamp_ms: int = 0
+    ) -> None:
         while True:
             try:
-                self._producer.produce(topic, value=value, key=key, partition=partition)
+                self._producer.produce(topic, value=value, key=key, partition=partition, timestamp=timestamp_ms)
             except BufferError:
                 self._producer.poll(0.05)
             else:
@@ -138,17 +148,29 @@ def require_an_event(path: Path) -> None:
     raise BadInput(f"{path} holds no valid event in {lines} lines; is it of another adapter?")
 
 
-def key_and_time(line: bytes) -> tuple[str | None, int]:
-    """(visitor_id, event_time_ms) as far as the line has them, to choose a partition and to end event time.
+class Line(NamedTuple):
+    """What a replay needs to know of a line: whose it is, when it happened, when it came in; 0 = unknown."""
 
-    >>> key_and_time(b'{"visitor_id": "v", "event_time_ms": 7}'), key_and_time(b"[")
-    (('v', 7), (None, 0))
+    key: str | None
+    event_time_ms: int
+    received_at_ms: int
+
+
+def look_at(line: bytes) -> Line:
+    """The line's key and times as far as it has them.
+
+    >>> look_at(b'{"visitor_id": "v", "event_time_ms": 7}'), look_at(b"[")
+    (Line(key='v', event_time_ms=7, received_at_ms=0), Line(key=None, event_time_ms=0, received_at_ms=0))
     """
     try:
         document = orjson.loads(line)
     except orjson.JSONDecodeError:
-        return None, 0
+        return _UNKNOWN
     if not isinstance(document, dict):
-        return None, 0
-    key, time_ms = document.get("visitor_id"), document.get("event_time_ms")
-    return (key if isinstance(key, str) else None), (time_ms if type(time_ms) is int else 0)
+        return _UNKNOWN
+    key = document.get("visitor_id")
+    times = (document.get(name) for name in ("event_time_ms", "received_at_ms"))
+    return Line(key if isinstance(key, str) else None, *(time if type(time) is int else 0 for time in times))
+
+
+_UNKNOWN = Line(None, 0, 0)

@@ -84,7 +84,9 @@ def live(
     deployment.stack.flink.wait_tasks_running(job, 180.0)
     feeder, watch = Feeder(deployment.kafka_properties), Watch(deployment.client, console)
     try:
-        run_shop(feeder, watch, rate=rate, seed=seed, seconds=seconds)
+        run_shop(
+            feeder, watch, rate=rate, seed=seed, seconds=seconds, cart_timeout_ms=deployment.settings.cart_timeout_ms
+        )
     except KeyboardInterrupt:
         console.print("closing the shop; Ctrl-C again stops at once")
     ledger = wait_for_balance(deployment, feeder, watch)
@@ -93,17 +95,18 @@ def live(
     return ledger.balanced
 
 
-def run_shop(feeder: Feeder, watch: Watch, *, rate: float, seed: int, seconds: int | None) -> None:
+def run_shop(feeder: Feeder, watch: Watch, *, rate: float, seed: int, seconds: int | None, cart_timeout_ms: int) -> None:
     """Feeds the shop's records at the times they arrive, a heartbeat a second, and keeps watching."""
     start_ms = int(time.time() * 1000)
+    shop = Shop(seed=seed, events_per_second=rate, start_ms=start_ms, cart_timeout_ms=cart_timeout_ms)
     next_tick_ms = start_ms
-    for arrival_ms, key, value in Shop(seed=seed, events_per_second=rate, start_ms=start_ms):
+    for arrival_ms, key, value in shop:
         if seconds is not None and arrival_ms > start_ms + seconds * 1000:
             break
         while (now_ms := time.time() * 1000) < arrival_ms:
             time.sleep(min(arrival_ms - now_ms, 20) / 1000)
             next_tick_ms = _tick(feeder, watch, next_tick_ms)
-        feeder.send(value, key)
+        feeder.send(value, key.decode() if key else None)
     feeder.flush()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from rich.progress import Progress
 
 from cli.deploy import Deployment
 from cli.dump import documents, write_document, write_lines
-from cli.feed import Feeder, key_and_time, lines_of
+from cli.feed import Feeder, Line, lines_of, look_at
 from cli.job_times import working_seconds
 from cli.ledger import Ledger, read_ledger, read_letters
 from connectors import indices
 
 _JOB_DEADLINE_S = 3_600.0
+_EARLIEST_MS = 631_152_000_000  # 1990: an earlier received_at_ms is no time
 
 
 def replay(deployment: Deployment, file: Path, target: Path, console: Console) -> bool:
@@ -34,25 +36,44 @@ def replay(deployment: Deployment, file: Path, target: Path, console: Console) -
 
 
 def feed_file(deployment: Deployment, file: Path, console: Console) -> Feeder:
-    """Writes every line to the raw topic, and last a heartbeat that ends each partition."""
-    feeder, newest_ms = Feeder(deployment.kafka_properties), 0
+    """Writes every line to the raw topic, and last a heartbeat that ends each partition.
+
+    A record's timestamp is the line's received_at_ms; a line without one has its predecessor's.
+    """
+    feeder, clock = Feeder(deployment.kafka_properties), ReplayClock()
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task(f"feeding {file.name}", total=None)
         for number, line in lines_of(file):
-            key, time_ms = key_and_time(line)
-            newest_ms = max(newest_ms, _plausible(time_ms))
-            feeder.send(line, key, number)
+            seen = look_at(line)
+            feeder.send(line, seen.key, number, clock.timestamp_ms(seen))
             if number % 10_000 == 0:
                 progress.update(task, completed=number, description=f"feeding {file.name}: {number:,} lines")
-    feeder.heartbeat(newest_ms, "end-of-file")
+    feeder.heartbeat(clock.newest_ms, "end-of-file", clock.received_ms)
     feeder.flush()
     console.print(f"fed {feeder.written:,} records of {file.name}")
     return feeder
 
 
-def _plausible(time_ms: int) -> int:
-    """The time, or 0 for one that ingest refuses: the last heartbeat must not come from the future."""
-    return time_ms if time_ms <= time.time() * 1000 else 0
+@dataclass
+class ReplayClock:
+    """The times of a replay: when the last line came in, and the newest event time that ingest will accept.
+
+    >>> clock = ReplayClock()
+    >>> clock.timestamp_ms(Line("v", 1_470_000_000_000, 1_470_000_000_500)), clock.timestamp_ms(Line(None, 0, 0))
+    (1470000000500, 1470000000500)
+    """
+
+    received_ms: int = 0
+    newest_ms: int = 0
+
+    def timestamp_ms(self, line: Line) -> int:
+        """Timestamp for the line's record; 0 = now, as long as no line has told when it came in."""
+        now_ms = time.time() * 1000
+        if _EARLIEST_MS <= line.received_at_ms <= now_ms:
+            self.received_ms = line.received_at_ms
+        if line.event_time_ms <= (self.received_ms or now_ms):
+            self.newest_ms = max(self.newest_ms, line.event_time_ms)
+        return self.received_ms
 
 
 def run_to_the_end(deployment: Deployment, console: Console) -> dict[str, float]:

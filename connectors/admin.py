@@ -15,14 +15,25 @@ from connectors.topics import TOPICS
 _WAIT_S = 30.0
 
 
-def create_topics(properties: Mapping[str, str], replication: int = 1) -> list[str]:
+def create_topics(properties: Mapping[str, str], replication: int = 1, *, keep_all: bool = False) -> list[str]:
     """Creates every topic of the table that is missing; returns the names of the new ones.
+
+    Args:
+        properties: of a Kafka client.
+        replication: replicas of each partition.
+        keep_all: no retention, for replays whose records carry the times of the past.
 
     Raises:
         BrokerUnavailable: the broker does not answer or refuses.
     """
+    kept = {"retention.ms": "-1"} if keep_all else {}
     new = [
-        NewTopic(row.name, num_partitions=row.partitions, replication_factor=replication, config=row.config())
+        NewTopic(
+            row.name,
+            num_partitions=row.partitions,
+            replication_factor=replication,
+            config={**row.config(), **kept},
+        )
         for row in TOPICS
     ]
     admin = AdminClient(dict(properties))  # held until the answers are in: they end with it

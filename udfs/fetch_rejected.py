@@ -31,7 +31,7 @@ def verdict_of(refusal: str, record: Record) -> Reject:
             return reference
         return Reject("not_json", None, _BEYOND_THE_READER)
     reason, _, field = refusal.partition(":")
-    if isinstance(reference, Reject) and reference.reason == reason:
+    if isinstance(reference, Reject):
         return reference
     return Reject(reason, field or None, f"{field} does not fit the event contract")  # type: ignore[arg-type]
 

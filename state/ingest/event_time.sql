@@ -3,7 +3,8 @@
 -- epoch: such an event is refused later, and an epoch can never move a watermark.
 COALESCE(
     CASE
-        WHEN TRY_CAST(event_time_ms AS BIGINT) BETWEEN 0 AND 4102444800000
+        WHEN POSITION('.' IN event_time_ms) = 0  -- TRY_CAST would cut a fraction off
+             AND TRY_CAST(event_time_ms AS BIGINT) BETWEEN 0 AND 4102444800000
              AND TO_TIMESTAMP_LTZ(TRY_CAST(event_time_ms AS BIGINT), 3) <= source_timestamp + INTERVAL '5' MINUTE
         THEN TO_TIMESTAMP_LTZ(TRY_CAST(event_time_ms AS BIGINT), 3)
     END,

@@ -1,6 +1,6 @@
 -- events_checked: every event that parses as a JSON object, with the reason it is refused for, or NULL
 -- grain: one row per parsed event        key: source_partition, source_offset (an array message has several)
--- time: ts, event time; a refused row keeps the epoch, so that it can never move the watermark
+-- time: ts, event time; a row whose time is refused has the epoch there and never moves the watermark
 -- state: none
 SELECT
     `schema`, event_id, event_type,
@@ -18,7 +18,10 @@ SELECT
         WHEN event_time_ms IS NULL THEN 'missing_field:event_time_ms'
         WHEN visitor_id IS NULL THEN 'missing_field:visitor_id'
         WHEN TRY_CAST(event_time_ms AS BIGINT) IS NULL OR POSITION('.' IN event_time_ms) > 0 THEN 'wrong_type:event_time_ms'
-        WHEN `sequence` IS NOT NULL AND TRY_CAST(`sequence` AS BIGINT) IS NULL THEN 'wrong_type:sequence'
+        WHEN `sequence` IS NOT NULL AND (TRY_CAST(`sequence` AS BIGINT) IS NULL OR POSITION('.' IN `sequence`) > 0)
+            THEN 'wrong_type:sequence'
+        WHEN event_id IN ('true', 'false') THEN 'wrong_type:event_id'
+        WHEN visitor_id IN ('true', 'false') THEN 'wrong_type:visitor_id'
         WHEN event_id LIKE '{%' AND event_id IS JSON OBJECT THEN 'wrong_type:event_id'
         WHEN event_id LIKE '[%' AND event_id IS JSON ARRAY THEN 'wrong_type:event_id'
         WHEN visitor_id LIKE '{%' AND visitor_id IS JSON OBJECT THEN 'wrong_type:visitor_id'
