@@ -84,7 +84,9 @@ class Feeder:
     ) -> None:
         while True:
             try:
-                self._producer.produce(topic, value=value, key=key, partition=partition, timestamp=timestamp_ms)
+                self._producer.produce(
+                    topic, value=value, key=key, partition=partition, timestamp=timestamp_ms
+                )
             except BufferError:
                 self._producer.poll(0.05)
             else:

@@ -33,7 +33,7 @@ class Window:
     rejected: Counter[str] = field(default_factory=Counter)
 
     def difference(self) -> int:
-        """read - (valid + rejected + duplicate + late); 0 is balanced."""
+        """Read - (valid + rejected + duplicate + late); 0 is balanced."""
         return self.read - self.valid - self.duplicate - self.late - self.rejected.total()
 
     def to_document(self) -> dict[str, Any]:

@@ -48,7 +48,9 @@ class Watch:
             self.newest_ms = max(self.newest_ms, signal["detected_at_ms"])
             name = f"{signal['kind']}/{signal['status']}"
             self.latencies_ms[name].append(now_ms - signal["version"])
-            self.console.print(f"{name:<26} visitor {signal['visitor_id']:<18} {self.latencies_ms[name][-1]:6.0f} ms")
+            self.console.print(
+                f"{name:<26} visitor {signal['visitor_id']:<18} {self.latencies_ms[name][-1]:6.0f} ms"
+            )
 
     def _changes(self) -> Iterator[dict[str, Any]]:
         query = {"range": {"detected_at_ms": {"gte": self.newest_ms - 60_000}}}
@@ -67,9 +69,7 @@ def _percentiles(values: list[float]) -> dict[str, float]:
     return {"count": len(values), "p50_ms": round(cuts[49]), "p99_ms": round(cuts[98])}
 
 
-def live(
-    deployment: Deployment, console: Console, *, rate: float, seed: int, seconds: int | None
-) -> bool:
+def live(deployment: Deployment, console: Console, *, rate: float, seed: int, seconds: int | None) -> bool:
     """Runs until Ctrl-C or for `seconds`; prints a summary; returns whether the ledger balances.
 
     Args:
@@ -85,7 +85,12 @@ def live(
     feeder, watch = Feeder(deployment.kafka_properties), Watch(deployment.client, console)
     try:
         run_shop(
-            feeder, watch, rate=rate, seed=seed, seconds=seconds, cart_timeout_ms=deployment.settings.cart_timeout_ms
+            feeder,
+            watch,
+            rate=rate,
+            seed=seed,
+            seconds=seconds,
+            cart_timeout_ms=deployment.settings.cart_timeout_ms,
         )
     except KeyboardInterrupt:
         console.print("closing the shop; Ctrl-C again stops at once")
@@ -95,7 +100,9 @@ def live(
     return ledger.balanced
 
 
-def run_shop(feeder: Feeder, watch: Watch, *, rate: float, seed: int, seconds: int | None, cart_timeout_ms: int) -> None:
+def run_shop(
+    feeder: Feeder, watch: Watch, *, rate: float, seed: int, seconds: int | None, cart_timeout_ms: int
+) -> None:
     """Feeds the shop's records at the times they arrive, a heartbeat a second, and keeps watching."""
     start_ms = int(time.time() * 1000)
     shop = Shop(seed=seed, events_per_second=rate, start_ms=start_ms, cart_timeout_ms=cart_timeout_ms)

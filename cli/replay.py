@@ -81,20 +81,28 @@ def run_to_the_end(deployment: Deployment, console: Console) -> dict[str, float]
     began = time.monotonic()
     job = deployment.submit()
     flink = deployment.stack.flink
-    console.print(f"suite submitted after {time.monotonic() - began:.1f} s: {flink.rest_url}/#/job/{job}/overview")
+    console.print(
+        f"suite submitted after {time.monotonic() - began:.1f} s: {flink.rest_url}/#/job/{job}/overview"
+    )
     flink.wait_job(job, {"FINISHED"}, _JOB_DEADLINE_S)
     wall_seconds = time.monotonic() - began
     return {"seconds": round(wall_seconds, 3), "seconds_after_start": working_seconds(flink.rest_url, job)}
 
 
-def dump(deployment: Deployment, feeder: Feeder, target: Path, times: dict[str, float], console: Console) -> bool:
+def dump(
+    deployment: Deployment, feeder: Feeder, target: Path, times: dict[str, float], console: Console
+) -> bool:
     """Writes signals, sessions, rejected, ledger and summary; returns whether the ledger balances."""
     letters = read_letters(deployment.kafka_properties)
     ledger = read_ledger(deployment.kafka_properties, letters)
     signals = documents(deployment.client, indices.SIGNALS.alias)
     sessions = documents(deployment.client, indices.SESSIONS.alias)
-    write_lines(target / "signals.jsonl", sorted(signals, key=lambda row: (row["occurred_at_ms"], row["signal_id"])))
-    write_lines(target / "sessions.jsonl", sorted(sessions, key=lambda row: (row["started_at_ms"], row["session_id"])))
+    write_lines(
+        target / "signals.jsonl", sorted(signals, key=lambda row: (row["occurred_at_ms"], row["signal_id"]))
+    )
+    write_lines(
+        target / "sessions.jsonl", sorted(sessions, key=lambda row: (row["started_at_ms"], row["session_id"]))
+    )
     write_lines(target / "rejected.jsonl", _with_lines(letters, feeder))
     write_document(target / "ledger.json", ledger.to_document())
     summary = summarise(ledger, signals, len(sessions), times, deployment)
@@ -111,7 +119,11 @@ def _with_lines(letters: dict[str, dict[str, Any]], feeder: Feeder) -> Iterator[
 
 
 def summarise(
-    ledger: Ledger, signals: list[dict[str, Any]], sessions: int, times: dict[str, float], deployment: Deployment
+    ledger: Ledger,
+    signals: list[dict[str, Any]],
+    sessions: int,
+    times: dict[str, float],
+    deployment: Deployment,
 ) -> dict[str, Any]:
     """The document of summary.json; `events` is every message read, `seconds_after_start` leaves start-up out."""
     total = ledger.total()

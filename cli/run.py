@@ -22,19 +22,47 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 @click.command(context_settings=_CONTEXT)
 @click.option("--seconds", type=click.IntRange(1), help="Live: stop by itself after so many seconds.")
-@click.option("--rate", type=click.FloatRange(1, 50_000), default=500.0, show_default=True,
-              help="Live: events per second of the generated shop.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(1, 50_000),
+    default=500.0,
+    show_default=True,
+    help="Live: events per second of the generated shop.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Live: seed of the generated shop.")
-@click.option("--replay", "file", type=click.Path(path_type=Path), help="Bounded: a JSON-lines file, plain or .gz.")
-@click.option("--adapter", type=click.Choice(["canonical"]), default="canonical", show_default=True,
-              help="Bounded: what the lines of the file are.")
-@click.option("--dump", "target", type=click.Path(path_type=Path, file_okay=False),
-              help="Bounded: folder for signals, sessions, rejected, ledger and summary.")
-@click.option("--parallelism", type=click.IntRange(1, 64), default=2, show_default=True, help="Of every operator.")
-@click.option("--state-backend", type=click.Choice(["hashmap", "rocksdb"]), default="hashmap", show_default=True,
-              help="Where Flink keeps state: on the heap, or on disk for state that outgrows memory.")
-@click.option("--workdir", type=click.Path(path_type=Path), default=Path(".footfall"), show_default=True,
-              help="Logs, data and generated configuration of the stack.")
+@click.option(
+    "--replay", "file", type=click.Path(path_type=Path), help="Bounded: a JSON-lines file, plain or .gz."
+)
+@click.option(
+    "--adapter",
+    type=click.Choice(["canonical"]),
+    default="canonical",
+    show_default=True,
+    help="Bounded: what the lines of the file are.",
+)
+@click.option(
+    "--dump",
+    "target",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Bounded: folder for signals, sessions, rejected, ledger and summary.",
+)
+@click.option(
+    "--parallelism", type=click.IntRange(1, 64), default=2, show_default=True, help="Of every operator."
+)
+@click.option(
+    "--state-backend",
+    type=click.Choice(["hashmap", "rocksdb"]),
+    default="hashmap",
+    show_default=True,
+    help="Where Flink keeps state: on the heap, or on disk for state that outgrows memory.",
+)
+@click.option(
+    "--workdir",
+    type=click.Path(path_type=Path),
+    default=Path(".footfall"),
+    show_default=True,
+    help="Logs, data and generated configuration of the stack.",
+)
 @click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="TOML file of settings.")
 @click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="One setting; repeatable.")
 def main(
@@ -50,7 +78,9 @@ def main(
     try:
         _check(file, target, seconds)
         base = [] if file else [f"{name}={value}" for name, value in LIVE_SETTINGS.items()]
-        settings = load(settings_file, [*base, *assignments]).replace(parallelism=parallelism, bounded=bool(file))
+        settings = load(settings_file, [*base, *assignments]).replace(
+            parallelism=parallelism, bounded=bool(file)
+        )
         balanced = _run(console, settings, workdir, state_backend, file, target, rate, seed, seconds)
     except FootfallError as error:
         console.print(f"[red]{type(error).__name__}[/red]: {error}", highlight=False)

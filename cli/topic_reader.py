@@ -19,7 +19,12 @@ def read_topic(properties: Mapping[str, str], topic: str) -> Iterator[Message]:
         BrokerUnavailable: nothing comes although there is more.
     """
     consumer = Consumer(
-        {**properties, "group.id": "footfall-reader", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
+        {
+            **properties,
+            "group.id": "footfall-reader",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+        }
     )
     try:
         left = _ends(consumer, topic)

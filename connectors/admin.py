@@ -15,7 +15,9 @@ from connectors.topics import TOPICS
 _WAIT_S = 30.0
 
 
-def create_topics(properties: Mapping[str, str], replication: int = 1, *, keep_all: bool = False) -> list[str]:
+def create_topics(
+    properties: Mapping[str, str], replication: int = 1, *, keep_all: bool = False
+) -> list[str]:
     """Creates every topic of the table that is missing; returns the names of the new ones.
 
     Args:
@@ -47,7 +49,9 @@ def _is_created(name: str, future: object) -> bool:
     except KafkaException as error:
         if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return False
-        raise BrokerUnavailable(f"topic {name} cannot be created: {error}; check kafka_bootstrap_servers") from error
+        raise BrokerUnavailable(
+            f"topic {name} cannot be created: {error}; check kafka_bootstrap_servers"
+        ) from error
     return True
 
 

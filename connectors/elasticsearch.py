@@ -12,7 +12,13 @@ import orjson
 from elastic_transport import ConnectionError as TransportError
 from elastic_transport import ConnectionTimeout
 from elasticsearch import ApiError, Elasticsearch
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from connectors.errors import IndexUnavailable, SettingError
 
@@ -55,7 +61,9 @@ class ElasticsearchEnds:
         try:
             return Path(self.api_key_file).read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise SettingError(f"elasticsearch_api_key_file {self.api_key_file} cannot be read: {error}") from error
+            raise SettingError(
+                f"elasticsearch_api_key_file {self.api_key_file} cannot be read: {error}"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -166,7 +174,9 @@ def _reason(item: dict[str, object]) -> str:
     if not isinstance(error, dict):
         return ""
     cause = error.get("caused_by") or {}
-    return ": ".join(str(part) for part in (error.get("type"), error.get("reason"), cause.get("reason")) if part)
+    return ": ".join(
+        str(part) for part in (error.get("type"), error.get("reason"), cause.get("reason")) if part
+    )
 
 
 def _is_retryable(status: object, reason: str) -> bool:

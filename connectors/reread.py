@@ -90,4 +90,6 @@ class Rereader:
 
 def _record(message: Message) -> Record:
     _, timestamp_ms = message.timestamp()
-    return Record(message.topic(), message.partition(), message.offset(), max(timestamp_ms, 0), message.value())
+    return Record(
+        message.topic(), message.partition(), message.offset(), max(timestamp_ms, 0), message.value()
+    )

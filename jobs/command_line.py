@@ -15,8 +15,12 @@ def settings_from(argv: Sequence[str]) -> Settings:
     >>> settings_from(["--set", "session_gap_ms=60000"]).session_gap_ms
     60000
     """
-    parser = argparse.ArgumentParser(description="A Footfall job; settings come from file, environment and --set.")
+    parser = argparse.ArgumentParser(
+        description="A Footfall job; settings come from file, environment and --set."
+    )
     parser.add_argument("--settings", type=Path, default=None, help="TOML file of settings")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one setting; repeatable")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="one setting; repeatable"
+    )
     arguments = parser.parse_args(argv)
     return load(arguments.settings, arguments.set)

@@ -44,9 +44,13 @@ def build(env: TableEnvironment, kafka: KafkaEnds, settings: Settings) -> None:
 
 def write_ledgers(inserts: Inserts, kafka: KafkaEnds) -> None:
     """What every deployment keeps: the late, the rejected and the ledger."""
-    inserts.into("late_topic", kafka.text_sink(topics.EVENTS_LATE), "SELECT visitor_id, document FROM late_documents")
     inserts.into(
-        "rejected_topic", kafka.text_sink(topics.EVENTS_REJECTED), "SELECT letter_id, letter FROM events_rejected"
+        "late_topic", kafka.text_sink(topics.EVENTS_LATE), "SELECT visitor_id, document FROM late_documents"
+    )
+    inserts.into(
+        "rejected_topic",
+        kafka.text_sink(topics.EVENTS_REJECTED),
+        "SELECT letter_id, letter FROM events_rejected",
     )
     inserts.into("ledger_topic", kafka.text_sink(topics.LEDGER), "SELECT entry_id, entry FROM ledger_entries")
 
@@ -58,7 +62,11 @@ def main(argv: list[str]) -> None:
     env.create_temporary_table("events_json", ends.events(kafka, topics.EVENTS_RAW, settings))
     build(env, kafka, settings)
     inserts = Inserts(env)
-    inserts.into("valid_topic", kafka.text_sink(topics.EVENTS_VALID), "SELECT visitor_id, document FROM valid_documents")
+    inserts.into(
+        "valid_topic",
+        kafka.text_sink(topics.EVENTS_VALID),
+        "SELECT visitor_id, document FROM valid_documents",
+    )
     write_ledgers(inserts, kafka)
     inserts.submit()
 

@@ -35,7 +35,9 @@ def main(argv: list[str]) -> None:
     read_valid_events(env, ends.events(kafka, topics.EVENTS_VALID, settings), settings)
     build(env, settings)
     inserts = Inserts(env)
-    inserts.into("matches_topic", kafka.text_sink(topics.MATCHES), "SELECT visitor_id, document FROM match_documents")
+    inserts.into(
+        "matches_topic", kafka.text_sink(topics.MATCHES), "SELECT visitor_id, document FROM match_documents"
+    )
     inserts.submit()
 
 

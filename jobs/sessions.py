@@ -29,7 +29,9 @@ def main(argv: list[str]) -> None:
     build(env, settings)
     inserts = Inserts(env)
     inserts.into(
-        "sessions_topic", kafka.text_sink(topics.SESSIONS), "SELECT visitor_id, document FROM session_documents"
+        "sessions_topic",
+        kafka.text_sink(topics.SESSIONS),
+        "SELECT visitor_id, document FROM session_documents",
     )
     inserts.submit()
 

@@ -27,12 +27,21 @@ class Setting:
 
 TABLE: tuple[Setting, ...] = (
     Setting("kafka_bootstrap_servers", "127.0.0.1:9092", "Kafka brokers, host:port, comma separated"),
-    Setting("kafka_properties_file", "", "file of further Kafka client properties (TLS, SASL), key=value a line"),
+    Setting(
+        "kafka_properties_file", "", "file of further Kafka client properties (TLS, SASL), key=value a line"
+    ),
     Setting("kafka_group_id", "footfall", "prefix of the consumer groups; the job's name follows"),
     Setting("start_from", "earliest", "where a job without state starts to read: earliest or latest"),
     Setting("bounded", False, "read up to the offsets found at the start, then end with the final watermark"),
-    Setting("out_of_orderness_ms", 2_000, "how far behind the newest event of its partition an event may come", 0),
-    Setting("idle_timeout_ms", 5_000, "a partition silent for so long no longer holds the watermark; 0 = it does", 0),
+    Setting(
+        "out_of_orderness_ms", 2_000, "how far behind the newest event of its partition an event may come", 0
+    ),
+    Setting(
+        "idle_timeout_ms",
+        5_000,
+        "a partition silent for so long no longer holds the watermark; 0 = it does",
+        0,
+    ),
     Setting("dedup_ttl_ms", 86_400_000, "how long an event_id is remembered after it was last seen", 1_000),
     Setting("session_gap_ms", 1_800_000, "a gap of more than this starts a new session", 1),
     Setting("cart_timeout_ms", 1_800_000, "an add_to_cart with no purchase for so long is an abandonment", 1),
@@ -44,7 +53,12 @@ TABLE: tuple[Setting, ...] = (
     Setting("elasticsearch_api_key_file", "", "file that holds the API key"),
     Setting("elasticsearch_ca_file", "", "certificate authority of an https cluster"),
     Setting("elasticsearch_timeout_ms", 30_000, "longest wait for one bulk request", 100),
-    Setting("index_retry_ms", 240_000, "how long a batch is retried before the job restarts from its checkpoint", 0),
+    Setting(
+        "index_retry_ms",
+        240_000,
+        "how long a batch is retried before the job restarts from its checkpoint",
+        0,
+    ),
     Setting("parallelism", 2, "parallel instances of every operator", 1),
 )
 _BY_NAME = {row.name: row for row in TABLE}
@@ -69,7 +83,9 @@ class Settings(Mapping[str, Value]):
         if unknown:
             raise SettingError(f"unknown setting {unknown[0]!r}; known are: {', '.join(_BY_NAME)}")
         self._values = {row.name: row.default for row in TABLE}
-        self._values.update({name: _convert(_BY_NAME[name], value) for name, value in (overrides or {}).items()})
+        self._values.update(
+            {name: _convert(_BY_NAME[name], value) for name, value in (overrides or {}).items()}
+        )
         _check_together(self)
 
     def __getitem__(self, name: str) -> Value:
@@ -131,7 +147,9 @@ def _convert(row: Setting, value: Any) -> Value:
     try:
         converted = _CONVERTERS[type(row.default)](value)
     except (TypeError, ValueError) as error:
-        raise SettingError(f"setting {row.name} must be {type(row.default).__name__}; got {value!r}") from error
+        raise SettingError(
+            f"setting {row.name} must be {type(row.default).__name__}; got {value!r}"
+        ) from error
     if row.minimum is not None and int(converted) < row.minimum:
         raise SettingError(f"setting {row.name} must be at least {row.minimum}; got {value!r}")
     return converted

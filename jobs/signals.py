@@ -24,7 +24,9 @@ def build(env: TableEnvironment, settings: Settings) -> None:
 
 def write(inserts: Inserts, kafka: KafkaEnds) -> None:
     """Signals to their topic, in every deployment."""
-    inserts.into("signals_topic", kafka.text_sink(topics.SIGNALS), "SELECT visitor_id, document FROM signal_documents")
+    inserts.into(
+        "signals_topic", kafka.text_sink(topics.SIGNALS), "SELECT visitor_id, document FROM signal_documents"
+    )
 
 
 def main(argv: list[str]) -> None:

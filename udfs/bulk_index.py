@@ -39,7 +39,9 @@ class BulkIndex(ScalarFunction):  # type: ignore[misc]
         """It writes: the planner must neither drop nor repeat a call."""
         return False
 
-    def eval(self, index: pd.Series | str, ids: pd.Series, versions: pd.Series, documents: pd.Series) -> pd.Series:
+    def eval(
+        self, index: pd.Series | str, ids: pd.Series, versions: pd.Series, documents: pd.Series
+    ) -> pd.Series:
         """Writes one batch. The planner passes an index that is the same for every row as plain text."""
         rows = zip(pd.Series(index, index=ids.index), ids, versions, documents, strict=True)
         writes = [Write(name, document_id, int(version), text) for name, document_id, version, text in rows]

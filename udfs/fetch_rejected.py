@@ -14,7 +14,9 @@ from connectors.rejected import Reject, Rejected
 from connectors.reread import Record, Rereader
 
 _PARSE_REASONS = ("oversized", "not_utf8", "not_json", "not_an_object")
-_BEYOND_THE_READER = "the job's JSON reader could not read it: nesting, a number or a string beyond its limits"
+_BEYOND_THE_READER = (
+    "the job's JSON reader could not read it: nesting, a number or a string beyond its limits"
+)
 
 
 def verdict_of(refusal: str, record: Record) -> Reject:
@@ -68,10 +70,16 @@ class FetchRejected(TableFunction):  # type: ignore[misc]
         """Closes the consumer."""
         self._reader.close()
 
-    def eval(self, topic: str, partition: int, first: int, last: int, refusal: str) -> Iterator[tuple[str, str]]:
+    def eval(
+        self, topic: str, partition: int, first: int, last: int, refusal: str
+    ) -> Iterator[tuple[str, str]]:
         """Yields one letter at a time, so that a long run of garbage needs no memory."""
         for record in self._reader.read(topic, partition, first, last):
-            if first == 0 and refusal == "unparsable" and not isinstance(validate_event(record.value), Reject):
+            if (
+                first == 0
+                and refusal == "unparsable"
+                and not isinstance(validate_event(record.value), Reject)
+            ):
                 continue  # see `message_gaps`: after a long silence a partition's past looks like a gap
             self._rejected.inc()
             yield letter(refusal, record, self._job_version)
