@@ -1,0 +1,1 @@
+"""What people run: scripts/ calls these modules, and they call everything else."""

@@ -97,9 +97,15 @@ class Feeder:
         self.oversized += 1
         verdict = Reject("oversized", None, f"at most {MAX_EVENT_BYTES} bytes are allowed, {len(value)} came")
         document = Rejected.of(
-            verdict, value[:1000], topic="file", partition=0, offset=line, timestamp_ms=0, adapter="canonical",
+            verdict,
+            value[:1000],
+            topic="file",
+            partition=0,
+            offset=line,
+            timestamp_ms=0,
+            adapter="canonical",
             job_version=VERSION,
-        ).to_document()  # fmt: skip
+        ).to_document()
         self._write(topics.EVENTS_REJECTED.name, orjson.dumps(document), f"file:0:{line}", 0)
 
 

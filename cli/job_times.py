@@ -10,7 +10,7 @@ _TIMEOUT_S = 30
 
 
 def working_seconds(rest_url: str, job_id: str) -> float:
-    """Seconds from the moment when the last subtask had started (Python workers included) to the job's end."""
+    """Seconds from when the last subtask had started (Python workers included) to the job's end."""
     job = _get(f"{rest_url}/jobs/{job_id}")
     subtasks = [
         subtask

@@ -1,7 +1,7 @@
 """The ledger as it can be read back: every message of the raw topic against what became of it.
 
-What was read comes from the raw topic itself, what became of it from what landed: rejected and late messages one by
-one, valid and duplicate ones by the job's own counts. Nothing here trusts one side for both.
+What was read comes from the raw topic itself, what became of it from what landed: rejected and late messages
+one by one, valid and duplicate ones by the job's own counts. Nothing here trusts one side for both.
 """
 
 from __future__ import annotations

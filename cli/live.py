@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from cli.ledger import Ledger, read_ledger, read_letters
 from cli.shop import Shop
 from connectors import indices
 
-# A demonstration must not take half an hour to show its first abandonment; `--set` gives the real values back.
+# A demonstration must not take half an hour to show its first abandonment; `--set` gives real values back.
 LIVE_SETTINGS: Mapping[str, int] = {"cart_timeout_ms": 20_000, "session_gap_ms": 30_000}
 _POLL_S = 0.2
 _BALANCE_DEADLINE_S = 90.0
@@ -52,12 +52,13 @@ class Watch:
                 f"{name:<26} visitor {signal['visitor_id']:<18} {self.latencies_ms[name][-1]:6.0f} ms"
             )
 
-    def _changes(self) -> Iterator[dict[str, Any]]:
+    def _changes(self) -> list[dict[str, Any]]:
         query = {"range": {"detected_at_ms": {"gte": self.newest_ms - 60_000}}}
         response = self.client.search(
             index=indices.SIGNALS.alias, query=query, size=1_000, sort=[{"detected_at_ms": "desc"}]
         )
-        return reversed([hit["_source"] for hit in response["hits"]["hits"]])
+        found: list[dict[str, Any]] = [hit["_source"] for hit in response["hits"]["hits"]]
+        return found[::-1]
 
     def summary(self) -> dict[str, dict[str, float]]:
         """Count and latency percentiles by kind and status, milliseconds."""

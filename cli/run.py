@@ -66,13 +66,22 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 @click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="TOML file of settings.")
 @click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="One setting; repeatable.")
 def main(
-    seconds: int | None, rate: float, seed: int, file: Path | None, adapter: str, target: Path | None,
-    parallelism: int, state_backend: str, workdir: Path, settings_file: Path | None, assignments: tuple[str, ...],
-) -> None:  # fmt: skip
-    """Run Footfall's main job on an embedded stack: real Kafka, Flink and Elasticsearch on free loopback ports.
+    seconds: int | None,
+    rate: float,
+    seed: int,
+    file: Path | None,
+    adapter: str,
+    target: Path | None,
+    parallelism: int,
+    state_backend: str,
+    workdir: Path,
+    settings_file: Path | None,
+    assignments: tuple[str, ...],
+) -> None:
+    """Run Footfall's main job on an embedded stack: real Kafka, Flink and Elasticsearch on loopback ports.
 
-    Without --replay a generated shop feeds it until Ctrl-C, or for --seconds. Exit status: 0 the ledger balances,
-    1 it does not or the run failed, 2 the input or an option is no good.
+    Without --replay a generated shop feeds it until Ctrl-C, or for --seconds. Exit status: 0 the ledger
+    balances, 1 it does not or the run failed, 2 the input or an option is no good.
     """
     console = Console(stderr=True)
     try:
@@ -104,9 +113,16 @@ def _check(file: Path | None, target: Path | None, seconds: int | None) -> None:
 
 
 def _run(
-    console: Console, settings: Settings, workdir: Path, state_backend: str, file: Path | None, target: Path | None,
-    rate: float, seed: int, seconds: int | None,
-) -> bool:  # fmt: skip
+    console: Console,
+    settings: Settings,
+    workdir: Path,
+    state_backend: str,
+    file: Path | None,
+    target: Path | None,
+    rate: float,
+    seed: int,
+    seconds: int | None,
+) -> bool:
     with EmbeddedStack(
         workdir, parallelism=settings.parallelism, state_backend=state_backend, console=console
     ) as stack:

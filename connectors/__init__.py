@@ -1,0 +1,1 @@
+"""The ends and their contracts: events, topics, indices, Kafka, Elasticsearch."""

@@ -1,4 +1,4 @@
-"""The Elasticsearch end: a client from settings, and one bulk request per batch with an answer for every document."""
+"""The Elasticsearch end: a client from settings; one bulk request per batch, an answer for every document."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import orjson
 from elastic_transport import ConnectionError as TransportError
 from elastic_transport import ConnectionTimeout
+from elastic_transport.client_utils import DEFAULT
 from elasticsearch import ApiError, Elasticsearch
 from tenacity import (
     RetryCallState,
@@ -28,7 +29,7 @@ _RETRY_STATUS = frozenset({429, 502, 503, 504})
 
 @dataclass(frozen=True)
 class ElasticsearchEnds:
-    """How to reach Elasticsearch; the API key itself is read where it is used, from a file or the environment.
+    """How to reach Elasticsearch; the API key itself is read where it is used, from a file or environment.
 
     Attributes:
         url: nodes, comma separated.
@@ -49,7 +50,7 @@ class ElasticsearchEnds:
         return Elasticsearch(
             self.url.split(","),
             api_key=self._api_key() or None,
-            ca_certs=self.ca_file or None,
+            ca_certs=self.ca_file or DEFAULT,
             request_timeout=self.timeout_ms / 1000,
             max_retries=0,
             retry_on_timeout=False,
@@ -77,9 +78,8 @@ class Write:
 
     def lines(self) -> tuple[bytes, str]:
         """Action and source as two lines of a bulk body."""
-        action = {
-            "_index": self.index, "_id": self.document_id, "version": self.version, "version_type": "external_gte",
-        }  # fmt: skip
+        place = {"_index": self.index, "_id": self.document_id}
+        action = {**place, "version": self.version, "version_type": "external_gte"}
         return orjson.dumps({"index": action}), self.document
 
 
@@ -100,8 +100,9 @@ class _Busy(Exception):
 class BulkWriter:
     """Writes batches; retries what can succeed, reports what cannot.
 
-    409 means that a newer version is there: success. 429, 502, 503, 504, a write block and a lost connection are
-    retried with exponential backoff and jitter, only for the documents concerned. Any other status is final.
+    409 means that a newer version is there: success. 429, 502, 503, 504, a write block and a lost connection
+    are retried with exponential backoff and jitter, only for the documents concerned. Any other status is
+    final.
     """
 
     def __init__(self, client: Elasticsearch, retry_ms: int) -> None:
@@ -147,7 +148,7 @@ class BulkWriter:
     def _send(self, writes: Sequence[Write]) -> list[dict[str, object]]:
         body = [line for write in writes for line in write.lines()]
         try:
-            response = self._client.bulk(operations=body)
+            response = self._client.bulk(operations=body)  # type: ignore[arg-type]  # it takes lines too
         except (TransportError, ConnectionTimeout) as error:
             raise _Busy(f"Elasticsearch cannot be reached: {error}") from error
         except ApiError as error:
@@ -191,6 +192,7 @@ def _warn(state: RetryCallState) -> None:
 def _give_up(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     raise IndexUnavailable(
-        f"documents could not be written in {state.seconds_since_start:.0f} s: {error}; bring Elasticsearch back "
-        "(is it up? is its disk full, its index read-only?), the job goes on from its checkpoint and nothing is lost"
+        f"documents could not be written in {state.seconds_since_start:.0f} s: {error}; bring Elasticsearch "
+        "back (is it up? is its disk full, its index read-only?), the job goes on from its checkpoint and "
+        "nothing is lost"
     ) from error

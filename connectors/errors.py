@@ -12,7 +12,7 @@ from __future__ import annotations
 
 
 class FootfallError(Exception):
-    """Any failure that Footfall foresees. Operator action: read the message, it names the cause and the cure."""
+    """Any failure that Footfall foresees. Operator action: read the message, it names cause and cure."""
 
 
 class SettingError(FootfallError):
@@ -20,11 +20,11 @@ class SettingError(FootfallError):
 
 
 class BadInput(FootfallError):
-    """Input that nothing can be made of. Operator action: correct or replace the file that the message names."""
+    """Input that nothing can be made of. Operator action: correct or replace the file that is named."""
 
 
 class EndUnavailable(FootfallError):
-    """An outside system does not answer. Operator action: bring it back; the job resumes from its checkpoint."""
+    """An outside system does not answer. Operator action: bring it back; the job goes on by itself."""
 
 
 class BrokerUnavailable(EndUnavailable):
@@ -32,4 +32,4 @@ class BrokerUnavailable(EndUnavailable):
 
 
 class IndexUnavailable(EndUnavailable):
-    """Elasticsearch refuses every write. Operator action: check elasticsearch_url, disk space and index blocks."""
+    """Elasticsearch refuses every write. Operator action: check its address, disk space and index blocks."""

@@ -13,8 +13,8 @@ from connectors.topics import Topic
 
 # Every leaf is read as text: a wrong type becomes a reason, never a failure.
 EVENT_COLUMNS = (
-    "schema", "event_id", "event_type", "event_time_ms", "received_at_ms", "visitor_id", "anonymous_id", "user_id",
-    "session_hint", "context", "product", "order", "properties", "sequence",
+    "schema", "event_id", "event_type", "event_time_ms", "received_at_ms", "visitor_id", "anonymous_id",
+    "user_id", "session_hint", "context", "product", "order", "properties", "sequence",
 )  # fmt: skip
 SOURCE_COLUMNS = {
     "source_topic": ("topic", DataTypes.STRING()),
@@ -96,8 +96,9 @@ _TEXT_OPTIONS = {
     "value.format": "raw",
     "value.fields-include": "EXCEPT_KEY",
 }
-# The tree reader and not the faster-looking streaming one: it reads a message to its end before it gives a row
-# (measured: equal rates). A DECIMAL column makes it keep numbers exact instead of squeezing them into doubles.
+# The tree reader and not the faster-looking streaming one: it reads a message to its end before it gives a
+# row (measured: equal rates). A DECIMAL column makes it keep numbers exact instead of squeezing them into
+# doubles.
 _EVENT_OPTIONS = {
     "value.format": "json",
     "value.json.ignore-parse-errors": "true",
@@ -106,7 +107,7 @@ _EVENT_OPTIONS = {
 
 
 def events_source(ends: KafkaEnds, topic: Topic, event_time: str, watermark: str) -> TableDescriptor:
-    """Events as a message gives them: text leaves, the place they were read from, and the time attribute `ts`."""
+    """Events as a message gives them: text leaves, the place they were read from, the time attribute `ts`."""
     builder = Schema.new_builder()
     for name in EVENT_COLUMNS:
         builder = builder.column(name, DataTypes.STRING())
@@ -118,7 +119,7 @@ def events_source(ends: KafkaEnds, topic: Topic, event_time: str, watermark: str
 
 
 def matches_source(ends: KafkaEnds, topic: Topic) -> TableDescriptor:
-    """Matches as PATTERNS wrote them; a match that does not parse stops the job: only Footfall writes there."""
+    """Matches as PATTERNS wrote them; one that does not parse stops the job: only Footfall writes there."""
     builder = Schema.new_builder()
     for name, kind in _MATCH_COLUMNS.items():
         builder = builder.column(name, kind)
@@ -140,7 +141,7 @@ _MATCH_COLUMNS = {
 
 
 def read_properties(path: str) -> dict[str, str]:
-    """Kafka client properties from a file, `key=value` a line, `#` starts a comment; an empty path gives none.
+    """Kafka client properties from a file, `key=value` a line, `#` starts a comment; no path gives none.
 
     Raises:
         SettingError: the file cannot be read or a line has no `=`.

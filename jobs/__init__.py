@@ -1,0 +1,1 @@
+"""Wiring only: each stage over named views, its ends, its submission."""

@@ -1,7 +1,7 @@
 """INGEST: events.raw -> events.valid | events.late | events.rejected | ledger.
 
-Reads `events_json`. Validates in the JVM, drops duplicates, sets late events apart, finds the messages that did not
-parse by the offsets they leave out, and keeps the ledger.
+Reads `events_json`. Validates in the JVM, drops duplicates, sets late events apart, finds the messages that
+did not parse by the offsets they leave out, and keeps the ledger.
 """
 
 from __future__ import annotations

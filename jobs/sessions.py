@@ -1,4 +1,4 @@
-"""SESSIONS: events.valid -> sessions. A visitor's events with no gap of more than the session gap between them."""
+"""SESSIONS: events.valid -> sessions. A visitor's events with no gap of more than the session gap between."""
 
 from __future__ import annotations
 

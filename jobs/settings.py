@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,7 +162,7 @@ def _boolean(value: Any) -> bool:
     return text in ("true", "1")
 
 
-_CONVERTERS: dict[type, Any] = {bool: _boolean, int: int, str: str}
+_CONVERTERS: dict[type, Callable[[Any], Value]] = {bool: _boolean, int: int, str: str}
 
 
 def _check_together(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""SIGNALS: matches -> signals. The contract's document for every change of a match, with its deterministic id."""
+"""SIGNALS: matches -> signals. The contract's document for every change of a match, with its fixed id."""
 
 from __future__ import annotations
 

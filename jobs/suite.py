@@ -1,4 +1,4 @@
-"""SUITE: every stage in one job; only the durable topics (raw, late, rejected, ledger, signals) between the ends."""
+"""SUITE: every stage in one job; writes only the topics late, rejected, ledger, signals, index.failures."""
 
 from __future__ import annotations
 

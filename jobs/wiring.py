@@ -1,4 +1,4 @@
-"""What every job's wiring needs: the environment, views out of SQL files, and inserts collected for one submission."""
+"""What every job's wiring needs: the environment, views out of SQL files, inserts for one submission."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What Flink remembers: one SQL view a file, and what reads them."""

@@ -23,7 +23,7 @@ def answers(outcome: Outcome, size: int) -> list[str | None]:
 class BulkIndex(ScalarFunction):  # type: ignore[misc]
     """(index, document id, version, document) -> NULL when it is indexed, else the server's reason.
 
-    Flink finishes a batch before a checkpoint barrier passes, so whatever is not acknowledged is written again.
+    Flink finishes a batch before a checkpoint barrier passes: whatever is not acknowledged is written again.
     """
 
     def __init__(self, ends: ElasticsearchEnds) -> None:

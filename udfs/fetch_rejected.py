@@ -39,7 +39,7 @@ def verdict_of(refusal: str, record: Record) -> Reject:
 
 
 def letter(refusal: str, record: Record, job_version: str) -> tuple[str, str]:
-    """(letter_id, document as JSON text) of one refused message; the id is its place: topic:partition:offset."""
+    """(letter_id, document as JSON text) of a refused message; the id is its place topic:partition:offset."""
     document = Rejected.of(
         verdict_of(refusal, record),
         record.value,
@@ -55,7 +55,7 @@ def letter(refusal: str, record: Record, job_version: str) -> tuple[str, str]:
 
 
 class FetchRejected(TableFunction):  # type: ignore[misc]
-    """(topic, partition, first offset, last offset, refusal) -> a row (letter_id, letter) per message there."""
+    """(topic, partition, first offset, last offset, refusal) -> (letter_id, letter) per message there."""
 
     def __init__(self, properties: Mapping[str, str], job_version: str) -> None:
         self._properties = dict(properties)
