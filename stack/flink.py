@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Mapping
@@ -12,12 +11,10 @@ import requests
 
 from stack import flink_config
 from stack.errors import StackError
-from stack.flink_client import FlinkClient, flink_home
-from stack.java import java_home
+from stack.flink_client import NAME, FlinkClient, client_variables, flink_home, link_libraries
 from stack.ports import LOOPBACK, free_ports
 from stack.processes import ManagedProcess
 
-_NAME = "footfall"
 # RocksDB keeps its caches in managed memory; state on the heap wants the memory there.
 _MANAGED_MEMORY = {"hashmap": "384m", "rocksdb": "1024m"}
 
@@ -55,10 +52,11 @@ class FlinkCluster(FlinkClient):
         self.conf_dir, self._data = conf_dir / "flink", data_dir / "flink"
         self._lib, self._pids = conf_dir / "flink-lib", conf_dir / "flink-pids"
         rest_url = f"http://{LOOPBACK}:{self._rest_port}"
-        super().__init__(rest_url, self._variables(log_dir), log_dir)
+        variables = client_variables(self.conf_dir, self._lib, log_dir) | {"FLINK_PID_DIR": str(self._pids)}
+        super().__init__(rest_url, variables, log_dir)
         self._connector_jars, self._slots = connector_jars, slots
         self._values = self._settings(parallelism, state_backend) | dict(overrides or {})
-        self.log = log_dir / f"flink-{_NAME}-standalonesession-0-embedded.log"
+        self.log = log_dir / f"flink-{NAME}-standalonesession-0-embedded.log"
         self.jobmanager = self._server("JobManager")
         self.taskmanager = self._server("TaskManager")
 
@@ -69,7 +67,7 @@ class FlinkCluster(FlinkClient):
             ComponentFailed: if a process cannot be started.
         """
         flink_config.write_conf_dir(self.conf_dir, self._values)
-        self._link_libraries()
+        link_libraries(self._lib, self._connector_jars)
         self._write_environment_file()
         for folder in ("checkpoints", "savepoints", "tmp"):
             (self._data / folder).mkdir(parents=True, exist_ok=True)
@@ -112,22 +110,6 @@ class FlinkCluster(FlinkClient):
         self.taskmanager.start()
         self.taskmanager.wait_until(lambda: not set(self.taskmanagers()) <= lost, deadline_s)
 
-    def _variables(self, log_dir: Path) -> dict[str, str]:
-        return {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-            "JAVA_HOME": str(java_home()),
-            "FLINK_HOME": str(flink_home()),
-            "FLINK_LIB_DIR": str(self._lib),
-            "FLINK_CONF_DIR": str(self.conf_dir),
-            "FLINK_LOG_DIR": str(log_dir),
-            "FLINK_PID_DIR": str(self._pids),
-            # These two make the names of the log files the same everywhere.
-            "FLINK_IDENT_STRING": _NAME,
-            "HOSTNAME": "embedded",
-            # Everything is in the rolling log files; the console file keeps what came before logging worked.
-            "JVM_ARGS": "-Dconsole.log.level=WARN",
-        }
-
     def _answers(self) -> bool:
         try:
             return requests.get(f"{self.rest_url}/overview", timeout=5).ok
@@ -138,15 +120,6 @@ class FlinkCluster(FlinkClient):
         script = flink_home() / "bin" / f"{role.lower()}.sh"
         log = self.log_dir / f"flink-{role.lower()}.out"
         return ManagedProcess(f"Flink's {role}", ["bash", script, "start-foreground"], log, self.environment)
-
-    def _link_libraries(self) -> None:
-        # The connector goes beside Flink's own jars rather than with each job: a class loader per job (and
-        # per restart) would load it again and again. pyflink's own folder is not ours to write to.
-        self._lib.mkdir(parents=True, exist_ok=True)
-        for old in self._lib.iterdir():
-            old.unlink()
-        for jar in (*(flink_home() / "lib").glob("*.jar"), *self._connector_jars):
-            (self._lib / jar.name).symlink_to(jar)
 
     def _write_environment_file(self) -> None:
         # For Flink's own commands in a shell: `. flink-env.sh; "$FLINK_HOME/bin/flink" list`.

@@ -12,8 +12,10 @@ from pathlib import Path
 from stack import logs
 from stack.errors import ComponentFailed, FlinkRequestFailed
 from stack.flink_rest import FlinkRest
+from stack.java import java_home
 from stack.processes import ManagedProcess
 
+NAME = "footfall"
 _SUBMITTED = re.compile(r"Job has been submitted with JobID ([0-9a-f]{32})")
 _SUBMISSION_WITHIN_S = 300.0
 
@@ -98,6 +100,40 @@ class FlinkClient(FlinkRest):
                 f"Its last lines:\n{tail}\nLog: {client.log}"
             )
         return str(ids[-1])
+
+
+def client_variables(conf_dir: Path, lib_dir: Path, log_dir: Path) -> dict[str, str]:
+    """What Flink's scripts need in their environment.
+
+    Args:
+        conf_dir: with config.yaml and the log4j files.
+        lib_dir: the class path, see `link_libraries`.
+        log_dir: receives the logs of servers and clients.
+    """
+    return {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "JAVA_HOME": str(java_home()),
+        "FLINK_HOME": str(flink_home()),
+        "FLINK_LIB_DIR": str(lib_dir),
+        "FLINK_CONF_DIR": str(conf_dir),
+        "FLINK_LOG_DIR": str(log_dir),
+        # These two make the names of the log files the same everywhere.
+        "FLINK_IDENT_STRING": NAME,
+        "HOSTNAME": "embedded",
+        # Everything is in the rolling log files; the console file keeps what came before logging worked.
+        "JVM_ARGS": "-Dconsole.log.level=WARN",
+    }
+
+
+def link_libraries(lib_dir: Path, connector_jars: Sequence[Path]) -> None:
+    """Make a folder of links to Flink's own jars and the connectors: what FLINK_LIB_DIR points to."""
+    # The connector goes beside Flink's own jars rather than with each job: a class loader per job (and per
+    # restart) would load it again and again. pyflink's own folder is not ours to write to.
+    lib_dir.mkdir(parents=True, exist_ok=True)
+    for old in lib_dir.iterdir():
+        old.unlink()
+    for jar in (*(flink_home() / "lib").glob("*.jar"), *connector_jars):
+        (lib_dir / jar.name).symlink_to(jar)
 
 
 def flink_home() -> Path:

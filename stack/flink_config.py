@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,16 @@ from ruamel.yaml import YAML
 SOURCE = Path(__file__).resolve().parent.parent / "flink-conf"
 
 
-def write_conf_dir(target: Path, values: Mapping[str, object], overlay: str | None = None) -> None:
+def write_conf_dir(
+    target: Path, values: Mapping[str, object], overlay: str | None = None, without: Collection[str] = ()
+) -> None:
     """Write a folder that serves as FLINK_CONF_DIR.
 
     Args:
         target: folder; made if missing, an existing config.yaml is replaced.
         values: what differs, by full key (`rest.port`).
         overlay: name of a file of flink-conf/ (without .yaml) that is laid over config.yaml first.
+        without: full keys that are left out, whole branches too.
     """
     target.mkdir(parents=True, exist_ok=True)
     for logging in SOURCE.glob("log4j*.properties"):
@@ -30,6 +33,9 @@ def write_conf_dir(target: Path, values: Mapping[str, object], overlay: str | No
     tree = load(SOURCE / "config.yaml")
     if overlay is not None:
         merge(tree, load(SOURCE / f"{overlay}.yaml"))
+    for key in without:
+        branch, _, leaf = key.rpartition(".")
+        (get_value(tree, branch) if branch else tree).pop(leaf)
     for key, value in values.items():
         set_value(tree, key, value)
     with (target / "config.yaml").open("w", encoding="utf-8") as stream:

@@ -1,0 +1,229 @@
+"""The real stack, started once: each server answers, Flink runs and ends jobs, and nothing is left behind."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from elasticsearch import Elasticsearch
+from rich.console import Console
+
+from stack.embedded import EmbeddedStack
+from stack.errors import FlinkRequestFailed
+from stack.flink import FlinkCluster
+
+ROOT = Path(__file__).resolve().parents[2]
+TOPIC = "test-numbers"
+# Quick to fail for good, so that the poison pill's end is seen within the test.
+OVERRIDES = {
+    "restart-strategy.exponential-delay.initial-backoff": "100 ms",
+    "restart-strategy.exponential-delay.attempts-before-reset-backoff": 2,
+    "execution.checkpointing.interval": "2 s",
+    "execution.checkpointing.min-pause": "500 ms",
+}
+JOB = '''
+import sys
+from pyflink.table import DataTypes, EnvironmentSettings, TableEnvironment
+from pyflink.table.udf import udf
+
+
+@udf(result_type=DataTypes.BIGINT(), func_type="pandas")
+def plus_one(numbers):
+    if (numbers == POISON).any():
+        raise ValueError("poison pill")
+    return numbers + 1
+
+
+POISON = int(sys.argv[2]) if len(sys.argv) > 2 else -1
+
+if __name__ == "__main__":
+    env = TableEnvironment.create(EnvironmentSettings.in_streaming_mode())
+    env.create_temporary_function("plus_one", plus_one)
+    env.execute_sql("""create table numbers (n bigint) with ('connector' = 'datagen',
+        'rows-per-second' = '100', 'fields.n.kind' = 'sequence', 'fields.n.start' = '1',
+        'fields.n.end' = '50000')""")
+    env.execute_sql(f"""create table results (n bigint) with ('connector' = 'kafka',
+        'topic' = 'test-numbers', 'properties.bootstrap.servers' = '{sys.argv[1]}', 'format' = 'json')""")
+    env.execute_sql("insert into results select plus_one(n) from numbers")
+'''
+
+
+def processes_of(workdir: Path) -> list[psutil.Process]:
+    """Every process whose arguments or environment name the working directory."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if str(workdir) in "\n".join([*process.cmdline(), *process.environ().values()]):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return [process for process in found if process.pid != os.getpid()]
+
+
+def eventually(condition: Callable[[], object], seconds: float = 30.0) -> bool:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+    workdir = tmp_path_factory.mktemp("stack")
+    began = time.monotonic()
+    with EmbeddedStack(workdir, flink_overrides=OVERRIDES, console=Console(stderr=True)) as running:
+        print(f"the stack was up after {time.monotonic() - began:.1f} s: {running.start_seconds}")
+        yield running
+        print(f"peak memory {running.peak_memory_bytes() / 1024**2:.0f} MiB")
+    assert eventually(lambda: not processes_of(workdir), 5), processes_of(workdir)
+    shutil.rmtree(workdir)
+
+
+@pytest.fixture(scope="module")
+def admin(stack: EmbeddedStack) -> AdminClient:
+    client = AdminClient({"bootstrap.servers": stack.kafka.bootstrap_servers})
+    [created] = client.create_topics([NewTopic(TOPIC, 2, 1)]).values()
+    created.result()
+    return client
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> Path:
+    (tmp_path / "numbers_job.py").write_text(JOB)
+    return tmp_path
+
+
+@pytest.fixture
+def flink(stack: EmbeddedStack) -> Iterator[FlinkCluster]:
+    yield stack.flink
+    for job, state in stack.flink.jobs().items():
+        if state in ("RUNNING", "RESTARTING", "CREATED"):
+            stack.flink.cancel(job)
+
+
+def test_only_loopback_is_listened_on(stack: EmbeddedStack) -> None:
+    listening = {
+        (connection.laddr.port, connection.laddr.ip)
+        for process in psutil.Process().children(recursive=True)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    elsewhere = {port for port, ip in listening if ip not in ("127.0.0.1", "::ffff:127.0.0.1", "::1")}
+    # Flink's Prometheus reporter cannot be bound to one interface; it only answers reads.
+    assert elsewhere <= set(stack.flink.metrics_ports)
+
+
+def test_kafka_is_set_as_the_contract_wants(stack: EmbeddedStack, admin: AdminClient) -> None:
+    [future] = admin.describe_configs([ConfigResource(ResourceType.BROKER, "1")]).values()
+    values = {name: entry.value for name, entry in future.result().items()}
+    assert values["message.max.bytes"] == str(1024 * 1024)
+    assert values["auto.create.topics.enable"] == "false"
+    assert values["log.retention.ms"] == "-1"
+    assert values["log.message.timestamp.type"] == "CreateTime"
+    assert values["group.initial.rebalance.delay.ms"] == "0"
+
+
+def test_elasticsearch_takes_and_finds_documents(stack: EmbeddedStack) -> None:
+    with Elasticsearch(stack.elasticsearch.url) as client:
+        [node] = client.nodes.info()["nodes"].values()
+        assert node["version"].startswith("8.19")
+        client.index(
+            index="things", id="a", document={"n": 1}, version=7, version_type="external", refresh=True
+        )
+        assert client.search(index="things", query={"term": {"n": 1}})["hits"]["total"]["value"] == 1
+
+
+def test_flink_has_its_slots_and_metrics(stack: EmbeddedStack) -> None:
+    assert list(stack.flink.taskmanagers().values()) == [2]
+    text = "".join(
+        requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+        for port in stack.flink.metrics_ports[:2]
+    )
+    assert "flink_jobmanager_numRunningJobs" in text and "flink_taskmanager_Status_JVM_CPU_Load" in text
+
+
+def test_a_job_lives_through_a_lost_taskmanager_and_a_savepoint(
+    stack: EmbeddedStack, admin: AdminClient, flink: FlinkCluster, module: Path
+) -> None:
+    servers = stack.kafka.bootstrap_servers
+    job = flink.run("numbers_job", module, [servers], parallelism=2)
+    flink.wait_tasks_running(job, 60)
+    assert eventually(lambda: flink.latest_checkpoint(job))
+    settings = requests.get(f"{flink.rest_url}/jobs/{job}/checkpoints/config", timeout=10).json()
+    assert settings["tolerable_failed_checkpoints"] == 3 and settings["timeout"] == 300_000
+    assert settings["externalization"] == {"enabled": True, "delete_on_cancellation": False}
+    assert "HashMap" in settings["state_backend"]
+
+    workers = [
+        each for each in processes_of(stack.workdir) if "pyflink.fn_execution" in " ".join(each.cmdline())
+    ]
+    assert workers
+    flink.kill_taskmanager()
+    assert not any(worker.is_running() for worker in workers)
+    flink.start_taskmanager()
+    assert eventually(lambda: flink.restarts(job) == 1)
+    flink.wait_tasks_running(job, 60)
+    assert "no longer reachable" in flink.exceptions(job)[0]
+
+    assert Path(flink.savepoint(job, stop=False).removeprefix("file:")).is_dir()
+    savepoint = flink.savepoint(job, stop=True)
+    assert flink.job_state(job) == "FINISHED"
+    again = flink.run("numbers_job", module, [servers], parallelism=1, from_savepoint=savepoint)
+    flink.wait_tasks_running(again, 60)
+    flink.cancel(again)
+    assert flink.job_state(again) == "CANCELED"
+
+
+def test_a_poison_pill_ends_the_job_as_failed(
+    stack: EmbeddedStack, admin: AdminClient, flink: FlinkCluster, module: Path
+) -> None:
+    job = flink.run("numbers_job", module, [stack.kafka.bootstrap_servers, "5"])
+    assert flink.wait_job(job, {"FAILED"}, 120) == "FAILED"
+    assert "poison pill" in flink.exceptions(job)[0]
+
+
+def test_a_submission_that_fails_says_why(flink: FlinkCluster, tmp_path: Path) -> None:
+    with pytest.raises(FlinkRequestFailed, match="No module named nothing_here"):
+        flink.run("nothing_here", tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("after_s", [0.7, 4.0])
+def test_interrupted_start_up_leaves_nothing(tmp_path: Path, number: signal.Signals, after_s: float) -> None:
+    program = "import sys; from pathlib import Path; from stack.embedded import EmbeddedStack\n"
+    program += "with EmbeddedStack(Path(sys.argv[1])): pass"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as starter:
+        time.sleep(after_s)
+        starter.send_signal(number)
+        _, words = starter.communicate(timeout=20)
+    assert starter.returncode != 0
+    assert number != signal.SIGINT or "KeyboardInterrupt" in words
+    assert eventually(lambda: not processes_of(tmp_path), 5), processes_of(tmp_path)
+
+
+def test_rocksdb_can_be_chosen(tmp_path: Path) -> None:
+    console = Console(file=io.StringIO())
+    with EmbeddedStack(
+        tmp_path, parts=("flink",), state_backend="rocksdb", slots=1, console=console
+    ) as running:
+        settings = requests.get(f"{running.flink.rest_url}/jobmanager/config", timeout=10).json()
+        values = {entry["key"]: entry["value"] for entry in settings}
+        assert values["state.backend.type"] == "rocksdb"
+        assert values["execution.checkpointing.incremental"] == "true"
+        assert list(running.flink.taskmanagers().values()) == [1]
+        assert "ready after" in console.file.getvalue()  # type: ignore[attr-defined]
