@@ -6,6 +6,7 @@ from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
+from cli.assignments import arguments
 from cli.package import pack
 from connectors.admin import create_indices, create_topics
 from jobs.ends import elasticsearch
@@ -33,16 +34,10 @@ class Deployment:
 
     def submit(self, job: str = "suite", from_savepoint: str | None = None) -> str:
         """Submits `jobs.<job>`; returns the job's id."""
-        assignments = [f"{name}={_text(value)}" for name, value in self.settings.changed().items()]
-        arguments = [argument for text in assignments for argument in ("--set", text)]
         return self.stack.flink.run(
             f"jobs.{job}",
             self._package,
-            arguments,
+            arguments(self.settings),
             parallelism=self.settings.parallelism,
             from_savepoint=from_savepoint,
         )
-
-
-def _text(value: str | int | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -134,4 +134,4 @@ def _run(
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="scripts/run")

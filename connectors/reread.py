@@ -53,7 +53,7 @@ class Rereader:
             BrokerUnavailable: nothing came within the time given.
         """
         self._move(topic, partition, first)
-        while (message := self._poll(topic, partition)) is not None:
+        while (message := self._poll(topic, partition, last)) is not None:
             self._next[(topic, partition)] = message.offset() + 1
             if first <= message.offset() <= last:
                 yield _record(message)
@@ -70,8 +70,8 @@ class Rereader:
     def _is_assigned(self, topic: str, partition: int) -> bool:
         return any((a.topic, a.partition) == (topic, partition) for a in self._consumer.assignment())
 
-    def _poll(self, topic: str, partition: int) -> Message | None:
-        """The next message; None at the end of the partition."""
+    def _poll(self, topic: str, partition: int, last: int) -> Message | None:
+        """The next message; None when the partition ends behind `last`, so that there is none left to come."""
         deadline = time.monotonic() + self._give_up_after_s
         while time.monotonic() < deadline:
             message = self._consumer.poll(1.0)
@@ -80,7 +80,8 @@ class Rereader:
             error = message.error()
             if error is None:
                 return message
-            if error.code() == KafkaError._PARTITION_EOF:
+            # An end before `last` is an old one: it was queued when an earlier read came that far.
+            if error.code() == KafkaError._PARTITION_EOF and message.offset() > last:
                 return None
         raise BrokerUnavailable(
             f"no message of {topic} partition {partition} came within {self._give_up_after_s:.0f} s; "

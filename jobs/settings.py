@@ -59,6 +59,7 @@ TABLE: tuple[Setting, ...] = (
         "how long a batch is retried before the job restarts from its checkpoint",
         0,
     ),
+    Setting("bundle_time_ms", 100, "longest wait of a row for a Python operator's batch; a bounded read takes 1000", 1),
     Setting("parallelism", 2, "parallel instances of every operator", 1),
 )
 _BY_NAME = {row.name: row for row in TABLE}

@@ -28,6 +28,10 @@ def _options(name: str, settings: Settings) -> dict[str, str]:
         "pipeline.name": f"footfall-{name}",
         "parallelism.default": str(settings.parallelism),
         "pipeline.object-reuse": "true",
+        # A Python operator answers at the end of a bundle: short ones for latency, long ones for a bounded read.
+        "python.fn-execution.bundle.time": str(1_000 if settings.bounded else settings.bundle_time_ms),
+        "python.fn-execution.bundle.size": "5000",
+        "python.fn-execution.arrow.batch.size": "5000",
         "table.local-time-zone": "UTC",
         "table.exec.state.ttl": f"{settings.dedup_ttl_ms} ms",
         # A bounded read ends with the final watermark; a partition that waits its turn is not idle.
