@@ -12,7 +12,8 @@ from stack import flink_config
 from stack.errors import FlinkRequestFailed
 from stack.flink_client import FlinkClient, client_variables, link_libraries
 
-# A job carries its client's configuration, which wins over the cluster's. Where state lies is the cluster's affair.
+# A job carries its client's configuration, which wins over the cluster's; where state lies is the cluster's
+# affair.
 _THE_CLUSTERS_OWN = ("state", "execution.checkpointing.dir", "execution.checkpointing.savepoint-dir")
 
 

@@ -1,0 +1,105 @@
+"""`scripts/submit`: one job onto a running Flink cluster."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+from rich.console import Console
+
+from cli.assignments import arguments
+from cli.options import CONTEXT, embedded_addresses, failures_told, settings_options
+from cli.package import pack
+from jobs.settings import Settings, load
+from stack import jars
+from stack.embedded import DEFAULT_WORKDIR
+from stack.fetching import RichProgress
+from stack.flink_remote import RemoteFlink
+from stack.ports import LOOPBACK
+
+JOBS = ("ingest", "sessions", "patterns", "signals", "index", "suite")
+_DEFAULT_URL = f"http://{LOOPBACK}:8081"
+
+
+@click.command(context_settings=CONTEXT)
+@click.argument("job", type=click.Choice(JOBS))
+@click.option(
+    "--rest-url",
+    help=f"The cluster's REST address. Default: that of a running scripts/run, else {_DEFAULT_URL}.",
+)
+@click.option("--parallelism", type=click.IntRange(1, 128), help="Of every operator; wins over the setting.")
+@click.option(
+    "--from-savepoint", metavar="PATH", help="Savepoint or checkpoint to start from, as the cluster sees it."
+)
+@click.option(
+    "--python", help="Interpreter of the Python workers. Default: this one on this machine, else python3."
+)
+@settings_options
+def main(
+    job: str,
+    rest_url: str | None,
+    parallelism: int | None,
+    from_savepoint: str | None,
+    python: str | None,
+    settings_file: Path | None,
+    assignments: tuple[str, ...],
+) -> None:
+    """Submit JOB to a running Flink cluster and print the job's id.
+
+    The code travels with the job. The cluster needs the Kafka connector in its lib/ and, on every
+    TaskManager, a Python that has requirements.txt. Exit status: 0 submitted, 1 Flink does not answer or
+    refuses, 2 an option or a setting is no good.
+    """
+    with failures_told():
+        addresses = {} if rest_url else embedded_addresses()
+        settings = load(settings_file, [*_ends(addresses), *assignments])
+        if parallelism:
+            settings = settings.replace(parallelism=parallelism)
+        _warn_of_secrets(settings)
+        url = rest_url or addresses.get("flink", _DEFAULT_URL)
+        click.echo(_submit(job, url, settings, python or _python_at(url), from_savepoint))
+
+
+def _ends(addresses: dict[str, str]) -> list[str]:
+    """The settings that point a job to the stack that scripts/run started."""
+    names = {"kafka": "kafka_bootstrap_servers", "elasticsearch": "elasticsearch_url"}
+    return [f"{name}={addresses[part]}" for part, name in names.items() if part in addresses]
+
+
+def _python_at(url: str) -> str:
+    """The default interpreter of the workers.
+
+    >>> _python_at("http://flink.example:8081")
+    'python3'
+    """
+    return sys.executable if urlsplit(url).hostname in (LOOPBACK, "localhost") else "python3"
+
+
+def _warn_of_secrets(settings: Settings) -> None:
+    if settings.elasticsearch_api_key:
+        click.echo(
+            "elasticsearch_api_key does not travel with the job: set elasticsearch_api_key_file, or "
+            "FOOTFALL_ELASTICSEARCH_API_KEY where the TaskManagers run",
+            err=True,
+        )
+
+
+def _submit(job: str, url: str, settings: Settings, python: str, from_savepoint: str | None) -> str:
+    folder = (DEFAULT_WORKDIR / f"submit-{job}").resolve()
+    with RichProgress(Console(stderr=True)) as progress:
+        connectors = jars.fetch("flink", None, progress)
+    flink = RemoteFlink(url, connectors, folder, python)
+    flink.prepare()
+    return flink.run(
+        f"jobs.{job}",
+        pack(folder / "suite.zip"),
+        arguments(settings),
+        parallelism=settings.parallelism,
+        from_savepoint=from_savepoint,
+    )
+
+
+if __name__ == "__main__":
+    main(prog_name="scripts/submit")
