@@ -7,11 +7,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
+from elastic_transport import TransportError
+from elasticsearch import ApiError
 from rich.console import Console
 
 from cli.assignments import arguments
 from cli.options import CONTEXT, embedded_addresses, failures_told, settings_options
 from cli.package import pack
+from connectors.admin import create_indices, create_topics
+from connectors.errors import IndexUnavailable
+from jobs import ends
 from jobs.settings import Settings, load
 from stack import jars
 from stack.embedded import DEFAULT_WORKDIR
@@ -36,6 +41,12 @@ _DEFAULT_URL = f"http://{LOOPBACK}:8081"
 @click.option(
     "--python", help="Interpreter of the Python workers. Default: this one on this machine, else python3."
 )
+@click.option(
+    "--prepare",
+    type=click.IntRange(1, 9),
+    metavar="COPIES",
+    help="First create the topics and indices that are missing, each with so many copies of its data.",
+)
 @settings_options
 def main(
     job: str,
@@ -43,6 +54,7 @@ def main(
     parallelism: int | None,
     from_savepoint: str | None,
     python: str | None,
+    prepare: int | None,
     settings_file: Path | None,
     assignments: tuple[str, ...],
 ) -> None:
@@ -58,6 +70,8 @@ def main(
         if parallelism:
             settings = settings.replace(parallelism=parallelism)
         _warn_of_secrets(settings)
+        if prepare:
+            create_ends(settings, prepare)
         url = rest_url or addresses.get("flink", _DEFAULT_URL)
         click.echo(_submit(job, url, settings, python or _python_at(url), from_savepoint))
 
@@ -84,6 +98,22 @@ def _warn_of_secrets(settings: Settings) -> None:
             "FOOTFALL_ELASTICSEARCH_API_KEY where the TaskManagers run",
             err=True,
         )
+
+
+def create_ends(settings: Settings, copies: int) -> None:
+    """Creates the topics and indices that are missing.
+
+    Raises:
+        EndUnavailable: Kafka or Elasticsearch does not answer, or refuses.
+    """
+    create_topics(ends.kafka("submit", settings).client_properties(), replication=copies)
+    try:
+        create_indices(ends.elasticsearch(settings).client(), replicas=copies - 1)
+    except (ApiError, TransportError) as error:
+        raise IndexUnavailable(
+            f"indices cannot be created at {settings.elasticsearch_url}: {error}; check elasticsearch_url "
+            "and the API key's rights"
+        ) from error
 
 
 def _submit(job: str, url: str, settings: Settings, python: str, from_savepoint: str | None) -> str:

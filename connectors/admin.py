@@ -13,6 +13,8 @@ from connectors.indices import INDICES, cut_over, index_template
 from connectors.topics import TOPICS
 
 _WAIT_S = 30.0
+# One error at the end, not a line per failed attempt to connect.
+_QUIET = {"log_level": 2, "reconnect.backoff.ms": 500}
 
 
 def create_topics(
@@ -38,7 +40,7 @@ def create_topics(
         )
         for row in TOPICS
     ]
-    admin = AdminClient(dict(properties))  # held until the answers are in: they end with it
+    admin = AdminClient({**_QUIET, **properties})  # held until the answers are in: they end with it
     futures = admin.create_topics(new, operation_timeout=_WAIT_S)
     return [name for name, future in futures.items() if _is_created(name, future)]
 
@@ -51,6 +53,10 @@ def _is_created(name: str, future: object) -> bool:
             return False
         raise BrokerUnavailable(
             f"topic {name} cannot be created: {error}; check kafka_bootstrap_servers"
+        ) from error
+    except TimeoutError as error:
+        raise BrokerUnavailable(
+            f"topic {name} cannot be created: no broker answered; check kafka_bootstrap_servers"
         ) from error
     return True
 

@@ -25,7 +25,8 @@ class RichProgress:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if self._tasks:
+            self._progress.stop()
 
     def start(self, component: str, total: int) -> None:
         """Add a bar of `total` jars."""
