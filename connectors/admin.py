@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from confluent_kafka import KafkaError, KafkaException
@@ -74,3 +75,21 @@ def create_indices(client: Elasticsearch, replicas: int = 1, refresh_ms: int = 1
             continue
         client.options(ignore_status=400).indices.create(index=index.name)
         client.indices.update_aliases(actions=cut_over(index)["actions"])
+
+
+def drop_all(properties: Mapping[str, str], client: Elasticsearch) -> None:
+    """Deletes Footfall's topics and indices with all they hold; for tests and throw-away stacks only.
+
+    Raises:
+        BrokerUnavailable: the topics are still there after half a minute.
+    """
+    admin = AdminClient(dict(properties))
+    names = {row.name for row in TOPICS} & set(admin.list_topics(timeout=_WAIT_S).topics)
+    for future in admin.delete_topics(sorted(names), operation_timeout=_WAIT_S).values() if names else ():
+        future.result(_WAIT_S)
+    deadline = time.monotonic() + _WAIT_S
+    while names & set(admin.list_topics(timeout=_WAIT_S).topics):
+        if time.monotonic() > deadline:
+            raise BrokerUnavailable(f"topics {sorted(names)} are still there; check the broker's log")
+        time.sleep(0.1)
+    client.options(ignore_status=404).indices.delete(index=[index.name for index in INDICES])

@@ -1,0 +1,62 @@
+"""One real stack for the level: broker, index and cluster are shared, topics and indices are made anew for each test."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from cli.deploy import Deployment
+from connectors.admin import drop_all
+from jobs.settings import Settings
+from stack.embedded import EmbeddedStack
+
+CONSOLE = Console(stderr=True)
+Document = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+    # Checkpoints follow each other quickly, so that a fault falls between two of them and not before the first.
+    overrides = {"execution.checkpointing.interval": "2 s", "execution.checkpointing.min-pause": "500 ms"}
+    with EmbeddedStack(
+        tmp_path_factory.mktemp("stack"), parallelism=2, console=CONSOLE, flink_overrides=overrides
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def deploy(stack: EmbeddedStack, tmp_path: Path) -> Iterator[Callable[..., Deployment]]:
+    """Makes a deployment with the given settings on empty topics and indices; leaves no job running."""
+    made: list[Deployment] = []
+
+    def make(**settings: Any) -> Deployment:
+        deployment = Deployment(stack, Settings({"parallelism": 2, **settings}), tmp_path)
+        drop_all(deployment.kafka_properties, deployment.client)
+        deployment.prepare()
+        made.append(deployment)
+        return deployment
+
+    yield make
+    for job, state in stack.flink.jobs().items():
+        if state not in ("FINISHED", "FAILED", "CANCELED"):
+            stack.flink.cancel(job)
+    for deployment in made:
+        deployment.client.close()
+
+
+def wait_until(condition: Callable[[], bool], deadline_s: float, what: str) -> None:
+    """Polls until the condition holds."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, f"not within {deadline_s:.0f} s: {what}"
+        time.sleep(0.2)
+
+
+def read_lines(path: Path) -> list[Document]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

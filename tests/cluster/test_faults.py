@@ -1,0 +1,125 @@
+"""Faults in the middle of a replay: the end result equals that of an undisturbed run."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from cli.deploy import Deployment
+from cli.dump import documents
+from cli.feed import Feeder
+from cli.ledger import read_ledger, read_letters
+from cli.replay import feed_file
+from connectors import indices
+from stack.embedded import EmbeddedStack
+from tests import datasets
+from tests.cluster.conftest import CONSOLE, wait_until
+
+Deploy = Callable[..., Deployment]
+STREAM = "ga360_20160801_20160814"
+
+
+def _kill_taskmanager(stack: EmbeddedStack) -> None:
+    stack.flink.kill_taskmanager()
+    stack.flink.start_taskmanager()
+
+
+def _kill_python_worker(stack: EmbeddedStack) -> None:
+    me = psutil.Process()
+    workers = [child for child in me.children(recursive=True) if _is_worker(child)]
+    workers += [process for process in psutil.process_iter() if _is_worker(process) and process not in workers]
+    ours = [worker for worker in workers if _started_by(worker, stack)]
+    assert ours, "no Python worker of this stack is running"
+    os.kill(ours[0].pid, signal.SIGKILL)
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return any("beam_boot" in part for part in process.cmdline())
+    except psutil.Error:
+        return False
+
+
+def _started_by(process: psutil.Process, stack: EmbeddedStack) -> bool:
+    try:
+        return str(stack.workdir) in str(process.environ().get("FLINK_CONF_DIR", ""))
+    except psutil.Error:
+        return False
+
+
+@pytest.mark.parametrize("fault", [_kill_taskmanager, _kill_python_worker])
+def test_a_kill_in_the_middle_changes_nothing(
+    deploy: Deploy, tmp_path: Path, fault: Callable[[EmbeddedStack], None]
+) -> None:
+    file = tmp_path / "events.jsonl"
+    datasets.write_canonical(STREAM, file)
+    deployment = deploy(bounded=True)
+    feed_file(deployment, file, CONSOLE)
+    job = deployment.submit()
+    flink = deployment.stack.flink
+    wait_until(lambda: _is_in_the_middle(flink.rest_url, job), 180, "a checkpoint with some of the events read")
+    fault(deployment.stack)
+    flink.wait_job(job, {"FINISHED"}, 400)
+    assert flink.restarts(job) >= 1
+    _assert_undisturbed(deployment)
+
+
+def _is_in_the_middle(rest_url: str, job: str) -> bool:
+    checkpoints = requests.get(f"{rest_url}/jobs/{job}/checkpoints", timeout=30).json()
+    vertices = requests.get(f"{rest_url}/jobs/{job}", timeout=30).json()["vertices"]
+    read = sum(vertex["metrics"]["write-records"] for vertex in vertices if "Source" in vertex["name"])
+    return bool(checkpoints["counts"]["completed"] >= 1 and read > 20_000)
+
+
+def _assert_undisturbed(deployment: Deployment) -> None:
+    ledger = read_ledger(deployment.kafka_properties, read_letters(deployment.kafka_properties))
+    assert ledger.balanced
+    sessions = {
+        (row["visitor_id"], row["started_at_ms"], row["ended_at_ms"], row["events"])
+        for row in documents(deployment.client, indices.SESSIONS.alias)
+    }
+    signals = {
+        (row["visitor_id"], row["occurred_at_ms"]) for row in documents(deployment.client, indices.SIGNALS.alias)
+    }
+    assert sessions == datasets.truth_sessions(STREAM)
+    assert signals == {(visitor, fires) for visitor, _, fires in datasets.truth_abandonments(STREAM)}
+
+
+def test_an_armed_timer_survives_a_savepoint(deploy: Deploy) -> None:
+    deployment = deploy()
+    flink, feeder = deployment.stack.flink, Feeder(deployment.kafka_properties)
+    start_ms = 1_700_000_000_000
+    job = deployment.submit()
+    _cart(feeder, start_ms)
+    feeder.heartbeat(start_ms + 600_000, "ten-minutes", start_ms + 600_000)
+    feeder.flush()
+    flink.wait_tasks_running(job, 180)
+    wait_until(lambda: _read(flink.rest_url, job) >= feeder.written, 60, "everything read")
+    savepoint = flink.savepoint(job, stop=True)
+    assert documents(deployment.client, indices.SIGNALS.alias) == []
+    job = deployment.submit(from_savepoint=savepoint)
+    # One millisecond before it is due nothing may fire; the bound is added, so that the watermark stands there.
+    due_ms, bound_ms = start_ms + 1_800_000, deployment.settings.out_of_orderness_ms
+    feeder.heartbeat(due_ms + bound_ms + 1_000, "due", due_ms + 10_000)
+    feeder.flush()
+    wait_until(lambda: bool(documents(deployment.client, indices.SIGNALS.alias)), 120, "the abandonment")
+    (signal_document,) = documents(deployment.client, indices.SIGNALS.alias)
+    assert (signal_document["visitor_id"], signal_document["occurred_at_ms"]) == ("armed", due_ms)
+
+
+def _cart(feeder: Feeder, time_ms: int) -> None:
+    value = (
+        '{"schema":"event/1","event_id":"cart","event_type":"add_to_cart","visitor_id":"armed","event_time_ms":%d}'
+    ) % time_ms
+    feeder.send(value.encode(), "armed", timestamp_ms=time_ms)
+
+
+def _read(rest_url: str, job: str) -> int:
+    vertices = requests.get(f"{rest_url}/jobs/{job}", timeout=30).json()["vertices"]
+    return sum(vertex["metrics"]["read-records"] for vertex in vertices if "Source" in vertex["name"])
