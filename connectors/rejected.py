@@ -90,5 +90,5 @@ class Rejected(BaseModel):
         return None if self.payload_base64 is None else base64.b64decode(self.payload_base64, validate=True)
 
     def to_document(self) -> dict[str, Any]:
-        """The JSON object; a field without a value is left out."""
-        return self.model_dump(exclude_none=True)
+        """The JSON object; a field without a value is left out, but a missing payload is said: null."""
+        return {**self.model_dump(exclude_none=True), "payload_base64": self.payload_base64}
