@@ -1,0 +1,149 @@
+"""Bulk requests: each document has its own answer, and only what can succeed is sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import pytest
+from elastic_transport import ApiResponseMeta, ConnectionTimeout, HttpHeaders, NodeConfig
+from elastic_transport import ConnectionError as TransportError
+from elasticsearch import ApiError
+
+from connectors.elasticsearch import BulkWriter, ElasticsearchEnds, Outcome, Write
+from connectors.errors import IndexUnavailable, SettingError
+
+BLOCK = "cluster_block_exception: index [footfall-signals-v1] blocked by: [FORBIDDEN/8/index write (api)]"
+CREATED, STALE, BUSY = 201, 409, 429
+
+
+def refusal(status: int) -> ApiError:
+    meta = ApiResponseMeta(status, "1.1", HttpHeaders(), 0.0, NodeConfig("http", "127.0.0.1", 9200))
+    return ApiError("no", meta, {})
+
+
+class FakeClient:
+    """Answers bulk requests from a script: a status or `status reason` per document, or an exception."""
+
+    def __init__(self, *script: Sequence[int | str] | Exception) -> None:
+        self._script = list(script)
+        self.requests: list[list[str]] = []
+
+    def bulk(self, operations: list[Any]) -> dict[str, Any]:
+        actions = [orjson.loads(line)["index"] for line in operations[::2]]
+        assert all(action["version_type"] == "external_gte" for action in actions)
+        self.requests.append([action["_id"] for action in actions])
+        answer = self._script.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        assert len(answer) == len(actions)
+        return {"items": [{"index": item(status)} for status in answer]}
+
+
+def item(answer: int | str) -> dict[str, Any]:
+    status, _, reason = str(answer).partition(" ")
+    kind, _, text = reason.partition(": ")
+    return {"status": int(status), **({"error": {"type": kind, "reason": text}} if reason else {})}
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
+
+
+def write(client: FakeClient, *ids: str, retry_ms: int = 60_000) -> Outcome:
+    writes = [Write("footfall-signals", name, 7, "{}") for name in ids]
+    return BulkWriter(client, retry_ms).write(writes)  # type: ignore[arg-type]
+
+
+def test_a_batch_is_one_request_in_its_order() -> None:
+    client = FakeClient([CREATED, 200, CREATED])
+    assert write(client, "c", "a", "b") == Outcome(indexed=3, stale=0, retried=0, failures={})
+    assert client.requests == [["c", "a", "b"]]
+
+
+def test_a_newer_version_in_the_index_is_success() -> None:
+    assert write(FakeClient([CREATED, STALE]), "a", "b") == Outcome(
+        indexed=1, stale=1, retried=0, failures={}
+    )
+
+
+def test_only_the_busy_documents_are_sent_again_and_in_their_order() -> None:
+    client = FakeClient([BUSY, CREATED, 503, CREATED], [BUSY, CREATED], [CREATED])
+    assert write(client, "a", "b", "c", "d") == Outcome(indexed=4, stale=0, retried=3, failures={})
+    assert client.requests == [["a", "b", "c", "d"], ["a", "c"], ["a"]]
+
+
+@pytest.mark.parametrize(
+    "lost", [TransportError("gone"), ConnectionTimeout("slow"), refusal(429), refusal(502), refusal(503)]
+)
+def test_a_lost_request_is_sent_again_whole(lost: Exception) -> None:
+    client = FakeClient(lost, lost, [CREATED, CREATED])
+    assert write(client, "a", "b").indexed == 2
+    assert client.requests == [["a", "b"]] * 3
+
+
+def test_what_the_mapping_refuses_is_final_and_has_its_reason() -> None:
+    client = FakeClient([CREATED, "400 strict_dynamic_mapping_exception: [colour] is not allowed", CREATED])
+    outcome = write(client, "a", "b", "c")
+    assert outcome.failures == {1: "400 strict_dynamic_mapping_exception: [colour] is not allowed"}
+    assert outcome.indexed == 2 and len(client.requests) == 1
+
+
+def test_a_write_block_is_waited_for() -> None:
+    client = FakeClient([f"403 {BLOCK}"], [CREATED])
+    assert write(client, "a") == Outcome(indexed=1, stale=0, retried=1, failures={})
+
+
+def test_missing_rights_on_a_document_are_final() -> None:
+    assert write(FakeClient(["403 security_exception: no"]), "a").failures == {
+        0: "403 security_exception: no"
+    }
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 413])
+def test_a_request_that_is_refused_as_a_whole_ends_the_batch(status: int) -> None:
+    client = FakeClient(refusal(status))
+    with pytest.raises(IndexUnavailable, match=f"status {status}.*elasticsearch_url"):
+        write(client, "a")
+    assert len(client.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [(TransportError("gone"), "cannot be reached"), ([BUSY], "1 documents to send again")],
+)
+def test_giving_up_says_why_and_what_to_do(answer: Any, words: str) -> None:
+    with pytest.raises(IndexUnavailable, match=f"{words}.*bring Elasticsearch back"):
+        write(FakeClient(answer), "a", retry_ms=0)
+
+
+def test_an_empty_batch_asks_nothing() -> None:
+    client = FakeClient()
+    assert write(client) == Outcome(0, 0, 0, {})
+    assert client.requests == []
+
+
+def test_versions_travel_with_the_documents() -> None:
+    action, source = Write("footfall-sessions", "s", 12, '{"a":1}').lines()
+    assert orjson.loads(action)["index"] == {
+        "_index": "footfall-sessions",
+        "_id": "s",
+        "version": 12,
+        "version_type": "external_gte",
+    }
+    assert source == '{"a":1}'
+
+
+def test_a_key_file_that_cannot_be_read_is_a_wrong_setting(tmp_path: Any) -> None:
+    ends = ElasticsearchEnds("http://127.0.0.1:9200", api_key_file=str(tmp_path / "absent"))
+    with pytest.raises(SettingError, match="elasticsearch_api_key_file"):
+        ends.client()
+
+
+def test_the_key_is_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOOTFALL_ELASTICSEARCH_API_KEY", "hush")
+    ends = ElasticsearchEnds("http://127.0.0.1:9200")
+    ends.client().close()
+    assert "hush" not in repr(ends)

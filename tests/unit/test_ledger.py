@@ -1,0 +1,148 @@
+"""The ledger's sums: what balances, what does not, what is left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+import pytest
+
+from cli import ledger
+from cli.feed import heartbeat
+from cli.ledger import WINDOW_MS, Ledger, Window, read_ledger, read_letters
+from connectors import topics
+
+RAW = topics.EVENTS_RAW.name
+AT_MS = 10 * WINDOW_MS
+
+
+class FakeMessage:
+    """One message of a topic."""
+
+    def __init__(self, value: bytes, *, key: str = "", offset: int = 0, at_ms: int = AT_MS) -> None:
+        self._value, self._key, self._offset, self._at_ms = value, key, offset, at_ms
+
+    def value(self) -> bytes:
+        return self._value
+
+    def key(self) -> bytes:
+        return self._key.encode()
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return self._offset
+
+    def timestamp(self) -> tuple[int, int]:
+        return (1, self._at_ms)
+
+
+def entry(verdict: str, events: int, *, entry_id: str = "") -> FakeMessage:
+    document = {
+        "entry_id": entry_id or verdict,
+        "verdict": verdict,
+        "partition": 0,
+        "arrived_in_ms": AT_MS,
+        "events": events,
+    }
+    return FakeMessage(orjson.dumps(document))
+
+
+def letter(reason: str, place: str, *, topic: str = RAW) -> FakeMessage:
+    document = {"reason": reason, "topic": topic, "partition": 0, "timestamp_ms": AT_MS + 1}
+    return FakeMessage(orjson.dumps(document), key=place)
+
+
+def balance(monkeypatch: pytest.MonkeyPatch, **messages: list[FakeMessage]) -> Ledger:
+    """The ledger over topics with these messages: raw, late, rejected, entries."""
+    names = {"raw": RAW, "late": topics.EVENTS_LATE.name, "rejected": topics.EVENTS_REJECTED.name}
+    held = {names.get(name, topics.LEDGER.name): rows for name, rows in messages.items()}
+
+    def read_topic(properties: Mapping[str, str], topic: str) -> Iterator[Any]:
+        return iter(held.get(topic, []))
+
+    monkeypatch.setattr(ledger, "read_topic", read_topic)
+    return read_ledger({}, read_letters({}))
+
+
+def test_a_window_balances_when_everything_read_became_something() -> None:
+    window = Window(read=10, valid=5, duplicate=2, late=1, rejected=Counter(not_json=2))
+    assert window.difference() == 0
+    assert Window(read=3, valid=2).difference() == 1
+    assert Window(read=1, valid=2).difference() == -1
+
+
+def test_two_wrongs_in_two_windows_do_not_balance_each_other() -> None:
+    windows = {(0, 0): Window(read=1), (0, 1): Window(valid=1)}
+    found = Ledger(windows)
+    assert found.total().difference() == 0
+    assert not found.balanced
+
+
+def test_what_was_refused_at_the_door_counts_as_read_and_rejected() -> None:
+    total = Ledger({(0, 0): Window(read=1, valid=1)}, oversized=2).total()
+    assert (total.read, total.rejected, total.difference()) == (3, {"oversized": 2}, 0)
+
+
+def test_the_document_has_totals_and_windows_in_order() -> None:
+    windows = {(600_000, 1): Window(read=1, valid=1), (300_000, 0): Window(read=2, valid=2)}
+    document = Ledger(windows).to_document()
+    assert (document["balanced"], document["read"], document["rejected_total"]) == (True, 3, 0)
+    assert [row["window_start_ms"] for row in document["windows"]] == [300_000, 600_000]
+
+
+def test_the_newest_count_of_an_entry_is_its_largest(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = [FakeMessage(b"{}", offset=offset) for offset in range(7)]
+    entries = [entry("valid", 2), entry("valid", 7), entry("valid", 5)]
+    found = balance(monkeypatch, raw=raw, entries=entries)
+    assert found.total().valid == 7 and found.balanced
+
+
+def test_entries_of_one_arrival_window_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [entry("valid", 2, entry_id="a"), entry("valid", 3, entry_id="b"), entry("duplicate", 1)]
+    total = balance(monkeypatch, entries=entries).total()
+    assert (total.valid, total.duplicate) == (5, 1)
+
+
+def test_heartbeats_count_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = [FakeMessage(heartbeat(5, "h"), offset=0), FakeMessage(b"{}", offset=1)]
+    found = balance(monkeypatch, raw=raw, entries=[entry("heartbeat", 1), entry("valid", 1)])
+    assert found.balanced and found.total().read == 1
+
+
+def test_late_and_rejected_come_from_their_topics_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = FakeMessage(orjson.dumps({"source": {"partition": 0, "offset": 1}}))
+    found = balance(
+        monkeypatch,
+        raw=[FakeMessage(b"{}", offset=offset) for offset in range(3)],
+        late=[late, late],
+        rejected=[letter("not_json", "raw:0:2"), letter("not_json", "raw:0:2")],
+        entries=[entry("valid", 1)],
+    )
+    assert found.balanced
+    assert found.total().to_document() == {
+        "read": 3,
+        "valid": 1,
+        "duplicate": 0,
+        "late": 1,
+        "rejected": {"not_json": 1},
+        "difference": 0,
+    }
+
+
+def test_a_lost_message_shows_in_its_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = [FakeMessage(b"{}", offset=0), FakeMessage(b"{}", offset=1, at_ms=AT_MS + WINDOW_MS)]
+    found = balance(monkeypatch, raw=raw, entries=[entry("valid", 1)])
+    assert {place: window.difference() for place, window in found.windows.items()} == {
+        (AT_MS, 0): 0,
+        (AT_MS + WINDOW_MS, 0): 1,
+    }
+    assert not found.balanced
+
+
+def test_letters_of_other_topics_are_of_no_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = balance(monkeypatch, rejected=[letter("oversized", "file:0:3", topic="file")])
+    assert (found.windows, found.oversized) == ({}, 1)
