@@ -76,7 +76,11 @@ def leaf(generated: dict[str, Any]) -> dict[str, Any]:
 def test_the_model_takes_the_examples_and_gives_them_back(name: str) -> None:
     for example in examples(name):
         document = MODELS[name].model_validate(example).to_document()  # type: ignore[attr-defined]
-        assert document == {field: value for field, value in example.items() if value is not None}
+        needed = schema(name)["required"]
+        assert document == {
+            field: value for field, value in example.items() if value is not None or field in needed
+        }
+        assert is_valid(name, document)
 
 
 @pytest.mark.parametrize("name", MODELS)
