@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import requests
@@ -81,7 +81,7 @@ class FlinkCluster(FlinkClient):
             StackError: if a process ended or `deadline_s` seconds passed.
         """
         self.jobmanager.wait_until(self._answers, deadline_s)
-        self.taskmanager.wait_until(self.taskmanagers, deadline_s)
+        self.taskmanager.wait_until(lambda: self._slots_offered(without=()), deadline_s)
 
     def stop(self) -> None:
         """End all processes, Python workers among them. May be called twice, and before `start`."""
@@ -108,7 +108,12 @@ class FlinkCluster(FlinkClient):
         lost = set(self.taskmanagers())
         self.taskmanager = self._server("TaskManager")
         self.taskmanager.start()
-        self.taskmanager.wait_until(lambda: not set(self.taskmanagers()) <= lost, deadline_s)
+        self.taskmanager.wait_until(lambda: self._slots_offered(without=lost), deadline_s)
+
+    def _slots_offered(self, without: Collection[str]) -> bool:
+        # A TaskManager is known a moment before its slots are.
+        known = self.taskmanagers().items()
+        return any(slots >= self._slots for taskmanager, slots in known if taskmanager not in without)
 
     def _answers(self) -> bool:
         try:

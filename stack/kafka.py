@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import os
 import socket
-import uuid
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -18,6 +16,8 @@ from stack.processes import ManagedProcess
 
 HEAP = "320m"
 _FORMAT_WITHIN_S = 60.0
+# Always the same: a broker refuses kept data of another cluster.
+_CLUSTER_ID = "Zm9vdGZhbGwtZW1iZWRkZQ"
 
 # What a broker on one machine needs, and why it differs from Kafka's own defaults.
 _SETTINGS = {
@@ -83,14 +83,13 @@ class KafkaBroker:
         ]
         java += ["-cp", os.pathsep.join(str(jar) for jar in jars)]
         properties = self._conf / "server.properties"
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         format_arguments = [
             "-Xmx64m",
             "kafka.tools.StorageTool",
             "format",
             "--ignore-formatted",
             "-t",
-            cluster,
+            _CLUSTER_ID,
         ]
         self._formatter = ManagedProcess(
             "Kafka's storage format",
@@ -119,7 +118,8 @@ class KafkaBroker:
         """
         self._write_config()
         self._formatter.start()
-        self._formatter.wait_until(lambda: self._formatter.returncode == 0, _FORMAT_WITHIN_S)
+        self._formatter.wait_success(_FORMAT_WITHIN_S)
+        self._formatter.stop()
         self.process.start()
 
     def wait_ready(self, deadline_s: float = 120.0) -> None:

@@ -132,6 +132,15 @@ class ManagedProcess:
         except subprocess.TimeoutExpired:
             raise ComponentFailed(f"{self.name} still ran after {timeout_s} s. {self._evidence()}") from None
 
+    def wait_success(self, timeout_s: float) -> None:
+        """Wait for the end of a child that is to end with status 0.
+
+        Raises:
+            ComponentFailed: if it ends with another status, or still runs after `timeout_s` seconds.
+        """
+        if self.wait(timeout_s) != 0:
+            raise self._ended()
+
     def kill(self) -> None:
         """SIGKILL to the child alone, as a crash would end it; its group goes right after."""
         if self._pid is not None and self.running:

@@ -216,6 +216,19 @@ def test_interrupted_start_up_leaves_nothing(tmp_path: Path, number: signal.Sign
     assert eventually(lambda: not processes_of(tmp_path), 5), processes_of(tmp_path)
 
 
+def test_kept_data_are_there_again(tmp_path: Path) -> None:
+    console, parts = Console(file=io.StringIO()), ("kafka", "elasticsearch")
+    with EmbeddedStack(tmp_path, parts=parts, console=console) as first:
+        admin = AdminClient({"bootstrap.servers": first.kafka.bootstrap_servers})
+        admin.create_topics([NewTopic(TOPIC, 1, 1)])[TOPIC].result()
+        requests.put(f"{first.elasticsearch.url}/things/_doc/a", json={"n": 1}, timeout=10).raise_for_status()
+    with EmbeddedStack(tmp_path, parts=parts, console=console, keep_data=True) as second:
+        admin = AdminClient({"bootstrap.servers": second.kafka.bootstrap_servers})
+        assert TOPIC in admin.list_topics(timeout=10).topics
+        document = requests.get(f"{second.elasticsearch.url}/things/_doc/a", timeout=10).json()
+        assert document["_source"] == {"n": 1}
+
+
 def test_rocksdb_can_be_chosen(tmp_path: Path) -> None:
     console = Console(file=io.StringIO())
     with EmbeddedStack(

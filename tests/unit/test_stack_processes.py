@@ -129,6 +129,15 @@ def test_a_command_that_is_not_there(tmp_path: Path) -> None:
     process.stop()
 
 
+def test_a_child_that_is_to_end_well(tmp_path: Path) -> None:
+    good, bad = started(tmp_path, ["true"]), started(tmp_path, ["false"])
+    good.wait_success(10)
+    with pytest.raises(ComponentFailed, match="ended with status 1"):
+        bad.wait_success(10)
+    good.stop()
+    bad.stop()
+
+
 def test_waiting_ends_with_the_condition_the_child_or_the_deadline(tmp_path: Path) -> None:
     process = started(tmp_path, ["sh", "-c", "echo up; exec sleep 1000"])
     process.wait_until(lambda: "up" in process.log.read_text(), 10)
