@@ -46,9 +46,7 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
     type=click.Path(path_type=Path, file_okay=False),
     help="Bounded: folder for signals, sessions, rejected, ledger and summary.",
 )
-@click.option(
-    "--parallelism", type=click.IntRange(1, 64), default=2, show_default=True, help="Of every operator."
-)
+@click.option("--parallelism", type=click.IntRange(1, 64), help="Of every operator; wins over the setting.")
 @click.option(
     "--state-backend",
     type=click.Choice(["hashmap", "rocksdb"]),
@@ -72,7 +70,7 @@ def main(
     file: Path | None,
     adapter: str,
     target: Path | None,
-    parallelism: int,
+    parallelism: int | None,
     state_backend: str,
     workdir: Path,
     settings_file: Path | None,
@@ -86,10 +84,9 @@ def main(
     console = Console(stderr=True)
     try:
         _check(file, target, seconds)
-        base = [] if file else [f"{name}={value}" for name, value in LIVE_SETTINGS.items()]
-        settings = load(settings_file, [*base, *assignments]).replace(
-            parallelism=parallelism, bounded=bool(file)
-        )
+        settings = load(settings_file, assignments, {} if file else LIVE_SETTINGS).replace(bounded=bool(file))
+        if parallelism:
+            settings = settings.replace(parallelism=parallelism)
         balanced = _run(console, settings, workdir, state_backend, file, target, rate, seed, seconds)
     except FootfallError as error:
         console.print(f"[red]{type(error).__name__}[/red]: {error}", highlight=False)

@@ -112,7 +112,7 @@ def search(ends: ElasticsearchEnds, query: Document, limit: int) -> list[Documen
         raise SettingError(f"elasticsearch_url {ends.url!r} is no address: {error}") from error
     except TransportError as error:
         raise IndexUnavailable(
-            f"no Elasticsearch at {ends.url}: {error}; start one (scripts/run has one) or correct --url"
+            f"no Elasticsearch at {ends.url}: {error.message}; start one (scripts/run has one) or correct --url"
         ) from error
 
 
@@ -133,7 +133,7 @@ def _cause(error: ApiError) -> str:
 
 def _ends(url: str | None, settings_file: Path | None, assignments: tuple[str, ...]) -> ElasticsearchEnds:
     running = embedded_addresses().get("elasticsearch")
-    settings = load(settings_file, [*([f"elasticsearch_url={running}"] if running else []), *assignments])
+    settings = load(settings_file, assignments, {"elasticsearch_url": running} if running else {})
     return ElasticsearchEnds(
         url=url or settings.elasticsearch_url,
         api_key_file=settings.elasticsearch_api_key_file,

@@ -17,7 +17,7 @@ from cli.package import pack
 from connectors.admin import create_indices, create_topics
 from connectors.errors import IndexUnavailable
 from jobs import ends
-from jobs.settings import Settings, load
+from jobs.settings import Settings, Value, load
 from stack import jars
 from stack.embedded import DEFAULT_WORKDIR
 from stack.fetching import RichProgress
@@ -34,7 +34,7 @@ _DEFAULT_URL = f"http://{LOOPBACK}:8081"
     "--rest-url",
     help=f"The cluster's REST address. Default: that of a running scripts/run, else {_DEFAULT_URL}.",
 )
-@click.option("--parallelism", type=click.IntRange(1, 128), help="Of every operator; wins over the setting.")
+@click.option("--parallelism", type=click.IntRange(1, 64), help="Of every operator; wins over the setting.")
 @click.option(
     "--from-savepoint", metavar="PATH", help="Savepoint or checkpoint to start from, as the cluster sees it."
 )
@@ -66,7 +66,7 @@ def main(
     """
     with failures_told():
         addresses = {} if rest_url else embedded_addresses()
-        settings = load(settings_file, [*_ends(addresses), *assignments])
+        settings = load(settings_file, assignments, _ends(addresses))
         if parallelism:
             settings = settings.replace(parallelism=parallelism)
         _warn_of_secrets(settings)
@@ -76,10 +76,10 @@ def main(
         click.echo(_submit(job, url, settings, python or _python_at(url), from_savepoint))
 
 
-def _ends(addresses: dict[str, str]) -> list[str]:
+def _ends(addresses: dict[str, str]) -> dict[str, Value]:
     """The settings that point a job to the stack that scripts/run started."""
     names = {"kafka": "kafka_bootstrap_servers", "elasticsearch": "elasticsearch_url"}
-    return [f"{name}={addresses[part]}" for part, name in names.items() if part in addresses]
+    return {name: addresses[part] for part, name in names.items() if part in addresses}
 
 
 def _python_at(url: str) -> str:

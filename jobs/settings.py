@@ -59,7 +59,12 @@ TABLE: tuple[Setting, ...] = (
         "how long a batch is retried before the job restarts from its checkpoint",
         0,
     ),
-    Setting("bundle_time_ms", 100, "longest wait of a row for a Python operator's batch; a bounded read takes 1000", 1),
+    Setting(
+        "bundle_time_ms",
+        100,
+        "longest wait of a row for a Python operator's batch; a bounded read takes 1000",
+        1,
+    ),
     Setting("parallelism", 2, "parallel instances of every operator", 1),
 )
 _BY_NAME = {row.name: row for row in TABLE}
@@ -116,13 +121,20 @@ class Settings(Mapping[str, Value]):
         return {row.name: self[row.name] for row in TABLE if self[row.name] != row.default and not row.secret}
 
 
-def load(path: Path | None = None, assignments: Iterable[str] = ()) -> Settings:
+def load(
+    path: Path | None = None, assignments: Iterable[str] = (), defaults: Mapping[str, Value] | None = None
+) -> Settings:
     """Settings from a TOML file, then FOOTFALL_<NAME> in the environment, then `name=value` assignments.
+
+    Args:
+        path: the file, if there is one.
+        assignments: what the command line says.
+        defaults: values that stand in for those of the table.
 
     Raises:
         SettingError: a file that cannot be read, an assignment without `=`, or what Settings refuses.
     """
-    overrides: dict[str, Any] = _from_file(path) if path else {}
+    overrides: dict[str, Any] = {**(defaults or {}), **(_from_file(path) if path else {})}
     overrides.update(_from_environment(os.environ))
     for text in assignments:
         name, equals, value = text.partition("=")

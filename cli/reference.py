@@ -1,0 +1,96 @@
+"""Writes the pages of docs/ that only repeat the code: cli.md and settings.md. `python -m cli.reference`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from cli import lint, run, signals, submit, test
+from cli.live import LIVE_SETTINGS
+from cli.package import ROOT
+from jobs.settings import TABLE, Setting
+
+COMMANDS: dict[str, click.Command] = {
+    "scripts/run": run.main,
+    "scripts/test": test.main,
+    "scripts/lint": lint.main,
+    "scripts/submit": submit.main,
+    "scripts/signals": signals.main,
+}
+_WIDTH = 100
+_NOTE = "<!-- Written by `python -m cli.reference`; a test compares. -->"
+
+
+def pages() -> dict[Path, str]:
+    """Text of every generated page by its path."""
+    docs = ROOT / "docs"
+    return {docs / "cli.md": cli_page(), docs / "settings.md": settings_page()}
+
+
+def cli_page() -> str:
+    """What `--help` of each command says."""
+    parts = ["# Command line", _NOTE, _CLI_INTRODUCTION]
+    for name, command in COMMANDS.items():
+        parts += [f"## {name}", f"```text\n{help_of(name, command)}\n```"]
+    return "\n\n".join(parts) + "\n"
+
+
+def help_of(name: str, command: click.Command) -> str:
+    """The help text at a fixed width."""
+    settings = {**command.context_settings, "terminal_width": _WIDTH, "max_content_width": _WIDTH}
+    context = click.Context(command, info_name=name, **settings)
+    return command.get_help(context)
+
+
+def settings_page() -> str:
+    """The table of settings, and how they are given."""
+    head = ["| setting | default | smallest | what it is |", "|---|---|---|---|"]
+    rows = "\n".join([*head, *map(setting_row, TABLE)])
+    return "\n\n".join(["# Settings", _NOTE, _SETTINGS_INTRODUCTION, rows, *_notes()]) + "\n"
+
+
+def setting_row(row: Setting) -> str:
+    """One row of the table.
+
+    >>> setting_row(Setting("bounded", False, "read to the end"))
+    '| `bounded` | `false` | – | read to the end |'
+    """
+    default = str(row.default).lower() if isinstance(row.default, bool) else row.default
+    cells = (row.name, default, "" if row.minimum is None else row.minimum)
+    shown = " | ".join("–" if cell == "" else f"`{cell}`" for cell in cells)
+    return f"| {shown} | {row.help} |"
+
+
+def _notes() -> Iterable[str]:
+    changed = ", ".join(f"`{name}` = {value:,}" for name, value in LIVE_SETTINGS.items())
+    yield _LIVE.format(changed=changed)
+    yield _SECRETS
+
+
+_CLI_INTRODUCTION = """\
+Every command sets up the Python environment first if it is missing (`.venv`, or the one that `FOOTFALL_VENV`
+names). Words for people go to standard error, answers to standard output."""
+_SETTINGS_INTRODUCTION = """\
+Every job takes the same settings. The unit is in the name: `_ms` is milliseconds. Later ones win:
+
+1. the default,
+2. a TOML file of `name = value` lines: `--settings FILE`,
+3. the environment: `FOOTFALL_` and the name in capitals, `FOOTFALL_SESSION_GAP_MS=60000`,
+4. the command line: `--set session_gap_ms=60000`, as often as needed.
+
+A name that is not in the table, or a value that does not fit its row, is refused with exit status 2."""
+_LIVE = """\
+A live `scripts/run` (without `--replay`) has other defaults, so that a demonstration shows something soon:
+{changed}."""
+_SECRETS = """\
+**Files and secrets.** `kafka_properties_file` is read where the job is submitted. The files of Elasticsearch
+are read where the Python workers run: give a path that exists on every TaskManager. The API key itself never
+travels with a job; without a key file the workers read `FOOTFALL_ELASTICSEARCH_API_KEY` from their own
+environment."""
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
