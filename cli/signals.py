@@ -112,7 +112,8 @@ def search(ends: ElasticsearchEnds, query: Document, limit: int) -> list[Documen
         raise SettingError(f"elasticsearch_url {ends.url!r} is no address: {error}") from error
     except TransportError as error:
         raise IndexUnavailable(
-            f"no Elasticsearch at {ends.url}: {error.message}; start one (scripts/run has one) or correct --url"
+            f"no Elasticsearch at {ends.url}: {error.message}; start one (scripts/run has one) or correct "
+            "--url"
         ) from error
 
 

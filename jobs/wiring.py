@@ -28,7 +28,7 @@ def _options(name: str, settings: Settings) -> dict[str, str]:
         "pipeline.name": f"footfall-{name}",
         "parallelism.default": str(settings.parallelism),
         "pipeline.object-reuse": "true",
-        # A Python operator answers at the end of a bundle: short ones for latency, long ones for a bounded read.
+        # A Python operator answers at the end of a bundle: short ones for latency, long for a bounded read.
         "python.fn-execution.bundle.time": str(1_000 if settings.bounded else settings.bundle_time_ms),
         "python.fn-execution.bundle.size": "5000",
         "python.fn-execution.arrow.batch.size": "5000",
