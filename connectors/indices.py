@@ -17,7 +17,7 @@ Body = dict[str, Any]
 
 _KEYWORD: Body = {"type": "keyword"}
 _LONG: Body = {"type": "long"}
-# Many numbers of a document, rarely searched: found through their doc values, at a third of the indexing work.
+# Many numbers of a document, rarely searched: found through doc values, at a third of the indexing work.
 _COUNT: Body = {"type": "long", "index": False}
 _DOUBLE: Body = {"type": "double"}
 _TIME: Body = {"type": "date", "format": "epoch_millis"}

@@ -71,7 +71,7 @@ class Rereader:
         return any((a.topic, a.partition) == (topic, partition) for a in self._consumer.assignment())
 
     def _poll(self, topic: str, partition: int, last: int) -> Message | None:
-        """The next message; None when the partition ends behind `last`, so that there is none left to come."""
+        """The next message; None when the partition ends behind `last`: there is none left to come."""
         deadline = time.monotonic() + self._give_up_after_s
         while time.monotonic() < deadline:
             message = self._consumer.poll(1.0)
