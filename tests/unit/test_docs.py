@@ -1,0 +1,173 @@
+"""The pages say what the code says, and nothing that belongs to one machine."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from cli import reference
+from cli.ledger import Ledger, Window
+from cli.package import ROOT
+from cli.replay import summarise
+from cli.submit import JOBS
+from cli.test import LEVELS
+from connectors import indices, rejected, topics
+from jobs.settings import TABLE
+from jobs.wiring import VERSION
+from tests.unit.test_layout import tracked
+
+PAGES = tracked("*.md")
+OPERATIONS = [path for path in PAGES if path.startswith("docs/operations/")]
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
+ADDRESS = re.compile(r"https?://([\w.-]+)")
+# Loopback, names reserved for examples, names in tests, and the homes of formats and licences.
+KNOWN_HOSTS = re.compile(
+    r"127\.0\.0\.1|([\w-]+\.)*example|host|index|flink|f|json-schema\.org|semver\.org|www\.apache\.org"
+)
+MACHINE_PATH = re.compile(r"(?<![\w.$}])/(?:work|root|home|Users)/\w|/tmp/(?!footfall/)\w")
+
+
+def page(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def rows(text: str, first: str) -> list[str]:
+    """The table row whose first cell it is."""
+    return [line for line in text.splitlines() if line.startswith(f"| `{first}` |")]
+
+
+def topics_of(job: str) -> set[str]:
+    """Names of the topics that a job's module mentions, suites of all their stages' `write` functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(page(f"jobs/{job}.py"))):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "topics":
+            found.add(getattr(topics, node.attr).name)
+    return found
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_every_job_has_its_row_with_its_topics(job: str) -> None:
+    (row,) = rows(page("jobs/README.md"), job)
+    assert [name for name in topics_of(job) if f"`{name}`" not in row] == []
+    assert f"`footfall-{job}`" in row
+
+
+def test_the_map_of_the_jobs_names_every_view() -> None:
+    text = page("jobs/README.md")
+    views = [Path(path).stem for path in tracked("state/*.sql")]
+    assert [view for view in views if f"`{view}`" not in text] == []
+
+
+def test_the_generated_pages_are_up_to_date() -> None:
+    for path, text in reference.pages().items():
+        assert path.read_text(encoding="utf-8") == text, "run python -m cli.reference"
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_every_setting_has_its_row(row: object) -> None:
+    assert reference.setting_row(row) in page("docs/settings.md")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", reference.COMMANDS)
+def test_every_script_is_in_the_reference_and_in_the_readme(name: str) -> None:
+    assert f"## {name}\n" in page("docs/cli.md")
+    assert name in page("README.md") or name in page("CONTRIBUTING.md")
+
+
+def test_every_topic_and_index_is_in_the_contracts() -> None:
+    names = [row.name for row in topics.TOPICS] + [index.alias for index in indices.INDICES]
+    assert [name for name in names if f"`{name}`" not in page("docs/contracts.md")] == []
+
+
+def test_every_level_of_tests_is_explained() -> None:
+    assert [level.name for level in LEVELS if not rows(page("CONTRIBUTING.md"), level.name)] == []
+
+
+@pytest.mark.parametrize("reason", rejected.REASONS)
+def test_every_reason_is_in_the_runbook(reason: str) -> None:
+    assert len(rows(page("docs/operations/dead-letters.md"), reason)) == 1
+
+
+def test_every_error_that_operators_see_is_in_a_runbook() -> None:
+    text = "".join(map(page, OPERATIONS))
+    classes = [
+        node.name for node in ast.parse(page("connectors/errors.py")).body if isinstance(node, ast.ClassDef)
+    ]
+    assert [name for name in classes[1:] if name != "EndUnavailable" and f"`{name}`" not in text] == []
+
+
+def test_the_readme_names_every_field_of_ledger_and_summary() -> None:
+    ledger = Ledger({(0, 0): Window(rejected=Counter(not_json=1))})
+    stack = SimpleNamespace(stack=SimpleNamespace(peak_memory_bytes=lambda: 0))
+    times = {"seconds": 2.0, "seconds_after_start": 1.0}
+    summary = summarise(ledger, [], 0, times, stack)  # type: ignore[arg-type]
+    document = ledger.to_document()
+    names = {*summary, *document, *document["windows"][0]}
+    assert sorted(name for name in names if f"`{name}`" not in page("README.md")) == []
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    project = tomllib.loads(page("pyproject.toml"))["project"]["version"]
+    newest = re.search(r"^## (\S+)", page("CHANGELOG.md"), re.MULTILINE)
+    assert newest and newest[1] == project == VERSION
+
+
+def test_every_version_says_whether_state_fits() -> None:
+    versions = re.split(r"^## ", page("CHANGELOG.md"), flags=re.MULTILINE)[1:]
+    assert all("*State compatibility:*" in text for text in versions)
+
+
+def test_every_decision_is_indexed_and_has_its_parts() -> None:
+    index = page("docs/decisions/README.md")
+    for path in PAGES:
+        if not re.match(r"docs/decisions/\d{4}-", path):
+            continue
+        name, text = Path(path).name, page(path)
+        title = re.match(r"# (\d+)\. (.+)\n", text)
+        assert title and int(title[1]) == int(name[:4])
+        assert f"| {title[1]} | [{title[2]}]({name}) |" in index or f"]({name})" in index
+        parts = [text.find(f"\n## {part}\n") for part in ("Status", "Context", "Decision", "Consequences")]
+        assert -1 not in parts and parts == sorted(parts), name
+
+
+def test_every_runbook_is_indexed() -> None:
+    index = page("docs/operations/README.md")
+    names = [Path(path).name for path in OPERATIONS if not path.endswith("README.md")]
+    assert [name for name in names if f"]({name})" not in index] == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_links_lead_somewhere(path: str) -> None:
+    for target, anchor in LINK.findall(page(path)):
+        if "://" in target or (path.endswith("template.md") and "M-" in target):
+            continue
+        found = (ROOT / path).parent / target if target else ROOT / path
+        assert found.exists(), f"{path}: {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", found.read_text(), re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", text).lower().replace(" ", "-") for text in headings]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_files_that_pages_name_are_there(path: str) -> None:
+    named = re.findall(
+        r"`((?:jobs|state|udfs|connectors|cli|stack|scripts|tests|docs|flink-conf)/[\w./-]+)`", page(path)
+    )
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_no_file_knows_a_machine_or_a_registry() -> None:
+    odd = []
+    for path in tracked():
+        text = (ROOT / path).read_bytes().decode("utf-8", "replace")
+        odd += [
+            f"{path}: {host}" for host in ADDRESS.findall(text) if not KNOWN_HOSTS.fullmatch(host.rstrip("."))
+        ]
+        odd += [f"{path}: {found}" for found in MACHINE_PATH.findall(text)]
+    assert odd == []
