@@ -29,7 +29,8 @@ class Deployment:
     def prepare(self) -> None:
         """Creates topics and indices and packs the code."""
         create_topics(self.kafka_properties, keep_all=True)
-        create_indices(self.client, replicas=0, refresh_ms=500)
+        # A bounded run is searched when it is over; until then a refresh is work for nobody.
+        create_indices(self.client, replicas=0, refresh_ms=30_000 if self.settings.bounded else 500)
         pack(self._package)
 
     def submit(self, job: str = "suite", from_savepoint: str | None = None) -> str:
