@@ -105,6 +105,7 @@ def test_what_does_not_answer_ends_with_status_1_and_its_address(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(submit.jars, "fetch", lambda *arguments: [])
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
     status, output, errors = invoke(command, *arguments)
     assert (status, output) == (1, "")
     assert NOWHERE in errors and "scripts/run has one" in errors
