@@ -1,4 +1,4 @@
-"""One real stack for the level: broker, index and cluster are shared, topics and indices are made anew for each test."""
+"""One real stack for the level: servers are shared, topics and indices are made anew for each test."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Document = dict[str, Any]
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
-    # Checkpoints follow each other quickly, so that a fault falls between two of them and not before the first.
+    # Checkpoints follow each other quickly: a fault falls between two of them and not before the first.
     overrides = {"execution.checkpointing.interval": "2 s", "execution.checkpointing.min-pause": "500 ms"}
     with EmbeddedStack(
         tmp_path_factory.mktemp("stack"), parallelism=2, console=CONSOLE, flink_overrides=overrides

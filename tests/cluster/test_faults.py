@@ -33,7 +33,9 @@ def _kill_taskmanager(stack: EmbeddedStack) -> None:
 def _kill_python_worker(stack: EmbeddedStack) -> None:
     me = psutil.Process()
     workers = [child for child in me.children(recursive=True) if _is_worker(child)]
-    workers += [process for process in psutil.process_iter() if _is_worker(process) and process not in workers]
+    workers += [
+        process for process in psutil.process_iter() if _is_worker(process) and process not in workers
+    ]
     ours = [worker for worker in workers if _started_by(worker, stack)]
     assert ours, "no Python worker of this stack is running"
     os.kill(ours[0].pid, signal.SIGKILL)
@@ -63,7 +65,9 @@ def test_a_kill_in_the_middle_changes_nothing(
     feed_file(deployment, file, CONSOLE)
     job = deployment.submit()
     flink = deployment.stack.flink
-    wait_until(lambda: _is_in_the_middle(flink.rest_url, job), 180, "a checkpoint with some of the events read")
+    wait_until(
+        lambda: _is_in_the_middle(flink.rest_url, job), 180, "a checkpoint with some of the events read"
+    )
     fault(deployment.stack)
     flink.wait_job(job, {"FINISHED"}, 400)
     assert flink.restarts(job) >= 1
@@ -85,7 +89,8 @@ def _assert_undisturbed(deployment: Deployment) -> None:
         for row in documents(deployment.client, indices.SESSIONS.alias)
     }
     signals = {
-        (row["visitor_id"], row["occurred_at_ms"]) for row in documents(deployment.client, indices.SIGNALS.alias)
+        (row["visitor_id"], row["occurred_at_ms"])
+        for row in documents(deployment.client, indices.SIGNALS.alias)
     }
     assert sessions == datasets.truth_sessions(STREAM)
     assert signals == {(visitor, fires) for visitor, _, fires in datasets.truth_abandonments(STREAM)}
@@ -104,7 +109,7 @@ def test_an_armed_timer_survives_a_savepoint(deploy: Deploy) -> None:
     savepoint = flink.savepoint(job, stop=True)
     assert documents(deployment.client, indices.SIGNALS.alias) == []
     job = deployment.submit(from_savepoint=savepoint)
-    # One millisecond before it is due nothing may fire; the bound is added, so that the watermark stands there.
+    # One millisecond before it is due nothing may fire; the bound is added: the watermark stands there.
     due_ms, bound_ms = start_ms + 1_800_000, deployment.settings.out_of_orderness_ms
     feeder.heartbeat(due_ms + bound_ms + 1_000, "due", due_ms + 10_000)
     feeder.flush()
@@ -114,10 +119,14 @@ def test_an_armed_timer_survives_a_savepoint(deploy: Deploy) -> None:
 
 
 def _cart(feeder: Feeder, time_ms: int) -> None:
-    value = (
-        '{"schema":"event/1","event_id":"cart","event_type":"add_to_cart","visitor_id":"armed","event_time_ms":%d}'
-    ) % time_ms
-    feeder.send(value.encode(), "armed", timestamp_ms=time_ms)
+    event = {
+        "schema": "event/1",
+        "event_id": "cart",
+        "event_type": "add_to_cart",
+        "visitor_id": "armed",
+        "event_time_ms": time_ms,
+    }
+    feeder.send(json.dumps(event).encode(), "armed", timestamp_ms=time_ms)
 
 
 def _read(rest_url: str, job: str) -> int:

@@ -57,7 +57,9 @@ def test_a_read_only_index_is_waited_for_and_a_refused_document_is_kept(deploy: 
     wait_until(lambda: len(list(read_topic(*signals))) == 2, 120, "both signals in their topic")
     assert documents(deployment.client, indices.SIGNALS.alias) == []
     _block(deployment, on=False)
-    wait_until(lambda: bool(documents(deployment.client, indices.SIGNALS.alias)), 120, "the signal in the index")
+    wait_until(
+        lambda: bool(documents(deployment.client, indices.SIGNALS.alias)), 120, "the signal in the index"
+    )
     (found,) = documents(deployment.client, indices.SIGNALS.alias)
     assert found["visitor_id"] == "patient"
     failures = deployment.kafka_properties, topics.INDEX_FAILURES.name

@@ -1,4 +1,4 @@
-"""Real streams through the real broker, cluster and index: equal to the truth row by row, the ledger balanced."""
+"""Real streams through the real broker, cluster and index: equal to the truth, the ledger balanced."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_poison_is_rejected_with_its_bytes_and_changes_nothing(deploy: Deploy, t
     letters = [Rejected.model_validate(row) for row in read_lines(dump / "rejected.jsonl")]
     assert len({letter.line for letter in letters}) == len(letters)
     assert all(letter.line and letter.payload() == lines[letter.line - 1] for letter in letters)
-    # What the JVM's reader takes leniently (a mark before the object, text after it ...) is late, not rejected:
+    # What the JVM's reader takes leniently (a mark before the object, text after it) is late, not rejected:
     # its time is the epoch. Everything is in exactly one place.
     ledger = json.loads((dump / "ledger.json").read_text())
     assert ledger["valid"] + ledger["late"] + ledger["rejected_total"] == counts.lines
