@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from cli.deploy import Deployment
 from cli.feed import require_an_event
@@ -89,10 +90,10 @@ def main(
             settings = settings.replace(parallelism=parallelism)
         balanced = _run(console, settings, workdir, state_backend, file, target, rate, seed, seconds)
     except FootfallError as error:
-        console.print(f"[red]{type(error).__name__}[/red]: {error}", highlight=False)
+        console.print(f"[red]{type(error).__name__}[/red]: {escape(str(error))}", highlight=False)
         sys.exit(2)
     except StackError as error:
-        console.print(f"[red]{type(error).__name__}[/red]: {error}", highlight=False)
+        console.print(f"[red]{type(error).__name__}[/red]: {escape(str(error))}", highlight=False)
         sys.exit(1)
     except KeyboardInterrupt:
         console.print("stopped; nothing is left running")

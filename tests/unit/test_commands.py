@@ -24,6 +24,7 @@ from connectors.elasticsearch import ElasticsearchEnds
 from connectors.errors import IndexUnavailable, SettingError
 from jobs.settings import Settings
 from stack.embedded import ADDRESSES
+from stack.errors import StackError
 
 NOWHERE = "http://127.0.0.1:1"
 SIGNAL = {
@@ -109,6 +110,16 @@ def test_what_does_not_answer_ends_with_status_1_and_its_address(
     status, output, errors = invoke(command, *arguments)
     assert (status, output) == (1, "")
     assert NOWHERE in errors and "scripts/run has one" in errors
+
+
+def test_a_failures_text_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object, **keywords: object) -> None:
+        raise StackError("Its last lines: [main] ERROR [/logs/flink] gone")
+
+    monkeypatch.setattr(run, "EmbeddedStack", fail)
+    status, _, errors = invoke(run.main)
+    assert status == 1
+    assert "StackError: Its last lines: [main] ERROR [/logs/flink] gone" in " ".join(errors.split())
 
 
 def test_the_levels_stop_at_the_first_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
