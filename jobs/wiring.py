@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from pyflink.common import Configuration
-from pyflink.table import EnvironmentSettings, StatementSet, TableDescriptor, TableEnvironment
+from pyflink.table import (
+    CompiledPlan,
+    EnvironmentSettings,
+    PlanReference,
+    StatementSet,
+    TableDescriptor,
+    TableEnvironment,
+)
 
 from jobs.settings import Settings
 from state.sql import Value, statement
+from state.uids import name_operators
 
 VERSION = "0.1.0"
 
@@ -87,7 +96,19 @@ class Inserts:
 
     def submit(self) -> None:
         """Submits the job. On a cluster this returns at once; in a local run it waits for the end."""
-        self._set.execute()
+        self.plan().execute()
+
+    def plan(self) -> CompiledPlan:
+        """The plan that is submitted; every operator that keeps state has its name of state/uids.py.
+
+        Raises:
+            UnnamedState: the plan has an operator that keeps state and is not in that table.
+        """
+        plan = json.loads(self._set.compile_plan().as_json_string())
+        name_operators(plan)
+        named = self._env.load_plan(PlanReference.from_json_string(json.dumps(plan)))
+        named._t_env = self._env  # pyflink 2.3 hands the Java environment over, which cannot execute
+        return named
 
     def explain(self) -> str:
         """The plan, for people and tests."""

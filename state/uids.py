@@ -1,0 +1,141 @@
+"""The names by which a savepoint finds its state again: one row for every operator that remembers. Pure.
+
+Flink names an operator after its place in the job's graph unless it is told a name, so that another sink
+would part the state from its owner. Here every operator that keeps state is told a name that says what it
+remembers; sources and sinks are named after their tables. The names are a contract with every savepoint:
+
+- a row may get another `kind`, `keys` or `shows` when the SQL changes and the state stays the same;
+- a row never gets another name, and a name that was given up is not given to anything else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Node = dict[str, Any]
+UID_FORMAT = "table.exec.uid.format"
+
+
+class UnnamedState(Exception):
+    """State without a name, or two of one name. Developer action: correct the row in OPERATORS."""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One row: an operator's name and how to know it in a plan.
+
+    Attributes:
+        name: `<stage>-<what it remembers>`; Flink adds `_` and the kind to make the uid.
+        kinds: what the planner calls it; two kinds when it splits the work.
+        keys: the columns that it is partitioned or grouped by.
+        shows: a text of its description that no other operator of this kind and these keys has.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    keys: tuple[str, ...]
+    shows: str = ""
+
+    def is_at(self, node: Node) -> bool:
+        """Whether the node of a plan is this operator."""
+        return (
+            kind(node) in self.kinds
+            and _keys(node["description"]) == self.keys
+            and self.shows in node["description"]
+        )
+
+
+_WINDOW = ("window-aggregate", "local-window-aggregate", "global-window-aggregate")
+_VISITOR = ("visitor_id",)
+OPERATORS: tuple[Operator, ...] = (
+    Operator("ingest-last-offsets", ("over-aggregate",), ("source_topic", "source_partition")),
+    Operator("ingest-event-ids", ("over-aggregate",), ("event_id",)),
+    Operator("ingest-ledger", _WINDOW, ("verdict", "source_partition", "arrived_in")),
+    Operator("sessions-open", _WINDOW, _VISITOR, "AS started_at_ms"),
+    Operator("patterns-open-carts", _WINDOW, _VISITOR, "AS last_cart_at_ms"),
+    Operator("patterns-recoveries", ("match",), _VISITOR, "AS purchase_event_id"),
+)
+# What keeps nothing between two checkpoints; every other kind needs a row.
+STATELESS = frozenset(
+    (
+        "calc", "python-calc", "correlate", "python-correlate", "exchange", "union", "values", "expand",
+        "drop-update-before", "watermark-assigner",
+    )
+)  # fmt: skip
+_ENDS = {"table-source-scan": ("read", "scanTableSource"), "sink": ("write", "dynamicTableSink")}
+
+
+def name_operators(plan: dict[str, Any], operators: Iterable[Operator] = OPERATORS) -> dict[str, str]:
+    """Names every node of a compiled plan that keeps state, in place; the others keep the planner's numbers.
+
+    Args:
+        plan: Flink's compiled plan, as read from its JSON.
+        operators: the rows to look in.
+
+    Returns:
+        What was named: the name and the kind of the node, joined by `_`, to the planner's description of it.
+
+    Raises:
+        UnnamedState: a node that keeps state has no row, or several; or two nodes have the same one.
+    """
+    rows = tuple(operators)
+    stateful = [node for node in plan["nodes"] if kind(node) not in STATELESS]
+    named = [(f"{_name(node, rows)}_{kind(node)}", node) for node in stateful]
+    _refuse_shared(uid for uid, _ in named)
+    for uid, node in named:
+        node.setdefault("configuration", {})[UID_FORMAT] = f"{uid.rpartition('_')[0]}_<transformation>"
+    return {uid: str(node["description"]) for uid, node in named}
+
+
+def kind(node: Node) -> str:
+    """The planner's word for a node, without its family and version.
+
+    >>> kind({"type": "stream-exec-over-aggregate_1"})
+    'over-aggregate'
+    """
+    return str(node["type"]).removeprefix("stream-exec-").rpartition("_")[0]
+
+
+def _name(node: Node, rows: Iterable[Operator]) -> str:
+    names = list(_names(node, rows))
+    if len(names) == 1:
+        return names[0]
+    problem = f"fits several rows ({', '.join(names)})" if names else "has no row"
+    keys = ", ".join(_keys(node["description"])) or "nothing"
+    raise UnnamedState(
+        f"{kind(node)} keyed by {keys} keeps state and {problem}"
+        f" in OPERATORS of state/uids.py; without a name of its own no savepoint can find it again."
+        f" The planner describes it as: {node['description']}"
+    )
+
+
+def _names(node: Node, rows: Iterable[Operator]) -> Iterator[str]:
+    if kind(node) in _ENDS:
+        verb, field = _ENDS[kind(node)]
+        yield f"{verb}-{_table(node[field]['table']['identifier'])}"
+    else:
+        yield from (row.name for row in rows if row.is_at(node))
+
+
+def _table(identifier: str) -> str:
+    """The last part of `catalog`.`database`.`table`."""
+    return identifier.rpartition(".")[2].strip("`")
+
+
+def _keys(description: str) -> tuple[str, ...]:
+    found = re.search(r"\b(?:groupBy|partitionBy)=\[([^\]]*)\]", description)
+    return tuple(key.strip() for key in found[1].split(",")) if found else ()
+
+
+def _refuse_shared(uids: Iterable[str]) -> None:
+    shared = [uid for uid, times in Counter(uids).items() if times > 1]
+    if shared:
+        raise UnnamedState(
+            f"several operators of the plan would be called {shared[0]}: either the planner no longer shares"
+            " a view between its readers (see the plan), or a row of OPERATORS in state/uids.py does not tell"
+            " them apart"
+        )

@@ -1,0 +1,159 @@
+"""The names of operators in the plans of the real jobs, and a savepoint that outlives a change of the job."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from py4j.protocol import Py4JJavaError
+from pyflink.common import JobClient
+from pyflink.java_gateway import get_gateway
+from pyflink.table import TableEnvironment
+
+from connectors import topics
+from connectors.kafka import KafkaEnds
+from jobs import ends, suite, wiring
+from jobs.settings import Settings
+from stack import jars
+from state import uids
+from tests.sql import tables
+from tests.sql.tables import NO_ELASTICSEARCH, NO_KAFKA, Flink
+from tests.sql.vocabulary import page, placed, t
+
+KAFKA = KafkaEnds(bootstrap_servers="127.0.0.1:1", group_id="nobody")
+# A savepoint finds its state by these: a change here makes every savepoint that exists unusable.
+SUITE = {
+    "read-events_json_kafka",
+    "ingest-last-offsets_over-aggregate",
+    "ingest-event-ids_over-aggregate",
+    "ingest-ledger_local-window-aggregate",
+    "ingest-ledger_global-window-aggregate",
+    "sessions-open_window-aggregate",
+    "patterns-open-carts_window-aggregate",
+    "patterns-recoveries_match",
+    "patterns-recoveries_timestamp-inserter",
+    "write-late_topic_sink",
+    "write-rejected_topic_sink",
+    "write-ledger_topic_sink",
+    "write-signals_topic_sink",
+    "write-index_failures_topic_sink",
+}
+
+
+@pytest.fixture
+def env(flink: Flink) -> TableEnvironment:
+    """The suite's views over Kafka tables; nothing connects while a plan is made."""
+    settings = Settings()
+    connector = ",".join(jar.as_uri() for jar in jars.fetch("flink"))
+    env = flink.environment(settings, {"pipeline.jars": connector})
+    env.create_temporary_table("events_json", ends.events(KAFKA, topics.EVENTS_RAW, settings))
+    suite.build(env, KAFKA, NO_ELASTICSEARCH, settings)
+    return env
+
+
+def submitted_uids(env: TableEnvironment, inserts: wiring.Inserts) -> set[str]:
+    """The uids that Flink would run with, without those of stateless operators, which start with a number."""
+    found, waiting = {}, _transformations(env, inserts)
+    while waiting:
+        step = waiting.pop()
+        if step.getId() not in found:
+            found[step.getId()] = step.getUid()
+            waiting.extend(step.getInputs())
+    return {uid for uid in found.values() if uid and not uid[0].isdigit()}
+
+
+def _transformations(env: TableEnvironment, inserts: wiring.Inserts) -> list[Any]:
+    plan = inserts.plan()._j_compiled_plan.unwrap()
+    return list(env._j_tenv.getPlanner().translatePlan(plan))
+
+
+def test_the_suite_runs_with_the_committed_names(env: TableEnvironment) -> None:
+    inserts = wiring.Inserts(env)
+    suite.write(inserts, KAFKA)
+    assert submitted_uids(env, inserts) == SUITE
+
+
+def test_further_sinks_and_a_stateless_column_change_no_name(env: TableEnvironment) -> None:
+    inserts = wiring.Inserts(env)
+    wiring.add_view(env, "loud_signals", "SELECT *, UPPER(document) AS shouted FROM signal_documents")
+    more = {
+        "loud_topic": "visitor_id, shouted FROM loud_signals",
+        "valid_topic": "visitor_id, document FROM valid_documents",
+    }
+    for sink, query in more.items():
+        inserts.into(sink, KAFKA.text_sink(topics.SIGNALS), f"SELECT {query}")
+    suite.write(inserts, KAFKA)
+    assert submitted_uids(env, inserts) == SUITE | {f"write-{sink}_sink" for sink in more}
+
+
+def test_state_that_has_no_name_yet_is_refused(env: TableEnvironment) -> None:
+    inserts = wiring.Inserts(env)
+    inserts.into(
+        "counts_topic",
+        KAFKA.text_sink(topics.SIGNALS),
+        "SELECT visitor_id, CAST(COUNT(*) OVER (PARTITION BY visitor_id ORDER BY ts) AS STRING)"
+        " FROM events_valid",
+    )
+    with pytest.raises(
+        uids.UnnamedState, match="over-aggregate keyed by visitor_id keeps state and has no row"
+    ):
+        inserts.plan()
+
+
+def test_a_savepoint_outlives_another_sink(flink: Flink) -> None:
+    folder = flink.new_folder()
+    story = folder / "messages" / "story.jsonl"
+    story.parent.mkdir()
+    story.write_text("\n".join(placed([page("anna", t(0)), page("anna", t(1))])) + "\n", encoding="utf-8")
+    savepoint = _run(flink, folder, ["sessions", "events_valid"], {}, drain=False)
+    story.unlink()  # it was read: from here on the session can only come from the window's state
+    _run(
+        flink,
+        folder,
+        ["carts_abandoned", "sessions", "events_valid"],
+        {"execution.state-recovery.path": savepoint},
+        drain=True,
+    )
+    rows = tables._rows(folder / "sessions")
+    assert [(row["visitor_id"], row["events"]) for row in rows] == [("anna", 2)]
+
+
+def _run(flink: Flink, folder: Path, views: list[str], options: dict[str, str], drain: bool) -> str:
+    """Runs until the messages are read, stops and returns the savepoint's place; `drain` ends time first."""
+    settings = Settings({"parallelism": 1})
+    env = flink.environment(settings, {"pipeline.auto-watermark-interval": "0 ms", **options})
+    messages = tables.events_file(folder / "messages", settings, **{"source.monitor-interval": "1 s"})
+    env.create_temporary_table("events_json", messages)
+    suite.build(env, NO_KAFKA, NO_ELASTICSEARCH, settings)
+    inserts = wiring.Inserts(env)
+    for view in views:
+        into = tables._files(folder / view, tables.columns(env, view), {"format": "json"})
+        inserts.into(f"{view}_out", into, f"SELECT * FROM {view}")
+    job = inserts.plan().execute().get_job_client()
+    if not drain:
+        _wait_for_rows(folder / "events_valid")
+    return _stop(job, folder / "savepoints", drain)
+
+
+def _stop(job: JobClient, savepoints: Path, drain: bool) -> str:
+    """As soon as every task runs. PyFlink's own stop_with_savepoint calls a method that Flink no longer has."""
+    canonical = get_gateway().jvm.org.apache.flink.core.execution.SavepointFormatType.CANONICAL
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return str(job._j_job_client.stopWithSavepoint(drain, savepoints.as_uri(), canonical).get())
+        except Py4JJavaError as error:
+            if "Not all required tasks" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+def _wait_for_rows(written: Path) -> None:
+    """A sink opens its file with the first row; the other row of the same message file is then read too."""
+    deadline = time.monotonic() + 60
+    while not any(written.glob(".*inprogress*")):
+        assert time.monotonic() < deadline, "no row came within a minute"
+        time.sleep(0.1)
+    time.sleep(2)
