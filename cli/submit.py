@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,6 +40,12 @@ _DEFAULT_URL = f"http://{LOOPBACK}:8081"
     "--from-savepoint", metavar="PATH", help="Savepoint or checkpoint to start from, as the cluster sees it."
 )
 @click.option(
+    "--allow-non-restored-state",
+    "drops_state",
+    is_flag=True,
+    help="Start although the savepoint has state of operators that the job no longer has.",
+)
+@click.option(
     "--python", help="Interpreter of the Python workers. Default: this one on this machine, else python3."
 )
 @click.option(
@@ -53,6 +60,7 @@ def main(
     rest_url: str | None,
     parallelism: int | None,
     from_savepoint: str | None,
+    drops_state: bool,
     python: str | None,
     prepare: int | None,
     settings_file: Path | None,
@@ -73,7 +81,8 @@ def main(
         if prepare:
             create_ends(settings, prepare)
         url = rest_url or addresses.get("flink", _DEFAULT_URL)
-        click.echo(_submit(job, url, settings, python or _python_at(url), from_savepoint))
+        flags = ["-n"] if drops_state else []
+        click.echo(_submit(job, url, settings, python or _python_at(url), from_savepoint, flags))
 
 
 def _ends(addresses: dict[str, str]) -> dict[str, Value]:
@@ -116,7 +125,9 @@ def create_ends(settings: Settings, copies: int) -> None:
         ) from error
 
 
-def _submit(job: str, url: str, settings: Settings, python: str, from_savepoint: str | None) -> str:
+def _submit(
+    job: str, url: str, settings: Settings, python: str, from_savepoint: str | None, flags: Sequence[str]
+) -> str:
     folder = (DEFAULT_WORKDIR / f"submit-{job}").resolve()
     with RichProgress(Console(stderr=True)) as progress:
         connectors = jars.fetch("flink", None, progress)
@@ -128,6 +139,7 @@ def _submit(job: str, url: str, settings: Settings, python: str, from_savepoint:
         arguments(settings),
         parallelism=settings.parallelism,
         from_savepoint=from_savepoint,
+        flags=flags,
     )
 
 

@@ -20,6 +20,7 @@ from cli.test import LEVELS
 from connectors import indices, rejected, topics
 from jobs.settings import TABLE
 from jobs.wiring import VERSION
+from state.uids import OPERATORS
 from tests.unit.test_layout import tracked
 
 PAGES = tracked("*.md")
@@ -51,11 +52,16 @@ def topics_of(job: str) -> set[str]:
     return found
 
 
+def uids_of(job: str) -> list[str]:
+    return [operator.name for operator in OPERATORS if operator.name.startswith(f"{job}-")]
+
+
 @pytest.mark.parametrize("job", JOBS)
 def test_every_job_has_its_row_with_its_topics(job: str) -> None:
     (row,) = rows(page("jobs/README.md"), job)
     assert [name for name in topics_of(job) if f"`{name}`" not in row] == []
     assert f"`footfall-{job}`" in row
+    assert [uid for uid in uids_of(job) if f"`{uid}`" not in row] == []
 
 
 def test_the_map_of_the_jobs_names_every_view() -> None:
