@@ -1,9 +1,9 @@
 """Tables in, tables out: the SQL of all stages over messages from a file, without Kafka and Elasticsearch.
 
-The views are registered by the jobs' own wiring. The source is a file instead of a topic; it has the columns, the
-JSON options, the time attribute and the watermark of the real one. Every event moves the watermark at once (Flink
-does so when the interval of periodic watermarks is 0), and there is one task, so that lateness is a matter of the
-order of the lines alone.
+The views are registered by the jobs' own wiring. The source is a file instead of a topic; it has the
+columns, the JSON options, the time attribute and the watermark of the real one. Every event moves the
+watermark at once (Flink does so when the interval of periodic watermarks is 0), and there is one task, so
+that lateness is a matter of the order of the lines alone.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def columns(env: TableEnvironment, view: str) -> Schema:
 
 
 def _plain(kind: DataType) -> DataType:
-    """PyFlink reports every time column with microseconds, which a sink would not accept from a time attribute."""
+    """PyFlink reports every time with microseconds, which a sink does not accept from a time attribute."""
     return DataTypes.TIMESTAMP_LTZ(3) if isinstance(kind, LocalZonedTimestampType) else kind
 
 

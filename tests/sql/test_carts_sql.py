@@ -1,4 +1,4 @@
-"""Cart abandonment and recovery: exact at both limits, the same in every order of arrival, in the contract's words."""
+"""Cart abandonment and recovery: exact at both limits, in every order of arrival, in the contract's words."""
 
 from __future__ import annotations
 

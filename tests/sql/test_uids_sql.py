@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,13 @@ SUITE = {
     "write-signals_topic_sink",
     "write-index_failures_topic_sink",
 }
+
+
+@pytest.fixture(autouse=True)
+def let_go() -> Iterator[None]:
+    """Drops the many handles to Java objects here, not in the middle of whatever Python does next."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
@@ -138,7 +147,7 @@ def _run(flink: Flink, folder: Path, views: list[str], options: dict[str, str], 
 
 
 def _stop(job: JobClient, savepoints: Path, drain: bool) -> str:
-    """As soon as every task runs. PyFlink's own stop_with_savepoint calls a method that Flink no longer has."""
+    """As soon as every task runs; PyFlink's own stop_with_savepoint calls what Flink no longer has."""
     canonical = get_gateway().jvm.org.apache.flink.core.execution.SavepointFormatType.CANONICAL
     deadline = time.monotonic() + 60
     while True:

@@ -49,8 +49,8 @@ def purchase(visitor: str, at_ms: int, delay_ms: int = 0, **more: Any) -> Docume
     return event(visitor, "purchase", at_ms, delay_ms, **more)
 
 
-def heartbeat(at_ms: int) -> Document:
-    return event("heart", "heartbeat", at_ms)
+def heartbeat(visitor: str, at_ms: int) -> Document:
+    return event(visitor, "heartbeat", at_ms)
 
 
 def by_arrival(events: Iterable[Document]) -> list[Document]:
@@ -63,9 +63,10 @@ def placed(events: Iterable[Document], partition: int = 0) -> list[str]:
     return [message(event, partition, offset) for offset, event in enumerate(events)]
 
 
-def message(event: Document, partition: int, offset: int) -> str:
-    """One line of the source: the event and what Kafka would say of its record."""
-    return json.dumps({**event, **place(event["received_at_ms"], partition, offset)})
+def message(event: Document, partition: int, offset: int, timestamp_ms: int | None = None) -> str:
+    """One line of the source: the event and what Kafka would say of its record, which came when the event did."""
+    arrived_ms = event["received_at_ms"] if timestamp_ms is None else timestamp_ms
+    return json.dumps({**event, **place(arrived_ms, partition, offset)})
 
 
 def place(timestamp_ms: int, partition: int, offset: int) -> Document:
