@@ -64,7 +64,7 @@ def placed(events: Iterable[Document], partition: int = 0) -> list[str]:
 
 
 def message(event: Document, partition: int, offset: int, timestamp_ms: int | None = None) -> str:
-    """One line of the source: the event and what Kafka would say of its record, which came when the event did."""
+    """One line of the source: the event and what Kafka would say of its record."""
     arrived_ms = event["received_at_ms"] if timestamp_ms is None else timestamp_ms
     return json.dumps({**event, **place(arrived_ms, partition, offset)})
 
