@@ -134,7 +134,9 @@ def load(
     Raises:
         SettingError: a file that cannot be read, an assignment without `=`, or what Settings refuses.
     """
-    overrides: dict[str, Any] = {**(defaults or {}), **(_from_file(path) if path else {})}
+    from_file, assignments = (_from_file(path) if path else {}), list(assignments)
+    _refuse_secrets([*from_file, *(text.partition("=")[0] for text in assignments)])
+    overrides: dict[str, Any] = {**(defaults or {}), **from_file}
     overrides.update(_from_environment(os.environ))
     for text in assignments:
         name, equals, value = text.partition("=")
@@ -142,6 +144,16 @@ def load(
             raise SettingError(f"--set takes name=value; got {text!r}")
         overrides[name] = value
     return Settings(overrides)
+
+
+def _refuse_secrets(names: Iterable[str]) -> None:
+    """A secret in a file of settings or on a command line ends in repositories and process lists."""
+    for name in names:
+        if name in _BY_NAME and _BY_NAME[name].secret:
+            raise SettingError(
+                f"setting {name} is a secret: give FOOTFALL_{name.upper()} in the environment of the job "
+                f"and its workers, or name a file with {name}_file"
+            )
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -110,3 +110,9 @@ def test_every_row_has_help_and_every_duration_its_unit() -> None:
         assert re.fullmatch("[a-z][a-z0-9_]*", row.name)
         if re.search("gap|timeout|ttl|retry|step|recovery|time_", row.name):
             assert row.name.endswith(UNITS), row.name
+
+
+def test_a_secret_on_the_command_line_is_refused_without_being_shown() -> None:
+    with pytest.raises(SettingError, match="environment") as caught:
+        load(None, ["elasticsearch_api_key=hush"])
+    assert "hush" not in str(caught.value)
