@@ -4,4 +4,4 @@
 -- state: none
 SELECT *
 FROM events_checked
-WHERE refusal IS NULL AND ts <= CURRENT_WATERMARK(ts) AND event_type <> 'heartbeat'
+WHERE refusal IS NULL AND ts - INTERVAL '0.001' SECOND(1, 3) <= CURRENT_WATERMARK(ts) AND event_type <> 'heartbeat'
