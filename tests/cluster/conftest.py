@@ -20,7 +20,9 @@ CONSOLE = Console(stderr=True)
 Document = dict[str, Any]
 
 
-@pytest.fixture(scope="session")
+# A file each and not all of the level: every job leaves classes behind in a TaskManager that runs job after job,
+# and after some ten of them its metaspace is full.
+@pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     # Checkpoints follow each other quickly: a fault falls between two of them and not before the first.
     overrides = {"execution.checkpointing.interval": "2 s", "execution.checkpointing.min-pause": "500 ms"}
