@@ -1,0 +1,142 @@
+"""The benchmark's side of the stack: feeds it, runs jobs on it to their end, reads their answers."""
+
+from __future__ import annotations
+
+import time
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import requests
+from confluent_kafka import Message, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+from rich.console import Console
+
+from cli.assignments import arguments
+from cli.deploy import Deployment
+from cli.feed import look_at
+from cli.package import pack
+from cli.replay import feed_file
+from cli.topic_reader import read_topic
+from connectors import topics
+from connectors.admin import drop_all
+from connectors.events import HEARTBEAT_TYPE
+from connectors.indices import Index
+from connectors.topics import Topic
+from jobs.settings import Settings
+from stack.embedded import EmbeddedStack
+from tests.bench.benchjobs.ends import NAIVE, SLICE
+from tests.bench.gate import READER_PROPERTIES, Gate
+from tests.bench.workload import Found, Work
+
+PARALLELISM = 2
+_JOBS = Path(__file__).parent / "benchjobs"
+_START_DEADLINE_S, _JOB_DEADLINE_S = 300.0, 1_800.0
+_WAIT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Times:
+    """Of one run, in seconds: until everything ran and waited for events; from the first event to the end."""
+
+    start_up: float
+    working: float
+
+
+class BenchCluster:
+    """The stack; each run finds topics and indices as on the first day, so that the runs are alike."""
+
+    def __init__(self, stack: EmbeddedStack, workdir: Path, console: Console) -> None:
+        properties = workdir / "reader.properties"
+        properties.write_text(READER_PROPERTIES, "utf-8")
+        settings = Settings(
+            {"bounded": True, "parallelism": PARALLELISM, "kafka_properties_file": str(properties)}
+        )
+        self.deployment = Deployment(stack, settings, workdir)
+        self._flink, self._console = stack.flink, console
+        self._kafka = self.deployment.kafka_properties
+        self._production, self._bench = workdir / "suite.zip", workdir / "bench.zip"
+        _add_bench_jobs(pack(self._bench))
+
+    def run_suite(self, work: Work) -> Times:
+        """Runs the shipped suite over the work."""
+        return self._run("jobs.suite", self._production, self._fill_events(work))
+
+    def run_on_events(self, job: str, work: Work) -> Times:
+        """Runs a job of benchjobs/ that reads what the suite reads."""
+        return self._run(f"benchjobs.{job}", self._bench, self._fill_events(work))
+
+    def run_on_slice(self, job: str, work: Work) -> Times:
+        """Runs a job of benchjobs/ that reads the slice."""
+        return self._run(f"benchjobs.{job}", self._bench, self._fill_slice(work))
+
+    def signals(self) -> Found:
+        """(visitor_id, fires_at_ms, status) of every message in the topic of signals."""
+        documents = (orjson.loads(message.value()) for message in self._messages(topics.SIGNALS))
+        return Counter((one["visitor_id"], one["occurred_at_ms"], one["status"]) for one in documents)
+
+    def naive_answers(self) -> Found:
+        """(kind, visitor_id, numbers …) of every message of a naive job."""
+        messages = ((message.key().decode(), message.value()) for message in self._messages(NAIVE))
+        rows = ((key, *value.decode().split()) for key, value in messages if key != HEARTBEAT_TYPE)
+        return Counter((kind, visitor, *map(int, numbers)) for visitor, kind, *numbers in rows)
+
+    def indexed(self, index: Index) -> int:
+        """How many documents the index holds."""
+        client = self.deployment.client
+        client.indices.refresh(index=index.alias)
+        return int(client.count(index=index.alias)["count"])
+
+    def _run(self, module: str, package: Path, gate: Gate) -> Times:
+        began = time.time()
+        settings = arguments(self.deployment.settings)
+        job = self._flink.run(module, package, settings, parallelism=PARALLELISM)
+        self._flink.wait_tasks_running(job, _START_DEADLINE_S)
+        opened = gate.open()
+        self._flink.wait_job(job, {"FINISHED"}, _JOB_DEADLINE_S)
+        answer = requests.get(f"{self._flink.rest_url}/jobs/{job}", timeout=_WAIT_S).json()
+        times = Times(opened - began, answer["end-time"] / 1000 - opened)
+        self._console.print(f"{module}: {times.working:.1f} s of work after {times.start_up:.1f} s")
+        return times
+
+    def _fill_events(self, work: Work) -> Gate:
+        drop_all(self._kafka, self.deployment.client)
+        self.deployment.prepare()
+        gate = Gate(self._kafka, topics.EVENTS_RAW)
+        feed_file(self.deployment, work.path, self._console)
+        return gate
+
+    def _fill_slice(self, work: Work) -> Gate:
+        self._renew(SLICE, NAIVE)
+        gate = Gate(self._kafka, SLICE)
+        producer = Producer({**self._kafka, "queue.buffering.max.messages": work.events + 1})
+        for line in work.path.read_bytes().splitlines():
+            key = look_at(line).key or ""
+            partition = zlib.crc32(key.encode()) % SLICE.partitions
+            producer.produce(SLICE.name, value=line, key=key, partition=partition)
+        producer.flush()
+        return gate
+
+    def _renew(self, *rows: Topic) -> None:
+        admin, names = AdminClient(self._kafka), {row.name for row in rows}
+        there = names & set(admin.list_topics(timeout=_WAIT_S).topics)
+        for future in admin.delete_topics(sorted(there)).values() if there else ():
+            future.result(_WAIT_S)
+        while names & set(admin.list_topics(timeout=_WAIT_S).topics):
+            time.sleep(0.1)
+        for future in admin.create_topics([NewTopic(row.name, row.partitions, 1) for row in rows]).values():
+            future.result(_WAIT_S)
+
+    def _messages(self, topic: Topic) -> Iterator[Message]:
+        return read_topic(self._kafka, topic.name)
+
+
+def _add_bench_jobs(package: Path) -> None:
+    """Puts benchjobs/ into the zip, which `pack` leaves out so that no production package has it."""
+    with zipfile.ZipFile(package, "a", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(_JOBS.glob("*.py")):
+            archive.write(path, f"{_JOBS.name}/{path.name}")
