@@ -1,0 +1,87 @@
+"""What the planner makes of the suite, and what every SQL file must say; no data, no broker."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from connectors import topics
+from jobs import ends, suite, wiring
+from jobs.settings import Settings
+from stack import jars
+from tests.sql.tables import NO_ELASTICSEARCH, NO_KAFKA, Flink
+
+STATE = Path(__file__).resolve().parents[2] / "state"
+FILES = {
+    path.relative_to(STATE).as_posix(): path.read_text(encoding="utf-8") for path in STATE.rglob("*.sql")
+}
+# What a stage on its own reads back from its topic takes the place of the view that wrote it.
+READ_BACK = {
+    "ingest/events_read_back.sql": "events_valid",
+    "index/sessions_read_back.sql": "session_documents",
+    "index/signals_read_back.sql": "signal_documents",
+}
+
+
+@pytest.fixture(scope="module")
+def plan(flink: Flink) -> str:
+    """The suite over Kafka tables as it is executed: every shared part is there once, then named as reused."""
+    settings = Settings()
+    connector = ",".join(jar.as_uri() for jar in jars.fetch("flink"))
+    env = flink.environment(settings, {"pipeline.jars": connector})
+    env.create_temporary_table("events_json", ends.events(NO_KAFKA, topics.EVENTS_RAW, settings))
+    suite.build(env, NO_KAFKA, NO_ELASTICSEARCH, settings)
+    inserts = wiring.Inserts(env)
+    suite.write(inserts, NO_KAFKA)
+    return inserts.explain().partition("== Optimized Execution Plan ==")[2]
+
+
+def test_the_topic_is_read_once(plan: str) -> None:
+    assert re.findall(r"TableSourceScan\(table=\[\[[\w, ]*?(\w+), metadata", plan) == ["events_json"]
+
+
+def test_the_source_makes_the_watermark_for_each_partition(plan: str) -> None:
+    """Pushed into the scan; an operator behind it would see one stream and take slow partitions for late."""
+    assert plan.count("watermark=[") == 1
+    assert "WatermarkAssigner" not in plan
+
+
+def test_events_are_checked_once(plan: str) -> None:
+    assert plan.count("'unknown_schema:schema'") == 1
+    assert plan.count("TRY_CAST(received_at_ms AS BIGINT)") == 1
+
+
+def test_duplicates_and_gaps_are_looked_for_once(plan: str) -> None:
+    keys = re.findall(r"OverAggregate\(partitionBy=\[([^]]*)\]", plan)
+    assert sorted(keys) == ["event_id", "source_topic, source_partition"]
+
+
+def test_each_pattern_is_looked_for_once(plan: str) -> None:
+    assert plan.count("window=[SESSION(") == 2  # sessions and open carts
+    assert plan.count("Match(partitionBy=[visitor_id]") == 1
+
+
+def test_each_document_is_written_once(plan: str) -> None:
+    assert (
+        plan.count("index_documents('footfall-sessions'")
+        == plan.count("index_documents('footfall-signals'")
+        == 1
+    )
+    assert plan.count("index_documents(") == 2
+    assert plan.count("invocation=[fetch_rejected(") == 1
+
+
+@pytest.mark.parametrize("name", [name for name, text in FILES.items() if "MATCH_RECOGNIZE" in text])
+def test_a_pattern_ends_at_some_time(name: str) -> None:
+    """Without WITHIN a partial match is kept for ever; no retention of Flink applies to it."""
+    assert re.search(r"PATTERN \([^)]*\)[^)]* WITHIN INTERVAL", FILES[name])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_header_names_the_view_and_its_key(name: str) -> None:
+    view = READ_BACK.get(name, Path(name).stem)
+    header = FILES[name].partition("-- time:")[0]
+    assert header.startswith(f"-- {view}: ")
+    assert " key: " in header or name in ("ingest/event_time.sql", "ingest/watermark.sql")
