@@ -8,6 +8,7 @@ small.
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,10 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[BenchClust
         flink_overrides=ROOM_FOR_CLASSES,
     ) as stack:
         yield BenchCluster(stack, folder, console), work
+    # Gigabytes; the logs stay with pytest's last runs.
+    shutil.rmtree(folder / "stack" / "data")
+    for path in folder.glob("*.jsonl"):
+        path.unlink()
 
 
 @pytest.fixture(scope="module")
