@@ -20,13 +20,19 @@ CUSTOM_COUNT = "custom"
 COUNT_NAMES: tuple[str, ...] = (*EVENT_TYPES, CUSTOM_COUNT)
 
 
-def session_id(visitor_id: str, started_at_ms: int) -> str:
-    r"""First 32 hex digits of SHA-256 over ``visitor_id\nstarted_at_ms``.
+def session_id(visitor_id: str, started_at_ms: int, part: int = 0) -> str:
+    r"""First 32 hex digits of SHA-256 over ``visitor_id\nstarted_at_ms``, and ``\npart`` unless that is 0.
+
+    Args:
+        visitor_id: whose.
+        started_at_ms: event time of the first event, of part 0 where there are parts.
+        part: 1, 2 … for what a session has over its largest number of events.
 
     >>> session_id("0423043652415339154", 1470034812000)
     '14b726565e86f3f84e41588060eb609b'
     """
-    return hashlib.sha256(f"{visitor_id}\n{started_at_ms}".encode()).hexdigest()[:32]
+    suffix = f"\n{part}" if part else ""
+    return hashlib.sha256(f"{visitor_id}\n{started_at_ms}{suffix}".encode()).hexdigest()[:32]
 
 
 def count_name(event_type: str) -> str:

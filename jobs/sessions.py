@@ -13,7 +13,7 @@ from jobs.settings import Settings
 from jobs.wiring import Inserts, add_views, environment, read_valid_events
 
 READS = ("events_valid",)
-VIEWS = ("sessions/sessions", "sessions/session_documents")
+VIEWS = ("sessions/session_events", "sessions/sessions", "sessions/session_documents")
 
 
 def build(env: TableEnvironment, settings: Settings) -> None:

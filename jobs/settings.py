@@ -44,6 +44,8 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting("dedup_ttl_ms", 86_400_000, "how long an event_id is remembered after it was last seen", 1_000),
     Setting("session_gap_ms", 1_800_000, "a gap of more than this starts a new session", 1),
+    Setting("session_max_ms", 86_400_000, "a session that lasts so long is closed without a gap", 1),
+    Setting("session_max_events", 5_000, "a session of so many events is closed without a gap", 1),
     Setting("cart_timeout_ms", 1_800_000, "an add_to_cart with no purchase for so long is an abandonment", 1),
     Setting("cart_recovery_ms", 86_400_000, "a purchase up to so long after the abandonment recovers it", 1),
     Setting("signal_expires_after_ms", 604_800_000, "a signal's expires_at_ms after it occurred", 1),

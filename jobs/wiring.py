@@ -53,7 +53,10 @@ def values(settings: Settings) -> dict[str, Value]:
     """The settings as the SQL files name them; `_interval` is milliseconds too, written as an INTERVAL."""
     return {
         "out_of_orderness_interval": settings.out_of_orderness_ms,
+        "session_gap_ms": settings.session_gap_ms,
         "session_gap_interval": settings.session_gap_ms,
+        "session_max_ms": settings.session_max_ms,
+        "session_max_events": settings.session_max_events,
         "cart_timeout_ms": settings.cart_timeout_ms,
         "cart_timeout_interval": settings.cart_timeout_ms,
         "cart_recovery_ms": settings.cart_recovery_ms,

@@ -18,6 +18,8 @@ import orjson
 SESSION_GAP_MS = 1_800_000
 CART_TIMEOUT_MS = 1_800_000
 RECOVERY_WINDOW_MS = 86_400_000
+MAX_MS = 86_400_000
+MAX_EVENTS = 5_000
 
 Event = dict[str, Any]
 
@@ -67,6 +69,42 @@ def sessions(events: Iterable[Event], gap_ms: int = SESSION_GAP_MS) -> list[Sess
         for visitor, history in _histories(events).items()
         for part in _split_at_gaps(history, gap_ms)
     ]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A session that may have been closed by force; `number` counts the parts of one cut for its size."""
+
+    visitor_id: str
+    id_start_ms: int  # first event of part 0: what the id is made of
+    number: int
+    ends_by_ms: int
+    events: list[Event]
+
+
+def session_parts(
+    events: Iterable[Event], gap_ms: int = SESSION_GAP_MS, max_ms: int = MAX_MS, max_events: int = MAX_EVENTS
+) -> Iterator[Part]:
+    """Unbroken stretches, cut at each full max_ms since their start and after max_events or more events.
+
+    The events of one millisecond stay together.
+    """
+    for visitor, history in _histories(events).items():
+        for stretch in _split_at_gaps(history, gap_ms):
+            yield from _cut(visitor, stretch, max_ms, max_events)
+
+
+def _cut(visitor: str, stretch: list[Event], max_ms: int, max_events: int) -> Iterator[Part]:
+    began, days = stretch[0]["event_time_ms"], defaultdict(list)
+    for event in stretch:
+        days[(event["event_time_ms"] - began) // max_ms].append(event)
+    for day, found in days.items():
+        parts: dict[int, list[Event]] = defaultdict(list)
+        for event in found:
+            earlier = sum(other["event_time_ms"] < event["event_time_ms"] for other in found)
+            parts[earlier // max_events].append(event)
+        for number, part in parts.items():
+            yield Part(visitor, found[0]["event_time_ms"], number, began + (day + 1) * max_ms, part)
 
 
 def abandonments(
