@@ -28,7 +28,19 @@ class Feeder:
     offsets of each partition, which holds as long as nobody else writes to the topic.
     """
 
-    def __init__(self, properties: Mapping[str, str], partitions: int = topics.EVENTS_RAW.partitions) -> None:
+    def __init__(
+        self,
+        properties: Mapping[str, str],
+        partitions: int = topics.EVENTS_RAW.partitions,
+        taken: int = 0,
+    ) -> None:
+        """Opens the producer.
+
+        Args:
+            properties: of a Kafka client.
+            partitions: of the raw topic.
+            taken: records that each partition holds already.
+        """
         self._producer = Producer(
             {
                 **properties,
@@ -39,7 +51,7 @@ class Feeder:
                 "message.max.bytes": MAX_EVENT_BYTES + 10_000,
             }
         )
-        self._lines = [array("Q") for _ in range(partitions)]
+        self._lines = [array("Q", [0] * taken) for _ in range(partitions)]
         self.oversized = 0
 
     @property

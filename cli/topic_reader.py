@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from connectors.errors import BrokerUnavailable
 
@@ -13,7 +13,10 @@ _QUIET_S = 30.0
 
 
 def read_topic(properties: Mapping[str, str], topic: str) -> Iterator[Message]:
-    """Every message of the topic up to the end offsets found at the start.
+    """Every committed message of the topic, up to the end that each partition has when it is reached.
+
+    The last offset of a partition may be no message (the mark of a transaction's end), so the end is what the
+    broker calls it.
 
     Raises:
         BrokerUnavailable: nothing comes although there is more.
@@ -23,35 +26,34 @@ def read_topic(properties: Mapping[str, str], topic: str) -> Iterator[Message]:
             **properties,
             "group.id": "footfall-reader",
             "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
         }
     )
     try:
-        left = _ends(consumer, topic)
-        consumer.assign([TopicPartition(topic, partition, first) for partition, (first, _) in left.items()])
-        missing = {partition: last for partition, (first, last) in left.items() if last > first}
-        while missing:
+        partitions = consumer.list_topics(topic, timeout=_QUIET_S).topics[topic].partitions
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
+        unfinished = set(partitions)
+        while unfinished:
             for message in _batch(consumer, topic):
-                yield message
-                if message.offset() + 1 >= missing.get(message.partition(), 0):
-                    missing.pop(message.partition(), None)
+                if message.error():
+                    unfinished.discard(message.partition())
+                elif message.partition() in unfinished:
+                    yield message
     finally:
         consumer.close()
 
 
 def _batch(consumer: Consumer, topic: str) -> list[Message]:
+    """Messages, and the ends of partitions among them as errors; other errors the client mends itself."""
     deadline = time.monotonic() + _QUIET_S
     while time.monotonic() < deadline:
         # A short wait: `consume` returns early only when it has all the messages it was asked for.
-        messages = [message for message in consumer.consume(10_000, timeout=0.1) if not message.error()]
+        messages = [each for each in consumer.consume(10_000, timeout=0.1) if _is_news(each)]
         if messages:
             return messages
-    raise BrokerUnavailable(f"topic {topic} gave nothing for {_QUIET_S:.0f} s although it holds more")
+    raise BrokerUnavailable(f"topic {topic} gave nothing for {_QUIET_S:.0f} s and has not ended")
 
 
-def _ends(consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:
-    partitions = consumer.list_topics(topic, timeout=_QUIET_S).topics[topic].partitions
-    return {
-        number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_QUIET_S)
-        for number in partitions
-    }
+def _is_news(message: Message) -> bool:
+    error = message.error()
+    return error is None or error.code() == KafkaError._PARTITION_EOF

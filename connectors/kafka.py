@@ -52,6 +52,8 @@ class KafkaEnds:
             "properties.group.id": self.group_id,
             "scan.startup.mode": f"{self.start_from}-offset",
             "scan.topic-partition-discovery.interval": "60 s",
+            # What a producer took back never happened.
+            "properties.isolation.level": "read_committed",
         }
         if self.bounded:
             scan["scan.bounded.mode"] = "latest-offset"

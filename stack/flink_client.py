@@ -132,7 +132,10 @@ def link_libraries(lib_dir: Path, connector_jars: Sequence[Path]) -> None:
     lib_dir.mkdir(parents=True, exist_ok=True)
     for old in lib_dir.iterdir():
         old.unlink()
-    for jar in (*(flink_home() / "lib").glob("*.jar"), *connector_jars):
+    # flink-python as well, for the same reason: Beam's classes of each job would fill the metaspace for ever
+    # (config.yaml, classloader).
+    home = flink_home()
+    for jar in (*(home / "lib").glob("*.jar"), *(home / "opt").glob("flink-python-*.jar"), *connector_jars):
         (lib_dir / jar.name).symlink_to(jar)
 
 

@@ -62,6 +62,10 @@ class FlinkRest:
             time.sleep(_POLL_S)
             self.wait_job(job_id, {"RUNNING"}, max(0.0, end - time.monotonic()))
 
+    def ended_at_ms(self, job_id: str) -> int:
+        """When the job ended, epoch milliseconds; -1 as long as it has not."""
+        return int(self._get(f"/jobs/{job_id}")["end-time"])
+
     def _tasks_not_running(self, job_id: str) -> list[str]:
         vertices = self._get(f"/jobs/{job_id}")["vertices"]
         return [f"{each['name']} ({each['status']})" for each in vertices if each["status"] not in _WORKING]

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
-import requests
 from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from rich.console import Console
@@ -19,6 +18,7 @@ from rich.console import Console
 from cli.assignments import arguments
 from cli.deploy import Deployment
 from cli.feed import look_at
+from cli.gate import Gate
 from cli.package import pack
 from cli.replay import feed_file
 from cli.topic_reader import read_topic
@@ -30,7 +30,6 @@ from connectors.topics import Topic
 from jobs.settings import Settings
 from stack.embedded import EmbeddedStack
 from tests.bench.benchjobs.ends import NAIVE, SLICE
-from tests.bench.gate import READER_PROPERTIES, Gate
 from tests.bench.workload import Found, Work
 
 PARALLELISM = 2
@@ -51,11 +50,7 @@ class BenchCluster:
     """The stack; each run finds topics and indices as on the first day, so that the runs are alike."""
 
     def __init__(self, stack: EmbeddedStack, workdir: Path, console: Console) -> None:
-        properties = workdir / "reader.properties"
-        properties.write_text(READER_PROPERTIES, "utf-8")
-        settings = Settings(
-            {"bounded": True, "parallelism": PARALLELISM, "kafka_properties_file": str(properties)}
-        )
+        settings = Settings({"bounded": True, "parallelism": PARALLELISM})
         self.deployment = Deployment(stack, settings, workdir)
         self._flink, self._console = stack.flink, console
         self._kafka = self.deployment.kafka_properties
@@ -97,9 +92,9 @@ class BenchCluster:
         job = self._flink.run(module, package, settings, parallelism=PARALLELISM)
         self._flink.wait_tasks_running(job, _START_DEADLINE_S)
         opened = gate.open()
+        assert opened is not None, "the gate did not hold until the job ran: feed less"
         self._flink.wait_job(job, {"FINISHED"}, _JOB_DEADLINE_S)
-        answer = requests.get(f"{self._flink.rest_url}/jobs/{job}", timeout=_WAIT_S).json()
-        times = Times(opened - began, answer["end-time"] / 1000 - opened)
+        times = Times(opened - began, self._flink.ended_at_ms(job) / 1000 - opened)
         self._console.print(f"{module}: {times.working:.1f} s of work after {times.start_up:.1f} s")
         return times
 

@@ -32,11 +32,6 @@ JSON = Path(__file__).resolve().parents[2] / ".footfall" / "bench" / "throughput
 LEAST_OF_CEILING = 0.4 if EVENTS >= 500_000 else 0.2
 LEAST_OVER_NAIVE = 3.0
 PASSES = 2
-# A job with Python loads 30 MB of classes that stay after its end; eight of them in a row need room.
-ROOM_FOR_CLASSES = {
-    "taskmanager.memory.jvm-metaspace.size": "512m",
-    "taskmanager.memory.process.size": "2656m",
-}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +43,6 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[BenchClust
         parallelism=PARALLELISM,
         state_backend="hashmap",
         console=console,
-        flink_overrides=ROOM_FOR_CLASSES,
     ) as stack:
         yield BenchCluster(stack, folder, console), work
     # Gigabytes; the logs stay with pytest's last runs.

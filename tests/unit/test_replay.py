@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import pytest
 
-from cli import job_times
 from cli.feed import Line
 from cli.replay import ReplayClock
 
@@ -55,29 +53,3 @@ def test_without_receipts_nothing_after_now_counts() -> None:
     now_ms = int(time.time() * 1000)
     clock = clock_after(Line("v", now_ms - 1_000, 0), Line("v", now_ms + 3_600_000, 0))
     assert clock.newest_ms == now_ms - 1_000
-
-
-def answers(*running_and_end_ms: tuple[int, int]) -> dict[str, dict[str, Any]]:
-    """What Flink's REST interface says about a job whose subtasks ran so long and ended then."""
-    subtasks = [
-        {"status-duration": {"RUNNING": running}, "end-time": end} for running, end in running_and_end_ms
-    ]
-    return {
-        "http://flink/jobs/j": {"end-time": 20_000, "vertices": [{"id": "a"}, {"id": "b"}]},
-        "http://flink/jobs/j/vertices/a": {"subtasks": subtasks[:1]},
-        "http://flink/jobs/j/vertices/b": {"subtasks": subtasks[1:]},
-    }
-
-
-@pytest.mark.parametrize(
-    ("subtasks", "seconds"),
-    [
-        ([(9_000, 19_000), (8_000, 20_000)], 8.0),  # the last one started at 12 s
-        ([(9_000, 19_000), (0, 21_000)], 0.0),
-    ],
-)
-def test_work_begins_with_the_last_subtask(
-    monkeypatch: pytest.MonkeyPatch, subtasks: list[tuple[int, int]], seconds: float
-) -> None:
-    monkeypatch.setattr(job_times, "_get", answers(*subtasks).__getitem__)
-    assert job_times.working_seconds("http://flink", "j") == seconds

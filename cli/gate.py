@@ -10,19 +10,21 @@ import time
 import uuid
 from collections.abc import Mapping
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
 from cli.feed import heartbeat
 from connectors.topics import Topic
 
-# For the jobs: a reader that waits for transactions to end. It stops before the oldest one that is open.
-READER_PROPERTIES = "isolation.level=read_committed\n"
-_STAYS_SHUT_MS = 600_000
+# A broker allows no more. After that it opens the gate itself.
+_STAYS_SHUT_MS = 900_000
 _BEGINNING_MS = 0
 
 
 class Gate:
-    """An open transaction at the head of every partition of an empty topic."""
+    """An open transaction with one heartbeat at the head of every partition of an empty topic.
+
+    A reader of committed records, as every source of Footfall is, stops before the oldest open transaction.
+    """
 
     def __init__(self, properties: Mapping[str, str], topic: Topic) -> None:
         self._producer = Producer(
@@ -40,8 +42,11 @@ class Gate:
             self._producer.produce(topic.name, value=value, partition=partition)
         self._producer.flush(30)
 
-    def open(self) -> float:
-        """Lets all through; returns when, in seconds since the epoch."""
+    def open(self) -> float | None:
+        """Lets all through; returns when, in seconds since the epoch; None if it did not hold so long."""
         now = time.time()
-        self._producer.commit_transaction(30)
+        try:
+            self._producer.commit_transaction(30)
+        except KafkaException:
+            return None
         return now
