@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cli import lint, run, signals, submit, test
+from cli import lint, models, run, signals, submit, test, train
 from cli.live import LIVE_SETTINGS
 from cli.package import ROOT
 from jobs.settings import TABLE, Setting
@@ -18,6 +18,8 @@ COMMANDS: dict[str, click.Command] = {
     "scripts/lint": lint.main,
     "scripts/submit": submit.main,
     "scripts/signals": signals.main,
+    "scripts/train": train.main,
+    "scripts/models": models.main,
 }
 _WIDTH = 100
 _NOTE = "<!-- Written by `python -m cli.reference`; a test compares. -->"

@@ -3,6 +3,7 @@
 FootfallError
 ├── SettingError        correct the setting that is named
 ├── BadInput            correct or replace the input that is named
+├── ModelRefused        do not use the model version that is named; publish or promote another
 └── EndUnavailable      an outside system does not answer; bring it back, the job goes on by itself
     ├── BrokerUnavailable
     └── IndexUnavailable
@@ -21,6 +22,10 @@ class SettingError(FootfallError):
 
 class BadInput(FootfallError):
     """Input that nothing can be made of. Operator action: correct or replace the file that is named."""
+
+
+class ModelRefused(FootfallError):
+    """A model version is not what it must be. Operator action: promote another, or publish it again."""
 
 
 class EndUnavailable(FootfallError):

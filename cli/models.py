@@ -1,0 +1,169 @@
+"""`scripts/models`: the registry: what there is, whether it is sound, which version is live."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from cli.options import CONTEXT, failures_told
+from connectors.errors import ModelRefused
+from connectors.model_inputs import OFFERED
+from connectors.model_manifest import Manifest
+from connectors.model_registry import LIVE, SHADOW, Pointer, Registry
+
+_NAME = click.argument("name")
+_VERSION = click.argument("version")
+
+
+@click.group(context_settings=CONTEXT)
+@click.option(
+    "--models", "folder", type=click.Path(path_type=Path), default=Path("model_artifacts"), show_default=True,
+    help="The registry's folder; running workers follow the one that the setting model_dir names.",
+)  # fmt: skip
+@click.pass_context
+def main(context: click.Context, folder: Path) -> None:
+    """Show and change the model registry. Exit status: 0 done, 2 refused, with the reason."""
+    context.obj = Registry(folder)
+
+
+@main.command("list")
+@click.pass_obj
+def show_all(registry: Registry) -> None:
+    """List every version of every model."""
+    for name in registry.names():
+        roles = {role: registry.pointer(name, role) for role in (LIVE, SHADOW)}
+        for version in registry.versions(name):
+            held = [role for role, pointer in roles.items() if pointer and pointer.version == version]
+            click.echo(f"{name}  {version}  {_facts(registry, name, version)}  {' '.join(held)}".rstrip())
+
+
+def _facts(registry: Registry, name: str, version: str) -> str:
+    try:
+        manifest = registry.manifest(name, version)
+    except ModelRefused as error:
+        return f"REFUSED: {error}"
+    shown = (
+        f"{metric} {manifest.metrics[metric]:.3f}"
+        for metric in ("average_precision", "auc")
+        if metric in manifest.metrics
+    )
+    return f"{manifest.training.algorithm:8}  {', '.join(shown)}"
+
+
+@main.command()
+@_NAME
+@click.argument("version", required=False)
+@click.pass_obj
+def show(registry: Registry, name: str, version: str | None) -> None:
+    """Show a version's manifest in words; without VERSION, the live one's."""
+    with failures_told():
+        pointer = registry.pointer(name)
+        chosen = version or (pointer.version if pointer else None)
+        if chosen is None:
+            raise ModelRefused(f"{name}: no version is live; scripts/models list shows what there is")
+        for line in described(registry.manifest(name, chosen), pointer):
+            click.echo(line)
+
+
+def described(manifest: Manifest, live: Pointer | None) -> list[str]:
+    """What an operator wants to know of a version."""
+    training = manifest.training
+    importance = ", ".join(f"{name} {share:.0%}" for name, share in list(manifest.importance.items())[:5])
+    lines = [
+        f"{manifest.name} {manifest.version}, sha256 {manifest.sha256}",
+        f"score: probability of {training.label}",
+        f"{training.algorithm}, trained on {training.rows:,} rows, {training.positives:,} positive,",
+        f"  from {_day(training.from_ms)} to {_day(training.to_ms)}, at: {', '.join(training.points)}",
+        f"medium from {manifest.threshold:.4f}, high from {manifest.high:.4f}",
+        f"fallback: {manifest.fallback:.4f}",
+        f"{len(manifest.inputs)} inputs; most used: {importance}",
+        *(f"{name}: {value:.4f}" for name, value in manifest.metrics.items()),
+    ]
+    if live and live.version == manifest.version:
+        lines.append(
+            f"live since {_day(live.since_ms)}; before: {', '.join(live.previous) or 'none'}; {live.note}"
+        )
+    return lines
+
+
+def _day(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%MZ")
+
+
+@main.command()
+@click.argument("name", required=False)
+@click.argument("version", required=False)
+@click.pass_obj
+def verify(registry: Registry, name: str | None, version: str | None) -> None:
+    """Do every check of a worker on one version, on all of a model, or on all."""
+    with failures_told():
+        checked = [
+            (model, one)
+            for model in ([name] if name else registry.names())
+            for one in ([version] if version else registry.versions(model))
+        ]
+        if not checked:
+            raise ModelRefused(f"{name or registry.root}: no version to verify")
+        for model, one in checked:
+            registry.verify(model, one, OFFERED)
+            click.echo(f"{model} {one} is sound")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.pass_obj
+def publish(registry: Registry, folder: Path) -> None:
+    """Add the version in FOLDER, as scripts/train wrote it. It is not live by that."""
+    with failures_told():
+        manifest = registry.publish(folder)
+        click.echo(f"{manifest.name} {manifest.version}")
+
+
+@main.command()
+@_NAME
+@_VERSION
+@click.option("--note", default="", help="Why; kept in the pointer.")
+@click.pass_obj
+def promote(registry: Registry, name: str, version: str, note: str) -> None:
+    """Make VERSION live. Running workers follow between two batches, within 5 seconds."""
+    with failures_told():
+        registry.verify(name, version, OFFERED)
+        _tell(name, registry.promote(name, version, note=note))
+
+
+@main.command()
+@_NAME
+@click.option("--note", default="", help="Why; kept in the pointer.")
+@click.pass_obj
+def rollback(registry: Registry, name: str, note: str) -> None:
+    """Make the version live that was live before."""
+    with failures_told():
+        _tell(name, registry.rollback(name, note=note))
+
+
+@main.command()
+@_NAME
+@click.argument("version", required=False)
+@click.option("--off", is_flag=True, help="No version shadows any more.")
+@click.pass_obj
+def shadow(registry: Registry, name: str, version: str | None, off: bool) -> None:
+    """Let VERSION score beside the live one; its scores go into an index of their own."""
+    if off == (version is not None):
+        raise click.UsageError("give a VERSION, or --off")
+    with failures_told():
+        if version is None:
+            registry.clear(name)
+            click.echo(f"{name}: nothing shadows")
+            return
+        registry.verify(name, version, OFFERED)
+        _tell(name, registry.promote(name, version, SHADOW))
+
+
+def _tell(name: str, pointer: Pointer) -> None:
+    click.echo(f"{name} {pointer.version}; before: {', '.join(pointer.previous) or 'none'}")
+
+
+if __name__ == "__main__":
+    main(prog_name="scripts/models")
