@@ -134,8 +134,34 @@ ITEMS = Index(
         "version": _LONG,
     },
 )
+ALIASES = Index(
+    alias="footfall-aliases",
+    version=1,
+    contract="alias/1",
+    id_field="alias_id",
+    properties={
+        "alias_id": _KEYWORD,
+        "anonymous_id": _KEYWORD,
+        "visitor_id": _KEYWORD,
+        "linked_at_ms": _TIME,
+        "users_of_anonymous_id": _COUNT,
+        "version": _LONG,
+    },
+)
+ERASURES = Index(
+    alias="footfall-erasures",
+    version=1,
+    contract="erasure/1",
+    id_field="erased_id",
+    properties={
+        "erased_id": _KEYWORD,
+        "erased_at_ms": _TIME,
+        "quiet_until_ms": _TIME,
+        "version": _LONG,
+    },
+)
 
-INDICES: tuple[Index, ...] = (SIGNALS, SESSIONS, VISITORS, ITEMS)
+INDICES: tuple[Index, ...] = (SIGNALS, SESSIONS, VISITORS, ITEMS, ALIASES, ERASURES)
 
 
 def index_template(index: Index, shards: int = 1, replicas: int = 1, refresh_ms: int = 1_000) -> Body:

@@ -15,7 +15,7 @@ DAY_MS = 86_400_000
 MAX_RAW_MESSAGE_BYTES = 2_097_152  # above MAX_EVENT_BYTES: an oversized event must arrive to be rejected
 MAX_REJECTED_MESSAGE_BYTES = 4_194_304  # base64 makes the original a third longer
 
-Cleanup = Literal["delete", "compact,delete"]
+Cleanup = Literal["delete", "compact", "compact,delete"]
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,11 @@ class Topic:
         value: the contract of the record value, ``<contract>/<version>``.
         partitions: number of partitions when Footfall creates the topic.
         cleanup: Kafka's ``cleanup.policy``.
-        retention_ms: Kafka's ``retention.ms``.
+        retention_ms: Kafka's ``retention.ms``; -1 keeps the last record of a key for ever.
         writers: stages (module names in jobs/) and outside parties that write it.
         readers: stages and outside parties that read it.
         max_message_bytes: Kafka's ``max.message.bytes``.
+        holds_visitors: whether a record tells of a visitor; false for counts and hashes.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Topic:
     writers: tuple[str, ...]
     readers: tuple[str, ...]
     max_message_bytes: int = 1_048_588
+    holds_visitors: bool = True
 
     def config(self) -> dict[str, str]:
         """The topic's configuration as Kafka takes it at creation.
@@ -108,6 +110,7 @@ LEDGER = Topic(
     retention_ms=90 * DAY_MS,
     writers=("ingest",),
     readers=("audit", "operators"),
+    holds_visitors=False,
 )
 SESSIONS = Topic(
     name="footfall.sessions",
@@ -126,7 +129,7 @@ MATCHES = Topic(
     partitions=4,
     cleanup="delete",
     retention_ms=7 * DAY_MS,
-    writers=("patterns",),
+    writers=("patterns", "ingest"),
     readers=("signals",),
 )
 SIGNALS = Topic(
@@ -138,6 +141,27 @@ SIGNALS = Topic(
     retention_ms=30 * DAY_MS,
     writers=("signals",),
     readers=("index", "triggers", "archive"),
+)
+ALIASES = Topic(
+    name="footfall.aliases",
+    key="alias_id: of an anonymous id and a user",
+    value="alias/1",
+    partitions=1,
+    cleanup="compact",
+    retention_ms=-1,
+    writers=("ingest",),
+    readers=("index", "operators"),
+)
+ERASURES = Topic(
+    name="footfall.erasures",
+    key="SHA-256 of the erased id, hexadecimal",
+    value="erasure/1",
+    partitions=1,
+    cleanup="compact",
+    retention_ms=-1,
+    writers=("operators",),
+    readers=("operators",),
+    holds_visitors=False,
 )
 TRIGGERS = Topic(
     name="footfall.triggers",
@@ -170,6 +194,8 @@ TOPICS: tuple[Topic, ...] = (
     SESSIONS,
     MATCHES,
     SIGNALS,
+    ALIASES,
+    ERASURES,
     TRIGGERS,
     INDEX_FAILURES,
 )

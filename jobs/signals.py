@@ -13,12 +13,12 @@ from jobs.command_line import settings_from
 from jobs.settings import Settings
 from jobs.wiring import Inserts, add_views, environment
 
-READS = ("rule_matches",)
-VIEWS = ("signals/signal_documents",)
+READS = ("rule_matches", "visitor_matches")
+VIEWS = ("signals/all_matches", "signals/signal_documents")
 
 
 def build(env: TableEnvironment, settings: Settings) -> None:
-    """Adds the stage's views over `rule_matches`."""
+    """Adds the stage's views over `rule_matches` and `visitor_matches`."""
     add_views(env, VIEWS, settings)
 
 
@@ -30,11 +30,11 @@ def write(inserts: Inserts, kafka: KafkaEnds) -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Runs the stage alone: matches from their topic, signals to theirs."""
+    """Runs the stage alone: the matches of PATTERNS and INGEST from their topic, signals to theirs."""
     settings = settings_from(argv)
     env, kafka = environment("signals", settings), ends.kafka("signals", settings)
-    env.create_temporary_table("rule_matches", matches_source(kafka, topics.MATCHES))
-    build(env, settings)
+    env.create_temporary_table("all_matches", matches_source(kafka, topics.MATCHES))
+    add_views(env, VIEWS[1:], settings)
     inserts = Inserts(env)
     write(inserts, kafka)
     inserts.submit()

@@ -1,4 +1,4 @@
-"""SUITE: every stage in one job; writes only the topics late, rejected, ledger, signals, index.failures."""
+"""SUITE: every stage in one job; writes late, rejected, ledger, aliases, signals, index.failures only."""
 
 from __future__ import annotations
 

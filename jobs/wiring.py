@@ -17,9 +17,11 @@ from pyflink.table import (
 
 from jobs.settings import Settings
 from state.sql import Value, statement
-from state.uids import name_operators
+from state.uids import name_operators, remember
 
 VERSION = "0.1.0"
+VISITOR_MEMORY = "footfall.visitor-memory"  # of the operators that state/uids.py says remember so long
+_NO_CAP = 2**62
 
 
 def environment(name: str, settings: Settings) -> TableEnvironment:
@@ -43,6 +45,7 @@ def _options(name: str, settings: Settings) -> dict[str, str]:
         "python.fn-execution.arrow.batch.size": "5000",
         "table.local-time-zone": "UTC",
         "table.exec.state.ttl": f"{settings.dedup_ttl_ms} ms",
+        VISITOR_MEMORY: f"{settings.visitor_memory_ms} ms",
         # A bounded read ends with the final watermark; a partition that waits its turn is not idle.
         "table.exec.source.idle-timeout": f"{0 if settings.bounded else settings.idle_timeout_ms} ms",
         "table.exec.sink.upsert-materialize": "NONE",
@@ -63,6 +66,12 @@ def values(settings: Settings) -> dict[str, Value]:
         # An abandonment's time is 1 ms before it fires, and WITHIN excludes its end: 2 ms more.
         "cart_recovery_within_interval": settings.cart_recovery_ms + 2,
         "signal_expires_after_ms": settings.signal_expires_after_ms,
+        "consent_required": int(settings.consent_required),
+        "bot_events_per_minute": settings.bot_events_per_minute or _NO_CAP,
+        "bot_events_per_day": settings.bot_events_per_day or _NO_CAP,
+        "bot_quarantine_ms": settings.bot_quarantine_ms,
+        "job_version": VERSION,
+        "matches": "rule_matches",
         "ledger_step_interval": 300_000 if settings.bounded else settings.ledger_step_ms,
     }
 
@@ -109,6 +118,7 @@ class Inserts:
         """
         plan = json.loads(self._set.compile_plan().as_json_string())
         name_operators(plan)
+        remember(plan, self._env.get_config().get(VISITOR_MEMORY, ""))
         named = self._env.load_plan(PlanReference.from_json_string(json.dumps(plan)))
         named._t_env = self._env  # pyflink 2.3 hands the Java environment over, which cannot execute
         return named

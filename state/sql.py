@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from importlib.resources import files
-from string import Template
 
 Value = int | float | str
 _NAME = re.compile(r"[a-z_]+/[a-z_]+")
+_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")  # a bare $ is text: JSON paths begin with it
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
 _VIEW = re.compile(r"[a-z][a-z_]*")
 
 
 def statement(name: str, values: Mapping[str, Value] | None = None) -> str:
     """Returns the text of `state/<name>.sql` with its `${placeholders}` filled in.
 
-    Placeholders take numbers or the name of a view, so that no text from outside can become SQL. One that
-    ends in `_interval` is milliseconds, written as an INTERVAL of DAY TO SECOND(3) wants them: the planner
-    refuses intervals of seconds with more than two leading digits.
+    Placeholders take numbers, the name of a view or, those that end in `_version`, three numbers with dots,
+    so that no text from outside can become SQL. One that ends in `_interval` is milliseconds, written as an
+    INTERVAL of DAY TO SECOND(3) wants them: the planner refuses intervals of seconds with more than two
+    leading digits.
 
     >>> statement("ingest/events_valid").splitlines()[0][:16]
     '-- events_valid:'
@@ -31,10 +33,13 @@ def statement(name: str, values: Mapping[str, Value] | None = None) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"a statement's name must be folder/file in lower case; got {name!r}")
     text = files("state").joinpath(f"{name}.sql").read_text(encoding="utf-8")
-    return Template(text).substitute({key: _literal(key, value) for key, value in (values or {}).items()})
+    filled = {key: _literal(key, value) for key, value in (values or {}).items()}
+    return _PLACEHOLDER.sub(lambda found: filled[found[1]], text)
 
 
 def _literal(key: str, value: Value) -> str:
+    if isinstance(value, str) and key.endswith("_version") and _VERSION.fullmatch(value):
+        return f"'{value}'"
     if isinstance(value, str) and _VIEW.fullmatch(value):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -18,6 +18,7 @@ from typing import Any
 
 Node = dict[str, Any]
 UID_FORMAT = "table.exec.uid.format"
+STATE_TTL = "table.exec.state.ttl"
 
 
 class UnnamedState(Exception):
@@ -33,12 +34,14 @@ class Operator:
         kinds: what the planner calls it; two kinds when it splits the work.
         keys: the columns that it is partitioned or grouped by.
         shows: a text of its description that no other operator of this kind and these keys has.
+        of_visitors: whether it remembers for as long as visitors are remembered, not as long as event ids.
     """
 
     name: str
     kinds: tuple[str, ...]
     keys: tuple[str, ...]
     shows: str = ""
+    of_visitors: bool = False
 
     def is_at(self, node: Node) -> bool:
         """Whether the node of a plan is this operator."""
@@ -50,10 +53,19 @@ class Operator:
 
 
 _WINDOW = ("window-aggregate", "local-window-aggregate", "global-window-aggregate")
+_OVER = ("over-aggregate",)
+_DEVICE = ("device_id",)
 _VISITOR = ("visitor_id",)
 OPERATORS: tuple[Operator, ...] = (
     Operator("ingest-last-offsets", ("over-aggregate",), ("source_topic", "source_partition")),
     Operator("ingest-event-ids", ("over-aggregate",), ("event_id",)),
+    Operator("ingest-devices", _OVER, _DEVICE, "AS w0$o3", of_visitors=True),
+    Operator("ingest-users", _OVER, ("canonical_id",), of_visitors=True),
+    Operator("ingest-device-users", _OVER, _DEVICE, "COUNT(DISTINCT", of_visitors=True),
+    Operator("ingest-merges", _OVER, ("device_id", "user_id"), of_visitors=True),
+    Operator("ingest-throttles", _OVER, _DEVICE, "MIN(throttled_at_ms)"),
+    Operator("ingest-minutes", _WINDOW, _DEVICE),
+    Operator("ingest-days", _OVER, _DEVICE, "SUM0(events)"),
     Operator("ingest-ledger", _WINDOW, ("verdict", "source_partition", "arrived_in")),
     Operator("sessions-last-event", ("over-aggregate",), _VISITOR, "BETWEEN 1 PRECEDING AND CURRENT ROW"),
     Operator("sessions-unbroken", ("over-aggregate",), _VISITOR, "after_gap, "),
@@ -66,7 +78,7 @@ OPERATORS: tuple[Operator, ...] = (
 STATELESS = frozenset(
     (
         "calc", "python-calc", "correlate", "python-correlate", "exchange", "union", "values", "expand",
-        "drop-update-before", "watermark-assigner",
+        "drop-update-before", "watermark-assigner", "window-table-function",
     )
 )  # fmt: skip
 _ENDS = {"table-source-scan": ("read", "scanTableSource"), "sink": ("write", "dynamicTableSink")}
@@ -92,6 +104,25 @@ def name_operators(plan: dict[str, Any], operators: Iterable[Operator] = OPERATO
     for uid, node in named:
         node.setdefault("configuration", {})[UID_FORMAT] = f"{uid.rpartition('_')[0]}_<transformation>"
     return {uid: str(node["description"]) for uid, node in named}
+
+
+def remember(plan: dict[str, Any], visitor_memory: str, operators: Iterable[Operator] = OPERATORS) -> None:
+    """Gives the operators that remember visitors their own time to live, in place.
+
+    Args:
+        plan: as of `name_operators`.
+        visitor_memory: the time to live as Flink writes durations.
+        operators: the rows to look in.
+
+    >>> node = {"type": "stream-exec-over-aggregate_1", "description": "partitionBy=[canonical_id]"}
+    >>> remember({"nodes": [node]}, "90 d")
+    >>> node["configuration"]
+    {'table.exec.state.ttl': '90 d'}
+    """
+    rows = [row for row in operators if row.of_visitors]
+    for node in plan["nodes"]:
+        if any(row.is_at(node) for row in rows):
+            node.setdefault("configuration", {})[STATE_TTL] = visitor_memory
 
 
 def kind(node: Node) -> str:

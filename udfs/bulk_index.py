@@ -9,6 +9,7 @@ from pyflink.table import DataTypes, ScalarFunction
 from pyflink.table.udf import udf
 
 from connectors.elasticsearch import BulkWriter, ElasticsearchEnds, Outcome, Write
+from connectors.erasures import Register
 
 
 def answers(outcome: Outcome, size: int) -> list[str | None]:
@@ -18,6 +19,9 @@ def answers(outcome: Outcome, size: int) -> list[str | None]:
     [None, '400 mapping']
     """
     return [outcome.failures.get(place) for place in range(size)]
+
+
+_COUNTED = ("indexed", "stale", "retried", "failed", "erased")
 
 
 class BulkIndex(ScalarFunction):  # type: ignore[misc]
@@ -31,9 +35,10 @@ class BulkIndex(ScalarFunction):  # type: ignore[misc]
 
     def open(self, function_context: Any) -> None:
         """Opens the client and the counters that on-call reads."""
-        self._writer = BulkWriter(self._ends.client(), self._ends.retry_ms)
+        client = self._ends.client()
+        self._writer, self._register = BulkWriter(client, self._ends.retry_ms), Register(client)
         group = function_context.get_metric_group().add_group("index")
-        self._counters = {name: group.counter(name) for name in ("indexed", "stale", "retried", "failed")}
+        self._counters = {name: group.counter(name) for name in _COUNTED}
 
     def is_deterministic(self) -> bool:
         """It writes: the planner must neither drop nor repeat a call."""
@@ -45,9 +50,20 @@ class BulkIndex(ScalarFunction):  # type: ignore[misc]
         """Writes one batch. The planner passes an index that is the same for every row as plain text."""
         rows = zip(pd.Series(index, index=ids.index), ids, versions, documents, strict=True)
         writes = [Write(name, document_id, int(version), text) for name, document_id, version, text in rows]
-        outcome = self._writer.write(writes)
+        outcome = self._write(writes)
         self._count(outcome)
         return pd.Series(answers(outcome, len(writes)), dtype=object)
+
+    def _write(self, writes: list[Write]) -> Outcome:
+        """Writes what is of nobody who was erased; what is, counts as settled."""
+        erased = self._register.refused(writes)
+        if not erased:
+            return self._writer.write(writes)
+        self._counters["erased"].inc(len(erased))
+        places = [place for place in range(len(writes)) if place not in erased]
+        outcome = self._writer.write([writes[place] for place in places])
+        outcome.failures = {places[place]: reason for place, reason in outcome.failures.items()}
+        return outcome
 
     def _count(self, outcome: Outcome) -> None:
         self._counters["indexed"].inc(outcome.indexed)

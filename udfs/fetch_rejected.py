@@ -38,11 +38,17 @@ def verdict_of(refusal: str, record: Record) -> Reject:
     return Reject(reason, field or None, f"{field} does not fit the event contract")  # type: ignore[arg-type]
 
 
-def letter(refusal: str, record: Record, job_version: str) -> tuple[str, str]:
-    """(letter_id, document as JSON text) of a refused message; the id is its place topic:partition:offset."""
+def letter(refusal: str, record: Record, job_version: str, payloads: bool = True) -> tuple[str, str]:
+    """(letter_id, document as JSON text) of a refused message; the id is its place topic:partition:offset.
+
+    Without payloads the letter says why and where, and holds no bytes: neither as they came nor in its words.
+    """
+    verdict = verdict_of(refusal, record)
+    if not payloads:
+        verdict = Reject(verdict.reason, verdict.field, "the message is not kept: rejected_payloads is off")
     document = Rejected.of(
-        verdict_of(refusal, record),
-        record.value,
+        verdict,
+        record.value if payloads else None,
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
@@ -57,9 +63,10 @@ def letter(refusal: str, record: Record, job_version: str) -> tuple[str, str]:
 class FetchRejected(TableFunction):  # type: ignore[misc]
     """(topic, partition, first offset, last offset, refusal) -> (letter_id, letter) per message there."""
 
-    def __init__(self, properties: Mapping[str, str], job_version: str) -> None:
+    def __init__(self, properties: Mapping[str, str], job_version: str, payloads: bool = True) -> None:
         self._properties = dict(properties)
         self._job_version = job_version
+        self._payloads = payloads
 
     def open(self, function_context: Any) -> None:
         """Opens the consumer and the counter that on-call reads."""
@@ -82,13 +89,13 @@ class FetchRejected(TableFunction):  # type: ignore[misc]
             ):
                 continue  # see `message_gaps`: after a long silence a partition's past looks like a gap
             self._rejected.inc()
-            yield letter(refusal, record, self._job_version)
+            yield letter(refusal, record, self._job_version, self._payloads)
 
 
-def fetch_rejected(properties: Mapping[str, str], job_version: str) -> Any:
+def fetch_rejected(properties: Mapping[str, str], job_version: str, payloads: bool = True) -> Any:
     """The function as Flink registers it."""
     return udtf(
-        FetchRejected(properties, job_version),
+        FetchRejected(properties, job_version, payloads),
         input_types=[
             DataTypes.STRING(), DataTypes.INT(), DataTypes.BIGINT(), DataTypes.BIGINT(), DataTypes.STRING(),
         ],

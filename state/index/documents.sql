@@ -5,3 +5,5 @@
 SELECT 'footfall-sessions' AS index_name, session_id AS document_id, version, document FROM session_documents
 UNION ALL
 SELECT 'footfall-signals', signal_id, version, document FROM signal_documents
+UNION ALL
+SELECT 'footfall-aliases', alias_id, version, document FROM alias_documents

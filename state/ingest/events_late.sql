@@ -3,5 +3,5 @@
 -- time: none (their event time is over)
 -- state: none
 SELECT *
-FROM events_checked
-WHERE refusal IS NULL AND ts - INTERVAL '0.001' SECOND(1, 3) <= CURRENT_WATERMARK(ts) AND event_type <> 'heartbeat'
+FROM events_accepted
+WHERE ts - INTERVAL '0.001' SECOND(1, 3) <= CURRENT_WATERMARK(ts) AND event_type <> 'heartbeat'

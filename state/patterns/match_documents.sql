@@ -1,4 +1,4 @@
--- match_documents: matches as documents, for the topic between PATTERNS and SIGNALS
+-- match_documents: matches as documents, for the topic before SIGNALS; ${matches} is the view of them
 -- grain: as rule_matches        key: visitor_id
 -- time: none
 -- state: none
@@ -9,4 +9,4 @@ SELECT
         'visitor_id' VALUE visitor_id, 'anchor' VALUE anchor, 'status' VALUE status,
         'occurred_at_ms' VALUE occurred_at_ms, 'version' VALUE version,
         'context' VALUE `context`, 'evidence' VALUE evidence) AS document
-FROM rule_matches
+FROM ${matches}

@@ -24,5 +24,5 @@ FROM (
         SUBSTRING(SHA256(kind || U&'\000A' || rule_name || U&'\000A' || visitor_id || U&'\000A' || anchor), 1, 32)
             AS signal_id,
         UNIX_TIMESTAMP() * 1000 + EXTRACT(MILLISECOND FROM CURRENT_ROW_TIMESTAMP()) AS detected_at_ms
-    FROM rule_matches
+    FROM all_matches
 )

@@ -208,7 +208,12 @@ def test_topics_are_a_table() -> None:
 
 
 def test_every_value_of_a_topic_is_a_contract() -> None:
-    contracts = {name + "/1" for name in ("event", *MODELS)} | {"ledger/1", "index_failure/1"}
+    contracts = {name + "/1" for name in ("event", *MODELS)} | {
+        "ledger/1",
+        "index_failure/1",
+        "alias/1",
+        "erasure/1",
+    }
     assert {row.value for row in topics.TOPICS} == contracts
 
 

@@ -42,7 +42,7 @@ def type_of(what: dict[str, Any]) -> str:
 
 
 def topic_row(row: Topic) -> str:
-    keeps = f"{row.cleanup}, {row.retention_ms // DAY_MS} d"
+    keeps = row.cleanup if row.retention_ms < 0 else f"{row.cleanup}, {row.retention_ms // DAY_MS} d"
     ends = f"{', '.join(row.writers)} | {', '.join(row.readers)}"
     return f"| `{row.name}` | {row.key} | `{row.value}` | {row.partitions} | {keeps} | {ends} |"
 

@@ -1,0 +1,134 @@
+"""`scripts/erase`: a visitor is forgotten; ends with a receipt. `--check` proves it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from elastic_transport import TransportError
+from elasticsearch import ApiError
+
+from cli.erasing import Receipt, erase, remains
+from cli.options import CONTEXT, embedded_addresses, failures_told, settings_options
+from connectors.elasticsearch import ElasticsearchEnds
+from connectors.errors import IndexUnavailable
+from connectors.kafka import read_properties
+from connectors.pseudonyms import KeyPlace, pseudonym
+from jobs.settings import Settings, load
+
+
+@click.command(context_settings=CONTEXT)
+@click.argument("visitors", metavar="VISITOR...", nargs=-1, required=True)
+@click.option("--check", is_flag=True, help="Erase nothing: say what there is to find of these ids.")
+@click.option("--json", "as_json", is_flag=True, help="Receipt or finding as one JSON document a line.")
+@settings_options
+def main(
+    visitors: tuple[str, ...],
+    check: bool,
+    as_json: bool,
+    settings_file: Path | None,
+    assignments: tuple[str, ...],
+) -> None:
+    """Erase visitors: user ids, or anonymous ids of one user each, with all ids that are linked to them.
+
+    Their later events are held back until they consent again. The receipt says what was removed where, and
+    what ends when by itself. Give the settings of the running jobs: they say how long something may be
+    pending.
+
+    Exit status: 0 erased, or --check finds nothing; 1 --check finds something, or Kafka or Elasticsearch does
+    not answer; 2 an id or a setting is no good.
+    """
+    with failures_told(), _index_failures_told():
+        settings = _settings(settings_file, assignments)
+        client, properties = _ends(settings).client(), _kafka(settings)
+        ids = [_stored(visitor, settings) for visitor in visitors]
+        if check:
+            finding = remains(client, properties, ids)
+            _print_json(finding) if as_json else _print_finding(finding)
+            sys.exit(0 if finding["clean"] else 1)
+        for visitor in ids:
+            receipt = erase(client, properties, visitor, settings)
+            _print_json(receipt.to_document()) if as_json else _print_receipt(receipt)
+
+
+def _settings(settings_file: Path | None, assignments: tuple[str, ...]) -> Settings:
+    running = embedded_addresses()
+    names = {"kafka": "kafka_bootstrap_servers", "elasticsearch": "elasticsearch_url"}
+    return load(settings_file, assignments, {names[part]: running[part] for part in names if part in running})
+
+
+def _ends(settings: Settings) -> ElasticsearchEnds:
+    return ElasticsearchEnds(
+        url=settings.elasticsearch_url,
+        api_key_file=settings.elasticsearch_api_key_file,
+        ca_file=settings.elasticsearch_ca_file,
+        timeout_ms=settings.elasticsearch_timeout_ms,
+    )
+
+
+def _kafka(settings: Settings) -> Mapping[str, str]:
+    more = read_properties(settings.kafka_properties_file)
+    return {"bootstrap.servers": settings.kafka_bootstrap_servers, **more}
+
+
+def _stored(visitor: str, settings: Settings) -> str:
+    """The id as documents carry it."""
+    if not settings.pseudonymise:
+        return visitor
+    return pseudonym(visitor, KeyPlace(settings.pseudonym_key_file).read())
+
+
+@contextmanager
+def _index_failures_told() -> Iterator[None]:
+    try:
+        yield
+    except (ApiError, TransportError) as error:
+        raise IndexUnavailable(
+            f"Elasticsearch does not do it: {error}; check elasticsearch_url and the key's rights, erase "
+            "again: twice does no harm"
+        ) from error
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    click.echo(orjson.dumps(document).decode())
+
+
+def _print_receipt(receipt: Receipt) -> None:
+    click.echo(f"erased {receipt.visitor} at {_time(receipt.erased_at_ms)} UTC")
+    click.echo(f"  ids        {', '.join(receipt.ids)}")
+    if receipt.shared_ids:
+        click.echo(
+            f"  shared     {', '.join(receipt.shared_ids)} (devices of other users too: not held back)"
+        )
+    for alias, count in receipt.removed.items():
+        click.echo(f"  removed    {count} documents of {alias}")
+    for topic, count in receipt.tombstones.items():
+        click.echo(f"  tombstones {count} in {topic}")
+    click.echo(f"  refused    every document of theirs up to {_time(receipt.quiet_until_ms)}")
+    for row in receipt.expires:
+        by = _time(row["by_ms"]) if row["by_ms"] is not None else "see there"
+        click.echo(f"  until {by}  {row['where']}: {row['what']}")
+    click.echo(f"prove it with: scripts/erase --check {' '.join(receipt.ids + receipt.shared_ids)}")
+
+
+def _print_finding(finding: dict[str, Any]) -> None:
+    for alias, count in finding["documents"].items():
+        click.echo(f"{count} documents in {alias}")
+    click.echo(f"{finding['aliases']} living records in the topic of aliases")
+    for visitor in finding["unregistered"]:
+        click.echo(f"{visitor} is not in the register of erasures")
+    click.echo("nothing is left" if finding["clean"] else "something is left: erase again")
+
+
+def _time(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+if __name__ == "__main__":
+    main(prog_name="scripts/erase")

@@ -1,0 +1,11 @@
+-- alias_documents: alias documents as they lie in their topic, for INDEX on its own
+-- grain: one row per anonymous id and user        key: alias_id
+-- time: none
+-- state: none
+SELECT
+    record_key AS alias_id,
+    JSON_VALUE(record_value, '$.visitor_id') AS visitor_id,
+    JSON_VALUE(record_value, '$.version' RETURNING BIGINT) AS version,
+    record_value AS document
+FROM aliases_read
+WHERE record_value <> ''

@@ -1,0 +1,152 @@
+"""The naive answer to whose an event is and whether it is held back: every event against the whole stream before it.
+
+Written for reading and not for speed, sharing no code with the jobs, whose answers must equal these. Events may come
+in any order and twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+Event = dict[str, Any]
+Word = tuple[int, int, str]  # time, sequence, what was said
+MINUTE_MS, DAY_MS = 60_000, 86_400_000
+_IDENTIFYING = ("identify", "custom:login", "purchase")
+
+
+@dataclass(frozen=True)
+class Caps:
+    """The settings that the answers depend on."""
+
+    consent_required: bool = False
+    events_per_minute: int = 300
+    events_per_day: int = 5_000
+    quarantine_ms: int = 1_800_000
+
+
+@dataclass
+class Answers:
+    """By event id: the canonical visitor, and why the event is held back; first links of device and user."""
+
+    visitors: dict[str, str] = field(default_factory=dict)
+    withheld: dict[str, str | None] = field(default_factory=dict)
+    links: dict[tuple[str, str], int] = field(default_factory=dict)
+    throttles: dict[str, set[int]] = field(default_factory=dict)
+
+
+def judge(events: Iterable[Event], caps: Caps = Caps()) -> Answers:
+    """Every event in the light of all events of the same device or user up to and in its millisecond."""
+    first = list({event["event_id"]: event for event in events}.values())
+    answers = Answers(throttles=throttles(first, caps))
+    for device, own in _groups(first, {event["event_id"]: device_of(event) for event in first}).items():
+        for event in own:
+            answers.visitors[event["event_id"]] = _visitor(event, device, own)
+    for own in _groups(first, answers.visitors).values():
+        for event in own:
+            known = {one["event_id"] for one in own if not _is_device(one, answers)}
+            consent = _consent(event, own, known, first)
+            answers.withheld[event["event_id"]] = _reason(event, consent, answers, caps)
+    for event in first:
+        _link(event, answers)
+    return answers
+
+
+def device_of(event: Event) -> str:
+    return str(event.get("anonymous_id") or event["visitor_id"])
+
+
+def throttles(events: Iterable[Event], caps: Caps) -> dict[str, set[int]]:
+    """By device the last milliseconds of the minutes from which on it is held back."""
+    minutes: dict[str, Counter[int]] = defaultdict(Counter)
+    for event in events:
+        minutes[device_of(event)][event["event_time_ms"] // MINUTE_MS] += 1
+    return {device: set(_throttles(counts, caps)) for device, counts in minutes.items()}
+
+
+def _throttles(counts: Counter[int], caps: Caps) -> Iterable[int]:
+    for minute, events in counts.items():
+        in_a_day = sum(counts[other] for other in counts if minute - 1_440 < other <= minute)
+        if events > caps.events_per_minute or in_a_day > caps.events_per_day:
+            yield (minute + 1) * MINUTE_MS - 1
+
+
+def _groups(events: list[Event], names: dict[str, str]) -> dict[str, list[Event]]:
+    groups: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        groups[names[event["event_id"]]].append(event)
+    return groups
+
+
+def _word(event: Event, text: str) -> Word:
+    return event["event_time_ms"], event.get("sequence", 0), text
+
+
+def _status(event: Event) -> str | None:
+    status = event.get("properties", {}).get("status") if event["event_type"] == "consent" else None
+    return status if status in ("granted", "denied", "erased") else None
+
+
+def _words(at_ms: int, events: Iterable[Event]) -> list[Word]:
+    said = [(event, _status(event)) for event in events if event["event_time_ms"] <= at_ms]
+    return [_word(event, status) for event, status in said if status]
+
+
+def _visitor(event: Event, device: str, own: list[Event]) -> str:
+    if event.get("user_id"):
+        return str(event["user_id"])
+    if event["visitor_id"] != device:
+        return str(event["visitor_id"])
+    at_ms = event["event_time_ms"]
+    known = [
+        _word(other, other["user_id"])
+        for other in own
+        if other["event_type"] in _IDENTIFYING and other.get("user_id") and other["event_time_ms"] <= at_ms
+    ]
+    words = _words(at_ms, own)
+    withdrawn = any(status != "granted" for *_, status in words)
+    if not known or (withdrawn and max(known) <= max(words)):
+        return device
+    return max(known)[2]
+
+
+def _consent(event: Event, of_visitor: list[Event], known: set[str], events: list[Event]) -> str | None:
+    """The last word on all devices that the visitor has used, as a known user, up to now; else on the device."""
+    at_ms = event["event_time_ms"]
+    is_known = event["event_id"] in known
+    seen = [other for other in of_visitor if other["event_id"] in known] if is_known else [event]
+    words = [
+        word
+        for other in seen
+        if other["event_time_ms"] <= at_ms
+        for word in _words(
+            other["event_time_ms"], (one for one in events if device_of(one) == device_of(other))
+        )
+    ]
+    return max(words)[2] if words else None
+
+
+def _is_device(event: Event, answers: Answers) -> bool:
+    """Whether nothing but the device is known of the event's visitor."""
+    return answers.visitors[event["event_id"]] == device_of(event) and not event.get("user_id")
+
+
+def _reason(event: Event, consent: str | None, answers: Answers, caps: Caps) -> str | None:
+    if event["event_type"] == "consent" and _status(event) != "erased":
+        return None
+    if consent not in (None, "granted") or (consent is None and caps.consent_required):
+        return "no_consent"
+    at_ms = event["event_time_ms"]
+    held = answers.throttles[device_of(event)]
+    if any(moment <= at_ms < moment + caps.quarantine_ms for moment in held):
+        return "bot_quarantined"
+    return None
+
+
+def _link(event: Event, answers: Answers) -> None:
+    user, device, event_id = event.get("user_id"), device_of(event), event["event_id"]
+    if event["event_type"] in _IDENTIFYING and user and user != device and not answers.withheld[event_id]:
+        moment = answers.links.get((device, user), event["event_time_ms"])
+        answers.links[(device, user)] = min(moment, event["event_time_ms"])
