@@ -97,12 +97,15 @@ class _Busy(Exception):
     """Some documents are to be sent again."""
 
 
+_TOO_LARGE = 413  # the request, not its documents: http.max_content_length
+
+
 class BulkWriter:
     """Writes batches; retries what can succeed, reports what cannot.
 
     409 means that a newer version is there: success. 429, 502, 503, 504, a write block and a lost connection
-    are retried with exponential backoff and jitter, only for the documents concerned. Any other status is
-    final.
+    are retried with exponential backoff and jitter, only for the documents concerned. A request that is too
+    large (413) is halved. Any other status is final.
     """
 
     def __init__(self, client: Elasticsearch, retry_ms: int) -> None:
@@ -152,6 +155,9 @@ class BulkWriter:
         except (TransportError, ConnectionTimeout) as error:
             raise _Busy(f"Elasticsearch cannot be reached: {error}") from error
         except ApiError as error:
+            if error.meta.status == _TOO_LARGE and len(writes) > 1:
+                half = len(writes) // 2
+                return [*self._send(writes[:half]), *self._send(writes[half:])]
             if error.meta.status in _RETRY_STATUS:
                 raise _Busy(f"Elasticsearch answers {error.meta.status}") from error
             raise IndexUnavailable(

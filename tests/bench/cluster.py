@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +31,7 @@ from connectors.indices import Index
 from connectors.topics import Topic
 from jobs.settings import Settings
 from stack.embedded import EmbeddedStack
+from stack.processes import ManagedProcess
 from tests.bench.benchjobs.ends import NAIVE, SLICE
 from tests.bench.workload import Found, Work
 
@@ -54,6 +57,7 @@ class BenchCluster:
         self.deployment = Deployment(stack, settings, workdir)
         self._flink, self._console = stack.flink, console
         self._kafka = self.deployment.kafka_properties
+        self._last_job = ""
         self._production, self._bench = workdir / "suite.zip", workdir / "bench.zip"
         _add_bench_jobs(pack(self._bench))
 
@@ -64,6 +68,24 @@ class BenchCluster:
     def run_on_events(self, job: str, work: Work) -> Times:
         """Runs a job of benchjobs/ that reads what the suite reads."""
         return self._run(f"benchjobs.{job}", self._bench, self._fill_events(work))
+
+    def run_beside_indexer(self, job: str, work: Work, documents: Sequence[tuple[Index, int]]) -> Times:
+        """Runs a job of benchjobs/ with tests/bench/indexer.py; the work ends when all documents are found."""
+        gate = self._fill_events(work)
+        log = self.deployment.stack.flink.log_dir / "indexer.log"
+        command = [sys.executable, "-m", "tests.bench.indexer"]
+        ends = [self._kafka["bootstrap.servers"], self.deployment.settings.elasticsearch_url]
+        indexer = ManagedProcess("indexer", [*command, *ends], log, dict(os.environ))
+        indexer.start()
+        try:
+            times = self._run(f"benchjobs.{job}", self._bench, gate)
+            opened = self._flink.ended_at_ms(self._last_job) / 1000 - times.working
+            while any(self.indexed(index) < count for index, count in documents):
+                assert time.time() < opened + _JOB_DEADLINE_S, "documents are missing in the index"
+                time.sleep(0.1)
+            return Times(times.start_up, time.time() - opened)
+        finally:
+            indexer.stop()
 
     def run_on_slice(self, job: str, work: Work) -> Times:
         """Runs a job of benchjobs/ that reads the slice."""
@@ -89,7 +111,7 @@ class BenchCluster:
     def _run(self, module: str, package: Path, gate: Gate) -> Times:
         began = time.time()
         settings = arguments(self.deployment.settings)
-        job = self._flink.run(module, package, settings, parallelism=PARALLELISM)
+        job = self._last_job = self._flink.run(module, package, settings, parallelism=PARALLELISM)
         self._flink.wait_tasks_running(job, _START_DEADLINE_S)
         opened = gate.open()
         assert opened is not None, "the gate did not hold until the job ran: feed less"

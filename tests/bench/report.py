@@ -25,14 +25,17 @@ class Variant:
 
 SUITE = Variant("suite", "(a) Footfall's suite, index off")
 SUITE_INDEXED = Variant("suite_indexed", "(a2) Footfall's suite as shipped")
+SUITE_BESIDE = Variant("suite_indexed_beside", "(a3) the suite, a process beside it indexes")
 CEILING = Variant("sql_ceiling", "(b) SQL: parse JSON, close sessions")
 NAIVE = Variant("naive_python", "(c) Python KeyedProcessFunction: sessions, carts")
 BATCH = Variant("polars_batch", "(d) polars, no stream: sessions, carts")
-VARIANTS = (SUITE, SUITE_INDEXED, CEILING, NAIVE, BATCH)
+VARIANTS = (SUITE, SUITE_INDEXED, SUITE_BESIDE, CEILING, NAIVE, BATCH)
 # What over what is worth a number.
 RATIOS = (
     (SUITE, CEILING),
     (SUITE_INDEXED, SUITE),
+    (SUITE_INDEXED, SUITE_BESIDE),
+    (SUITE_INDEXED, CEILING),
     (SUITE, NAIVE),
     (SUITE, BATCH),
 )

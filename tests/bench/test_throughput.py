@@ -20,7 +20,7 @@ from connectors import indices
 from stack.embedded import EmbeddedStack
 from tests.bench import batch, workload
 from tests.bench.cluster import PARALLELISM, BenchCluster, Times
-from tests.bench.report import BATCH, CEILING, NAIVE, SUITE, SUITE_INDEXED, Report
+from tests.bench.report import BATCH, CEILING, NAIVE, SUITE, SUITE_BESIDE, SUITE_INDEXED, Report
 from tests.bench.workload import Found, Workload
 
 SMALL = os.environ.get("CI", "").lower() == "true"
@@ -61,6 +61,7 @@ def report(bench: tuple[BenchCluster, Workload]) -> Report:
         report.add(CEILING, work.whole.events, cluster.run_on_events("session_ceiling", work.whole))
         report.add(SUITE, work.whole.events, _suite(cluster, work))
         report.add(SUITE_INDEXED, work.whole.events, _suite_indexed(cluster, work))
+        report.add(SUITE_BESIDE, work.whole.events, _suite_beside(cluster, work))
         report.add(NAIVE, work.part.events, _naive(cluster, work))
         report.add(BATCH, work.whole.events, _batch(work))
     report.show(Console(width=140))
@@ -80,6 +81,17 @@ def _suite_indexed(cluster: BenchCluster, work: Workload) -> Times:
     assert cluster.signals() == work.whole.truth.signals
     assert cluster.indexed(indices.SIGNALS) == work.whole.truth.abandonments.total()
     assert cluster.indexed(indices.SESSIONS) == work.whole.truth.sessions.total()
+    return times
+
+
+def _suite_beside(cluster: BenchCluster, work: Workload) -> Times:
+    truth = work.whole.truth
+    documents = [
+        (indices.SIGNALS, truth.abandonments.total()),
+        (indices.SESSIONS, truth.sessions.total()),
+    ]
+    times = cluster.run_beside_indexer("suite_to_topics", work.whole, documents)
+    assert cluster.signals() == truth.signals
     return times
 
 

@@ -119,6 +119,13 @@ def test_giving_up_says_why_and_what_to_do(answer: Any, words: str) -> None:
         write(FakeClient(answer), "a", retry_ms=0)
 
 
+def test_a_request_that_is_too_large_is_halved_until_it_fits() -> None:
+    client = FakeClient(refusal(413), [CREATED], refusal(413), [CREATED], [STALE])
+    outcome = write(client, "a", "b", "c")
+    assert client.requests == [["a", "b", "c"], ["a"], ["b", "c"], ["b"], ["c"]]
+    assert (outcome.indexed, outcome.stale) == (2, 1)
+
+
 def test_an_empty_batch_asks_nothing() -> None:
     client = FakeClient()
     assert write(client) == Outcome(0, 0, 0, {})
