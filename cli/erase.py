@@ -18,7 +18,7 @@ from cli.erasing import Receipt, erase, remains
 from cli.options import CONTEXT, embedded_addresses, failures_told, settings_options
 from connectors.elasticsearch import ElasticsearchEnds
 from connectors.errors import IndexUnavailable
-from connectors.kafka import read_properties
+from connectors.kafka import meant_for, read_properties
 from connectors.pseudonyms import KeyPlace, pseudonym
 from jobs.settings import Settings, load
 
@@ -73,7 +73,7 @@ def _ends(settings: Settings) -> ElasticsearchEnds:
 
 
 def _kafka(settings: Settings) -> Mapping[str, str]:
-    more = read_properties(settings.kafka_properties_file)
+    more = meant_for("python", read_properties(settings.kafka_properties_file))
     return {"bootstrap.servers": settings.kafka_bootstrap_servers, **more}
 
 

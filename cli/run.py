@@ -13,7 +13,7 @@ from cli.deploy import Deployment
 from cli.feed import require_an_event
 from cli.live import LIVE_SETTINGS, live
 from cli.replay import replay
-from connectors.errors import FootfallError
+from connectors.errors import BadInput, FootfallError, SettingError
 from jobs.settings import Settings, load
 from stack.embedded import EmbeddedStack
 from stack.errors import StackError
@@ -89,12 +89,9 @@ def main(
         if parallelism:
             settings = settings.replace(parallelism=parallelism)
         balanced = _run(console, settings, workdir, state_backend, file, target, rate, seed, seconds)
-    except FootfallError as error:
+    except (FootfallError, StackError) as error:
         console.print(f"[red]{type(error).__name__}[/red]: {escape(str(error))}", highlight=False)
-        sys.exit(2)
-    except StackError as error:
-        console.print(f"[red]{type(error).__name__}[/red]: {escape(str(error))}", highlight=False)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, SettingError | BadInput) else 1)
     except KeyboardInterrupt:
         console.print("stopped; nothing is left running")
         sys.exit(130)

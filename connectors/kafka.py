@@ -44,7 +44,7 @@ class KafkaEnds:
 
     def client_properties(self) -> dict[str, str]:
         """Properties of a plain Kafka client."""
-        return {"bootstrap.servers": self.bootstrap_servers, **self.properties}
+        return {"bootstrap.servers": self.bootstrap_servers, **meant_for("python", self.properties)}
 
     def source(self, topic: Topic, schema: Schema, options: Mapping[str, str]) -> TableDescriptor:
         """A table that reads the topic; `options` name the value format."""
@@ -86,7 +86,7 @@ class KafkaEnds:
     def _descriptor(self, topic: Topic, schema: Schema, options: Mapping[str, str]) -> TableDescriptor:
         builder = TableDescriptor.for_connector("kafka").schema(schema)
         common = {"topic": topic.name, "properties.bootstrap.servers": self.bootstrap_servers}
-        clients = {f"properties.{name}": value for name, value in self.properties.items()}
+        clients = {f"properties.{name}": value for name, value in meant_for("flink", self.properties).items()}
         for name, value in {**common, **clients, **options}.items():
             builder = builder.option(name, value)
         return builder.build()
@@ -140,6 +140,23 @@ _MATCH_COLUMNS = {
     "context": DataTypes.STRING(),
     "evidence": DataTypes.STRING(),
 }
+
+
+def meant_for(side: str, properties: Mapping[str, str]) -> dict[str, str]:
+    """The properties of one side: those without a prefix, and those with its own.
+
+    Flink's client and Python's (librdkafka) name some things differently, above all in TLS and SASL.
+
+    Args:
+        side: `flink` or `python`.
+        properties: as the file has them.
+
+    >>> ours = {"security.protocol": "SSL", "flink.ssl.key.password": "x", "python.ssl.ca.location": "ca.pem"}
+    >>> meant_for("python", ours)
+    {'security.protocol': 'SSL', 'ssl.ca.location': 'ca.pem'}
+    """
+    own, other = f"{side}.", {"flink": "python.", "python": "flink."}[side]
+    return {name.removeprefix(own): value for name, value in properties.items() if not name.startswith(other)}
 
 
 def read_properties(path: str) -> dict[str, str]:
