@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -258,14 +258,14 @@ def test_without_a_word_nobody_gets_through_where_consent_is_required(flink: Fli
     assert sorted(row["event_id"] for row in rows) == sorted(ids)
 
 
-TYPES = ("page_view", "page_view", "add_to_cart", "identify", "custom:login", "purchase", "consent")
-STEPS = (0, 0, 1, 500, MINUTE - 1, MINUTE, 9 * MINUTE, 10 * MINUTE, 700 * MINUTE, 1_440 * MINUTE)
+TYPES = (*["page_view"] * 6, "add_to_cart", "identify", "custom:login", "purchase", "consent")
+STEPS = (0, 0, 1, 1, 500, 5_000, 5_000, 20_000, MINUTE - 1, MINUTE, 9 * MINUTE, 10 * MINUTE, 700 * MINUTE)
 
 
 def random_events(seed: int) -> Iterator[Document]:
     """A few devices and users that mix, in an order of arrival within the bound, some events twice."""
     chance, at_ms = random.Random(seed), t(0)
-    for number in range(chance.randint(5, 40)):
+    for number in range(chance.randint(5, 60)):
         at_ms += chance.choice(STEPS)
         device, user = f"{seed}-{chance.choice('abc')}", f"{seed}-{chance.choice('UVW')}"
         kind, more = chance.choice(TYPES), {"sequence": chance.randint(0, 3)}
@@ -280,16 +280,19 @@ def random_events(seed: int) -> Iterator[Document]:
             yield found | {"received_at_ms": at_ms + chance.choice((0, 1, BOUND_MS - 1, BOUND_MS))}
 
 
+RANDOM_CAPS = {"bot_events_per_minute": 3, "bot_events_per_day": 10, "bot_quarantine_ms": 10 * MINUTE}
+
+
 @pytest.mark.parametrize(("order", "required"), [("as it came", False), ("backwards", True)])
 def test_random_streams_equal_the_oracle(flink: Flink, order: str, required: bool) -> None:
     events = [found for seed in range(100) for found in random_events(seed)]
     arrange, settings = ORDERS[order]
-    rows = flink.run(arrange(events), VIEWS, consent_required=required, **CAPS, **settings)
+    rows = flink.run(arrange(events), VIEWS, consent_required=required, **RANDOM_CAPS, **settings)
     by_seed = defaultdict(list)
     for found in events:
         by_seed[found["event_id"].partition("/")[0]].append(found)
     for seed, own in by_seed.items():
-        answers = judge(own, Caps(required, *CAPS.values()))
+        answers = judge(own, Caps(required, *RANDOM_CAPS.values()))
         expected = {key: name for key, name in answers.visitors.items() if not answers.withheld[key]}
         valid = {row["event_id"]: row["visitor_id"] for row in rows["events_valid"]}
         found = {key: name for key, name in valid.items() if key.startswith(f"{seed}/")}
@@ -298,7 +301,11 @@ def test_random_streams_equal_the_oracle(flink: Flink, order: str, required: boo
         own_links = {pair: at_ms for pair, at_ms in links.items() if pair[0].startswith(f"{seed}-")}
         assert own_links == answers.links, f"seed {seed}"
     found_throttles = {(row["device_id"], row["throttled_at_ms"]) for row in rows["throttles"]}
-    answers = [judge(own, Caps(required, *CAPS.values())) for own in by_seed.values()]
+    answers = [judge(own, Caps(required, *RANDOM_CAPS.values())) for own in by_seed.values()]
     assert found_throttles == {
         (device, at_ms) for one in answers for device, held in one.throttles.items() for at_ms in held
     }
+    expected_reasons = Counter(reason for one in answers for reason in one.withheld.values() if reason)
+    assert min(expected_reasons["bot_quarantined"], expected_reasons["no_consent"]) > 30
+    letters = [orjson.loads(row["letter"]) for row in rows["events_withheld"]]
+    assert Counter(letter["reason"] for letter in letters) == expected_reasons
