@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from cli.monitor import show_comparison, show_drift, show_quality
 from cli.options import CONTEXT, failures_told
 from connectors.errors import ModelRefused
 from connectors.model_inputs import OFFERED
@@ -159,6 +160,10 @@ def shadow(registry: Registry, name: str, version: str | None, off: bool) -> Non
             return
         registry.verify(name, version, OFFERED)
         _tell(name, registry.promote(name, version, SHADOW))
+
+
+for _command in (show_drift, show_quality, show_comparison):
+    main.add_command(_command)
 
 
 def _tell(name: str, pointer: Pointer) -> None:

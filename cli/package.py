@@ -6,8 +6,8 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("jobs", "state", "udfs", "connectors")
-_SUFFIXES = {".py", ".sql", ".yaml", ".json"}
+PACKAGES = ("jobs", "state", "udfs", "connectors", "model_artifacts")
+_SUFFIXES = {".py", ".sql", ".yaml", ".json", ".jsonl", ".onnx"}
 
 
 def pack(target: Path) -> Path:

@@ -16,19 +16,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.options import CONTEXT, failures_told
 from cli.shop import Shop
 from connectors.errors import BadInput
+from connectors.model_inputs import CHURN, INTENT, MODELS
 from connectors.model_registry import Registry
 from jobs.training import gate, pipeline, report
 from jobs.training.evaluation import Estimate, evaluate
 from jobs.training.events import read_events, table
 from jobs.training.examples import Examples, Split, shuffled_split, split_in_time
 from jobs.training.pipeline import Outcome, Task
-from jobs.training.rows import CHURN, HOUR_MS, INTENT, MODELS, Moments, model_rows
+from jobs.training.rows import HOUR_MS, Moments, model_rows
 from jobs.training.search import TRIALS
 from jobs.training.search import Progress as Told
 from jobs.training.tables import column_aucs, read_table, table_examples
 from jobs.wiring import VERSION
 
 _DAY_MS = 24 * HOUR_MS
+_NEEDED_DAYS = {"hour_utc": 7, "weekday_utc": 28, "days_since_first_seen": 28}
 _SHOP_START_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 _SHOP_RATE = 0.5  # events a second, so that the generated span has days
 
@@ -123,7 +125,17 @@ def _rows(model: str, events: pl.DataFrame, moments: Moments, leave_out: tuple[s
     unknown = sorted(set(leave_out) - set(rows.names))
     if unknown:
         raise BadInput(f"--leave-out {unknown[0]}: no such feature; docs/features.md lists them")
-    return rows.without(leave_out)
+    span_ms = int(rows.at_ms.max() - rows.at_ms.min())
+    return rows.without({*leave_out, *too_early(span_ms)})
+
+
+def too_early(span_ms: int) -> set[str]:
+    """Features that a span so short cannot teach: a model would learn its few days by heart.
+
+    >>> sorted(too_early(6 * _DAY_MS))
+    ['days_since_first_seen', 'hour_utc', 'weekday_utc']
+    """
+    return {name for name, days in _NEEDED_DAYS.items() if span_ms < days * _DAY_MS}
 
 
 def generated_events(count: int, seed: int) -> pl.DataFrame:

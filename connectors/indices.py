@@ -161,7 +161,26 @@ ERASURES = Index(
     },
 )
 
-INDICES: tuple[Index, ...] = (SIGNALS, SESSIONS, VISITORS, ITEMS, ALIASES, ERASURES)
+SHADOW_SCORES = Index(
+    alias="footfall-shadow-scores",
+    version=1,
+    contract="score/1",
+    id_field="score_id",
+    properties={
+        "score_id": _KEYWORD,
+        "kind": _KEYWORD,
+        "visitor_id": _KEYWORD,
+        "session_id": _KEYWORD,
+        "scored_at_ms": _TIME,
+        "model": _object(name=_KEYWORD, version=_KEYWORD, sha256=_KEYWORD),
+        "score": _DOUBLE,
+        "evidence": _STORED,
+        "shadow": _object(version=_KEYWORD, score=_DOUBLE),
+        "version": _LONG,
+    },
+)
+
+INDICES: tuple[Index, ...] = (SIGNALS, SESSIONS, VISITORS, ITEMS, SHADOW_SCORES, ALIASES, ERASURES)
 
 
 def index_template(index: Index, shards: int = 1, replicas: int = 1, refresh_ms: int = 1_000) -> Body:

@@ -11,15 +11,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
-import orjson
 
 from connectors.drift import MOVED, binned, stability_index
 from connectors.errors import ModelRefused
 from connectors.model_manifest import Manifest
 from connectors.model_registry import LIVE, SHADOW, Registry
 from connectors.model_runtime import Matrix, Model, Scores
+
+Answer = dict[str, Any]
 
 POLL_SECONDS = 2.0
 REASONS = 2  # features that are named
@@ -120,8 +122,8 @@ class Scorer:
         seat = self._seats.get((name, LIVE))
         return seat.model.manifest if seat and seat.model else None
 
-    def score(self, names: Sequence[str], rows: Matrix) -> list[bytes]:
-        """The answer to each row, as JSON.
+    def score(self, names: Sequence[str], rows: Matrix) -> list[Answer]:
+        """The answer to each row: model, score, evidence (band, reasons, fallback), and the shadow's score.
 
         Args:
             names: the model that each row is for.
@@ -129,7 +131,7 @@ class Scorer:
         """
         if self._clock() >= self._look_at:
             self._look()
-        answers: list[bytes] = [b"{}"] * len(rows)
+        answers: list[Answer] = [{}] * len(rows)
         wanted = np.asarray(names)
         for name in dict.fromkeys(names):
             places = np.flatnonzero(wanted == name)
@@ -137,7 +139,7 @@ class Scorer:
                 answers[place] = answer
         return answers
 
-    def _answers(self, name: str, rows: Matrix) -> list[bytes]:
+    def _answers(self, name: str, rows: Matrix) -> list[Answer]:
         seat = self._seats[name, LIVE]
         manifest = seat.loaded.manifest
         scores, faults = self._scored(seat, rows)
@@ -148,14 +150,15 @@ class Scorer:
         reference = {"name": name, "version": manifest.version, "sha256": manifest.sha256}
         answers = []
         for place, score in enumerate(scores.tolist()):
-            answer = {"model": reference, "score": round(score, ROUND), "band": manifest.band(score)}
+            evidence: Answer = {"band": manifest.band(score)}
             if place in faults:
-                answer["fallback"] = faults[place]
+                evidence["fallback"] = faults[place]
             if place in reasons:
-                answer["reasons"] = reasons[place]
+                evidence["reasons"] = reasons[place]
+            answer: Answer = {"model": reference, "score": round(score, ROUND), "evidence": evidence}
             if shadow:
                 answer["shadow"] = {"version": shadow[0], "score": shadow[1][place]}
-            answers.append(orjson.dumps(answer))
+            answers.append(answer)
         self._judge(name, seat)
         return answers
 

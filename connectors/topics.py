@@ -122,6 +122,16 @@ SESSIONS = Topic(
     writers=("sessions",),
     readers=("patterns", "index", "archive"),
 )
+SCORES = Topic(
+    name="footfall.scores",
+    key="visitor_id",
+    value="score/1",
+    partitions=4,
+    cleanup="delete",
+    retention_ms=30 * DAY_MS,
+    writers=("scoring",),
+    readers=("operators", "training"),
+)
 MATCHES = Topic(
     name="footfall.matches",
     key="visitor_id",
@@ -192,6 +202,7 @@ TOPICS: tuple[Topic, ...] = (
     EVENTS_REJECTED,
     LEDGER,
     SESSIONS,
+    SCORES,
     MATCHES,
     SIGNALS,
     ALIASES,

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pandas as pd
 from pyflink.table import DataTypes, ScalarFunction
 from pyflink.table.udf import udf
 
 from connectors.features import NAMES
+from connectors.model_inputs import MODELS, OFFERED, context_values
 from connectors.model_registry import Registry
 from connectors.model_runtime import Matrix
 from connectors.model_scorer import Scorer
+from connectors.scores import answer_lines
 
 COUNTS = ("rows", "fallbacks", "swaps", "refused", "rollbacks", "shadow_rows")
 
@@ -25,22 +31,56 @@ def registry_at(model_dir: str) -> Registry:
     return Registry(Path(model_dir) if model_dir else files("model_artifacts"))
 
 
-def matrix(vectors: pd.Series) -> Matrix:
-    """The vectors as one matrix; a null element, and every element of a null vector, is NaN.
+def matrix(requests: Iterable[Mapping[str, Any]], vectors: Iterable[Any]) -> Matrix:
+    """What the models may take, a row a request; a null element is NaN.
 
-    >>> matrix(pd.Series([np.array([1.0, None]), None]))[0].tolist() if len(NAMES) == 2 else [1.0]
-    [1.0]
+    Args:
+        requests: what the stream says of the moment; the features under `values` where there is no vector.
+        vectors: arrays of the running features, or None.
+
+    >>> row = matrix([{"event_type": "search", "device": "mobile", "values": [1, None]}], [None])[0]
+    >>> row[:4].tolist(), float(row.sum(where=row == row))
+    ([1.0, nan, 1.0, 0.0], 3.0)
     """
-    missing = np.full(len(NAMES), np.nan, np.float32)
-    rows = [missing if row is None else np.asarray(row, dtype=np.float32) for row in vectors]
-    return np.stack(rows) if rows else np.empty((0, len(NAMES)), np.float32)
+    requests = list(requests)
+    pairs = zip(requests, vectors, strict=True)
+    rows = [_values(request) if vector is None else vector for request, vector in pairs]
+    asked = [_context(row.get("device"), row.get("channel"), row["event_type"]) for row in requests]
+    return np.hstack([np.array(rows, dtype=np.float32), np.array(asked, dtype=np.float32)])
+
+
+def _values(request: Mapping[str, Any]) -> list[float | None]:
+    return list(request.get("values", ())) or [None] * len(NAMES)
+
+
+@lru_cache(maxsize=10_000)
+def _context(device: str | None, channel: str | None, event_type: str) -> tuple[float, ...]:
+    return context_values(device, channel, event_type)
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Times that the documents need.
+
+    Attributes:
+        session_gap_ms: after its last event a session has ended.
+        expires_after_ms: so long a signal is of use.
+    """
+
+    session_gap_ms: int
+    expires_after_ms: int
 
 
 class Score(ScalarFunction):  # type: ignore[misc]
-    """(model, feature vector) -> the answer as JSON: model, score, band, reasons, fallback, shadow."""
+    """(model, request as JSON, vector) -> the documents of the score, a line each.
 
-    def __init__(self, model_dir: str, models: Sequence[str]) -> None:
+    Two calls may find different versions live, and yet it counts as deterministic: only then does the planner
+    let all readers of the answers share one call.
+    """
+
+    def __init__(self, model_dir: str, spans: Spans, models: Sequence[str] = MODELS) -> None:
         self._model_dir = model_dir
+        self._spans = spans
         self._models = tuple(models)
 
     def open(self, function_context: Any) -> None:
@@ -49,7 +89,7 @@ class Score(ScalarFunction):  # type: ignore[misc]
         Raises:
             ModelRefused: a model has no version that can be used.
         """
-        self._scorer = Scorer(registry_at(self._model_dir), NAMES)
+        self._scorer = Scorer(registry_at(self._model_dir), OFFERED)
         self._scorer.open(self._models)
         group = function_context.get_metric_group().add_group("scoring")
         self._counters = {name: group.counter(name) for name in COUNTS}
@@ -62,16 +102,18 @@ class Score(ScalarFunction):  # type: ignore[misc]
         manifest = self._scorer.live(model)
         return int(manifest.sha256[:7], 16) if manifest else 0
 
-    def is_deterministic(self) -> bool:
-        """Another version may be live tomorrow: the planner must not repeat a call."""
-        return False
-
-    def eval(self, models: pd.Series | str, vectors: pd.Series) -> pd.Series:
+    def eval(self, models: pd.Series | str, requests: pd.Series, vectors: pd.Series) -> pd.Series:
         """Scores one batch. The planner passes a model that is the same for every row as plain text."""
-        names = [models] * len(vectors) if isinstance(models, str) else list(models)
-        answers = self._scorer.score(names, matrix(vectors))
+        names = [models] * len(requests) if isinstance(models, str) else list(models)
+        asked = [orjson.loads(request) for request in requests]
+        rows = matrix(asked, vectors if isinstance(vectors, pd.Series) else [None] * len(asked))
+        answers = self._scorer.score(names, rows)
+        times = (time.time_ns() // 1_000_000, self._spans.session_gap_ms, self._spans.expires_after_ms)
+        # JSON has no NaN: orjson writes null.
+        values = rows[:, : len(NAMES)].tolist()
+        scored = zip(names, asked, answers, values, strict=True)
         self._count()
-        return pd.Series([answer.decode() for answer in answers], dtype=object)
+        return pd.Series([answer_lines(*each, times) for each in scored], dtype=object)
 
     def _count(self) -> None:
         for name, counter in self._counters.items():
@@ -80,11 +122,11 @@ class Score(ScalarFunction):  # type: ignore[misc]
             self._counted[name] = now
 
 
-def score(model_dir: str, models: Sequence[str]) -> Any:
+def score(model_dir: str, spans: Spans, models: Sequence[str] = MODELS) -> Any:
     """The function as Flink registers it."""
     return udf(
-        Score(model_dir, models),
-        input_types=[DataTypes.STRING(), DataTypes.ARRAY(DataTypes.FLOAT())],
+        Score(model_dir, spans, models),
+        input_types=[DataTypes.STRING(), DataTypes.STRING(), DataTypes.ARRAY(DataTypes.FLOAT())],
         result_type=DataTypes.STRING(),
         func_type="pandas",
     )

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from connectors.features import FUNNEL, OTHER_PAGES, PAGE_KINDS, RATES
-from connectors.model_inputs import CHANNELS, DEVICES, OFFERED
+from connectors.model_inputs import CHANNELS, DEVICES, LAST_TYPES, OFFERED
 from connectors.sessions import COUNT_NAMES
 
 _SESSION = ("visitor_id", "session_no")
@@ -124,6 +124,8 @@ def _context() -> Iterable[pl.Expr]:
         yield (device == name).fill_null(False).cast(pl.Int64).alias(f"is_{name}")
     for name in CHANNELS:
         yield channel.str.starts_with(name).fill_null(False).cast(pl.Int64).alias(f"from_{name}")
+    for name in LAST_TYPES:
+        yield (pl.col("event_type") == name).cast(pl.Int64).alias(f"last_{name}")
 
 
 def as_table(rows: pl.LazyFrame) -> pl.LazyFrame:

@@ -8,14 +8,12 @@ import numpy as np
 import polars as pl
 
 from connectors.errors import BadInput
-from connectors.model_inputs import OFFERED
+from connectors.model_inputs import CHURN, INTENT, OFFERED
 from jobs.training.events import with_sessions
-from jobs.training.examples import Examples
+from jobs.training.examples import Examples, Floats
 from jobs.training.features import feature_rows
 
 HOUR_MS = 3_600_000
-INTENT, CHURN = "purchase_intent", "churn_risk"
-MODELS = (INTENT, CHURN)
 
 
 @dataclass(frozen=True)
@@ -36,12 +34,15 @@ class Moments:
 
 
 def intent_rows(events: pl.DataFrame, moments: Moments) -> Examples:
-    """Purchase intent: after each k-th event, at a session's first add_to_cart and first checkout event.
+    """Rows of purchase intent. Label: a purchase in the rest of the session, known when its gap is over."""
+    return to_examples(_intent_moments(events, moments).collect(), OFFERED)
 
-    Label: a purchase in the rest of the session. A session that has purchased gives no more rows; the label
-    is known when the session's gap has passed.
+
+def _intent_moments(events: pl.DataFrame, moments: Moments) -> pl.LazyFrame:
+    """After each k-th event, and at a session's first add_to_cart and first checkout event.
+
+    A session that has purchased gives no more rows.
     """
-    rows = _as_of(events, moments)
     kind, number = pl.col("event_type"), pl.col("event_no")
     checkout = pl.col("count_checkout_start") + pl.col("count_checkout_step")
     begins_checkout = kind.is_in(["checkout_start", "checkout_step"]) & (checkout == 1)
@@ -51,38 +52,54 @@ def intent_rows(events: pl.DataFrame, moments: Moments) -> Examples:
         ("first_cart", (kind == "add_to_cart") & (pl.col("count_add_to_cart") == 1)),
         ("checkout", begins_checkout),
     ]
-    all_of_session = pl.col("count_purchase").last().over("visitor_id", "session_no")
-    labelled = rows.with_columns(
+    is_scored = pl.any_horizontal(applies for name, applies in points if name != "event_5")
+    purchases = pl.col("count_purchase")
+    ended_ms = pl.col("event_time_ms").last().over("visitor_id", "session_no")
+    labelled = _as_of(events, moments).with_columns(
         _points(points),
-        (all_of_session > pl.col("count_purchase")).alias("label"),
-        (pl.col("event_time_ms").last().over("visitor_id", "session_no") + moments.session_gap_ms).alias(
-            "known_ms"
-        ),
+        (purchases.last().over("visitor_id", "session_no") > purchases).alias("label"),
+        (ended_ms + moments.session_gap_ms).alias("known_ms"),
     )
-    taken = labelled.filter(
-        (pl.col("points") != "") & (pl.col("count_purchase") == 0) & (number <= moments.most_events)
-    )
-    return to_examples(taken.collect(), OFFERED)
+    return labelled.filter(is_scored & (purchases == 0) & (number <= moments.most_events))
 
 
 def churn_rows(events: pl.DataFrame, moments: Moments) -> Examples:
-    """Churn: at the end of each session. Label: no session of the visitor within the horizon after it.
+    """Rows of churn. Label: no session of the visitor within the horizon after this one.
 
     Sessions too near to the end of the data to know are left out.
     """
+    end_ms = events["event_time_ms"].max()
+    taken = _churn_moments(events, moments).filter(pl.col("known_ms") <= end_ms)
+    return to_examples(taken.sort("event_time_ms", maintain_order=True).collect(), OFFERED)
+
+
+def _churn_moments(events: pl.DataFrame, moments: Moments) -> pl.LazyFrame:
+    """The end of each session."""
     rows = _as_of(events, moments)
-    last = pl.col("event_time_ms").max()
     ends = rows.filter(pl.col("event_no") == pl.col("event_no").max().over("visitor_id", "session_no"))
     following = pl.col("session_started_at_ms").shift(-1).over("visitor_id")
     horizon = pl.col("event_time_ms") + moments.horizon_ms
-    labelled = ends.sort("visitor_id", "session_no").with_columns(
+    return ends.sort("visitor_id", "session_no").with_columns(
         pl.lit("session_end").alias("points"),
         ((following > horizon) | following.is_null()).alias("label"),
         horizon.alias("known_ms"),
     )
-    end_ms = int(events.select(last).item())
-    taken = labelled.filter(pl.col("known_ms") <= end_ms).sort("event_time_ms", maintain_order=True)
-    return to_examples(taken.collect(), OFFERED)
+
+
+def moment_rows(model: str, events: pl.DataFrame, moments: Moments) -> tuple[Floats, list[tuple[str, int]]]:
+    """Every moment at which the stream scores, labelled or not: its vector; visitor and time of its event."""
+    taken = {INTENT: _intent_moments, CHURN: _churn_moments}[model](events, moments).collect()
+    vectors = taken.select(pl.col(OFFERED).cast(pl.Float32)).to_numpy()
+    return vectors, taken.select("visitor_id", "event_time_ms").rows()
+
+
+def labelled_moments(model: str, events: pl.DataFrame, moments: Moments) -> pl.DataFrame:
+    """visitor_id, event_time_ms and label of every moment whose label the events can tell."""
+    end_ms = events["event_time_ms"].max()
+    taken = {INTENT: _intent_moments, CHURN: _churn_moments}[model](events, moments)
+    known = taken.filter(pl.col("known_ms") <= end_ms).select("visitor_id", "event_time_ms", "label")
+    # Two moments of one millisecond: the later one has seen what the stream's last score had seen.
+    return known.unique(["visitor_id", "event_time_ms"], keep="last", maintain_order=True).collect()
 
 
 def model_rows(model: str, events: pl.DataFrame, moments: Moments) -> Examples:

@@ -211,6 +211,7 @@ def test_every_value_of_a_topic_is_a_contract() -> None:
     contracts = {name + "/1" for name in ("event", *MODELS)} | {
         "ledger/1",
         "index_failure/1",
+        "score/1",
         "alias/1",
         "erasure/1",
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 
 import numpy as np
-import orjson
 import pytest
 
 from connectors.drift import distribution
@@ -50,7 +49,7 @@ def world(tmp_path):
 
 
 def scored(scorer, rows=ROWS):
-    return [orjson.loads(answer) for answer in scorer.score([INTENT] * len(rows), rows)]
+    return scorer.score([INTENT] * len(rows), rows)
 
 
 def test_an_answer_says_who_scored_and_why(world):
@@ -61,12 +60,12 @@ def test_an_answer_says_who_scored_and_why(world):
     assert np.allclose(
         [answer["score"] for answer in answers], models.score_of(ROWS, (0.1, 0.5), -1.0), atol=1e-5
     )
-    assert [answer["band"] for answer in answers] == ["low", "medium", "high"]
-    assert "reasons" not in answers[0]
+    assert [answer["evidence"]["band"] for answer in answers] == ["low", "medium", "high"]
+    assert "reasons" not in answers[0]["evidence"]
     # The golden rows' medians are 4 and 5: nine events raise the score, three added products lower it.
     without = models.score_of(np.array([[4, 3]]), (0.1, 0.5), -1.0)[0]
     effect = pytest.approx(answers[2]["score"] - without, abs=1e-3)
-    assert answers[2]["reasons"] == [{"feature": "events", "value": 9.0, "effect": effect}]
+    assert answers[2]["evidence"]["reasons"] == [{"feature": "events", "value": 9.0, "effect": effect}]
 
 
 def test_a_job_does_not_start_without_its_model(world):
@@ -134,10 +133,11 @@ def test_a_row_without_a_score_gets_the_fallback_and_a_reason(world):
     world.promote(world.version(0.0, **NAN_FOR_MANY))
     scorer = world.scorer()
     answers = scored(scorer, np.array([[19, 0], [30, 0]], np.float32))
-    assert "fallback" not in answers[0] and answers[0]["score"] == pytest.approx(np.log(2), abs=1e-5)
-    assert answers[1] | {"model": None} == {
-        "model": None, "score": 0.1, "band": "low", "fallback": "not_a_probability"
-    }  # fmt: skip
+    assert "fallback" not in answers[0]["evidence"] and answers[0]["score"] == pytest.approx(
+        np.log(2), abs=1e-5
+    )
+    assert answers[1]["score"] == 0.1
+    assert answers[1]["evidence"] == {"band": "low", "fallback": "not_a_probability"}
     assert scorer.counts["fallbacks"] == 1
 
 

@@ -12,14 +12,14 @@ from sklearn import metrics
 
 from cli.train import generated_events
 from connectors.errors import BadInput, ModelRefused
-from connectors.model_inputs import OFFERED
+from connectors.model_inputs import CHURN, INTENT, OFFERED
 from connectors.model_runtime import load
 from jobs.training import evaluation, export, gate, pipeline, report
 from jobs.training.events import read_events, table, with_sessions
 from jobs.training.examples import Examples, Split, shuffled_split, split_in_time
 from jobs.training.features import as_table, feature_rows
 from jobs.training.pipeline import LAST_ACTION, PRIOR, Task
-from jobs.training.rows import CHURN, HOUR_MS, INTENT, Moments, churn_rows, intent_rows
+from jobs.training.rows import HOUR_MS, Moments, churn_rows, intent_rows
 from jobs.training.tables import column_aucs, table_examples
 
 HOUR = HOUR_MS

@@ -1,0 +1,133 @@
+"""Drift, quality and comparison over the log of scores: generated traffic, stable and changed."""
+
+from __future__ import annotations
+
+import json
+
+import orjson
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+from cli import models as command
+from cli.package import ROOT
+from cli.train import generated_events
+from connectors.drift import MOVED
+from connectors.model_inputs import CONTEXT, INTENT, OFFERED
+from connectors.model_registry import Registry
+from jobs.training.monitor import comparison, drift, quality, read_log
+from jobs.training.rows import Moments, moment_rows
+
+REGISTRY = Registry(ROOT / "model_artifacts")
+VECTOR = len(OFFERED) - len(CONTEXT)
+HOUR = 3_600_000
+
+
+@pytest.fixture(scope="module")
+def model():
+    pointer = REGISTRY.pointer(INTENT)
+    return REGISTRY.load(INTENT, pointer, OFFERED)
+
+
+def lines(model, events, shadow=None):
+    """The topic's documents, as the stream would write them."""
+    rows, moments = moment_rows(INTENT, events, Moments())
+    scores = model.score(rows[:, [OFFERED.index(name) for name in model.manifest.names]])
+    for number, ((visitor, at_ms), row, score) in enumerate(zip(moments, rows, scores, strict=True)):
+        document = {
+            "score_id": f"s{number}", "kind": INTENT, "visitor_id": visitor, "scored_at_ms": at_ms,
+            "model": {"version": model.manifest.version}, "score": float(score), "evidence": {"band": "low"},
+            "event_type": next((n.removeprefix("last_") for n, v in zip(CONTEXT, row[VECTOR:], strict=True) if v and n.startswith("last_")), "page_view"),
+            "values": [None if value != value else float(value) for value in row[:VECTOR]],
+            "device": "mobile" if row[VECTOR] else "desktop",
+            "channel": next((n.removeprefix("from_") for n, v in zip(CONTEXT, row[VECTOR:], strict=True) if v and n.startswith("from_")), None),
+        }  # fmt: skip
+        if shadow:
+            document["shadow"] = {"version": "other", "score": shadow(float(score))}
+        yield orjson.dumps(document)
+
+
+@pytest.fixture(scope="module")
+def events():
+    """A day of the shop that the shipped model was trained on."""
+    return generated_events(30_000, seed=1)
+
+
+@pytest.fixture(scope="module")
+def log(model, events):
+    return read_log(list(lines(model, events)), INTENT)
+
+
+def test_stable_traffic_does_not_alarm(model, log):
+    found = [window for window in drift(log, model.manifest, 3 * HOUR) if window.rows >= 500]
+    assert len(found) >= 4
+    assert [window.alarms for window in found] == [()] * len(found)
+
+
+def test_changed_traffic_alarms_in_every_window(model, events):
+    changed = events.with_columns(pl.col("price") * 5, pl.lit("tablet").alias("device"))
+    log = read_log(list(lines(model, changed)), INTENT)
+    found = [window for window in drift(log, model.manifest, 3 * HOUR) if window.rows >= 500]
+    assert found and all("price_max" in window.alarms for window in found)
+    assert all(window.indices["price_max"] > MOVED for window in found)
+
+
+def test_few_rows_raise_no_alarm(model, log):
+    assert all(not window.alarms for window in drift(log, model.manifest, HOUR // 60))
+
+
+def test_quality_is_known_once_labels_are(model, log, events):
+    found = quality(log, INTENT, events, Moments(), model.manifest, 1_000 * HOUR)
+    (window,) = found
+    assert 0 < window.rows <= len(log) and window.positives > 50
+    assert 0.55 < window.metrics["auc"] < 1
+    early = events.head(len(events) // 2)
+    assert quality(log, INTENT, early, Moments(), model.manifest, 1_000 * HOUR)[0].rows < window.rows
+
+
+def test_a_shadow_is_compared_on_common_moments(model, events):
+    log = read_log(list(lines(model, events, shadow=lambda score: score / 2)), INTENT)
+    found = comparison(log, model.manifest)
+    assert found["rows"] == len(log)
+    assert found["mean_shadow"] == pytest.approx(found["mean_live"] / 2)
+    assert found["rank_correlation"] == pytest.approx(1)
+    assert found["called_by_shadow_alone"] == 0 < found["called_by_live_alone"]
+
+
+def test_without_a_shadow_there_is_nothing_to_compare(model, log):
+    assert comparison(log, model.manifest) == {}
+
+
+def test_a_repeated_score_counts_once(model, events):
+    documents = list(lines(model, events.head(2_000)))
+    assert len(read_log(documents * 2, INTENT)) == len(documents)
+
+
+def run(*arguments):
+    return CliRunner().invoke(command.main, ["--models", str(REGISTRY.root), *arguments])
+
+
+def test_the_commands(model, events, tmp_path):
+    scores, happened = tmp_path / "scores.jsonl", tmp_path / "events.jsonl"
+    scores.write_bytes(b"\n".join(lines(model, events.head(9_000), shadow=lambda score: score)))
+    happened.write_text(
+        "\n".join(
+            json.dumps({"schema": "event/1", **{k: v for k, v in row.items() if v is not None and k in KEPT}})
+            for row in events.head(9_000).to_dicts()
+        )
+    )
+    stable = run("drift", INTENT, "--scores", str(scores), "--window-hours", "100")
+    assert stable.exit_code == 0 and "stable" in stable.output
+    judged = run(
+        "quality", INTENT, "--scores", str(scores), "--events", str(happened), "--window-hours", "1000"
+    )
+    assert judged.exit_code == 0 and "auc" in judged.output
+    compared = run("compare", INTENT, "--scores", str(scores))
+    assert "rank correlation         1.0" in compared.output
+    assert run("drift", "nobody", "--scores", str(scores)).exit_code == 2
+    for arguments in (["list"], ["show", INTENT], ["verify"]):
+        told = run(*arguments)
+        assert told.exit_code == 0 and model.manifest.version in told.output
+
+
+KEPT = {"event_id", "event_type", "event_time_ms", "visitor_id", "sequence"}

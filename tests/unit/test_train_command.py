@@ -1,0 +1,68 @@
+"""`scripts/train` from a plain table and from events, with as few trials as there can be."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+from cli.train import main
+from connectors.model_registry import Registry
+
+
+@pytest.fixture
+def run(tmp_path):
+    def call(*arguments):
+        folders = ["--out", str(tmp_path / "out"), "--models", str(tmp_path / "models")]
+        return CliRunner().invoke(main, [*arguments, *folders, "--trials", "1"])
+
+    return call
+
+
+def table(folder):
+    rng = np.random.default_rng(1)
+    signal, noise = rng.random(5_000), rng.random(5_000)
+    bought = (rng.random(5_000) < signal**2).astype(int)
+    frame = pl.DataFrame({"signal": signal, "noise": noise, "leak": bought * 1.0, "bought": bought})
+    frame.write_csv(folder / "table.csv")
+    return str(folder / "table.csv")
+
+
+def test_a_table_without_its_leak_passes(run, tmp_path):
+    told = run("table", "--table", table(tmp_path), "--label", "bought", "--leave-out", "leak")
+    assert told.exit_code == 0, told.output
+    assert "column leak alone: AUC 1.000" in told.output
+    assert (tmp_path / "out" / "table" / "report" / "report.html").is_file()
+
+
+def test_a_leak_is_refused_and_nothing_is_published(run, tmp_path):
+    told = run("table", "--table", table(tmp_path), "--label", "bought", "--publish")
+    assert told.exit_code == 1
+    assert "feature leak alone has AUC 1.000" in " ".join(told.output.split())
+    assert Registry(tmp_path / "models").names() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["purchase_intent"], "exactly one of"),
+        (["table", "--generated", "10000"], "go together"),
+        (["purchase_intent", "--events", "nothing.jsonl"], "cannot be read"),
+    ],
+)
+def test_wrong_input_ends_with_status_2(run, arguments, words):
+    told = run(*arguments)
+    assert told.exit_code == 2 and words in told.output
+
+
+def test_generated_events_make_a_version(run, tmp_path):
+    told = run("purchase_intent", "--generated", "12000", "--publish")
+    assert told.exit_code in (0, 1), told.output
+    assert "first_cart" in told.output and "last action" in told.output
+    version = (
+        told.stdout.split()[-1]
+        if told.exit_code
+        else Registry(tmp_path / "models").versions("purchase_intent")[0]
+    )
+    assert (tmp_path / "out" / "purchase_intent" / version / "model.onnx").is_file()
