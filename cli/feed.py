@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 from confluent_kafka import Producer
 
-from connectors import topics
+from connectors import lake, topics
 from connectors.errors import BadInput
 from connectors.events import HEARTBEAT_TYPE, MAX_EVENT_BYTES, SCHEMA, validate_event
 from connectors.rejected import Reject, Rejected
@@ -155,11 +155,15 @@ def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def require_an_event(path: Path) -> None:
-    """Checks that replaying the file makes sense.
+    """Checks that replaying the file, or the lake when it is a folder, makes sense.
 
     Raises:
         BadInput: the file cannot be read, or no line of it is a valid event.
     """
+    if path.is_dir():
+        if next(lake.messages(path), None) is None:
+            raise BadInput(f"{path} holds no events; give the archive_dir of a job that has written some")
+        return
     lines = 0
     for _, line in lines_of(path):
         lines += 1

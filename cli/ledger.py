@@ -15,7 +15,6 @@ import orjson
 
 from cli.topic_reader import read_topic
 from connectors import topics
-from connectors.events import HEARTBEAT_TYPE
 
 WINDOW_MS = 300_000
 _HEARTBEAT = b'"event_type":"heartbeat"'  # as cli/feed.py writes it
@@ -96,7 +95,7 @@ def read_ledger(properties: Mapping[str, str], letters: Mapping[str, dict[str, A
     windows: defaultdict[tuple[int, int], Window] = defaultdict(Window)
     _count_read(properties, windows, _late_places(properties))
     for entry in _entries(properties).values():
-        if entry["verdict"] == HEARTBEAT_TYPE:
+        if entry["verdict"] not in ("valid", "duplicate"):  # heartbeats; what SESSIONS took in
             continue
         window = windows[(entry["arrived_in_ms"], entry["partition"])]
         setattr(window, entry["verdict"], getattr(window, entry["verdict"]) + entry["events"])

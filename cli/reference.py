@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cli import erase, lint, models, run, signals, submit, test, train
+from cli import audit, erase, lint, merge, models, run, signals, submit, test, train
 from cli.live import LIVE_SETTINGS
 from cli.package import ROOT
 from jobs.settings import TABLE, Setting
@@ -21,6 +21,8 @@ COMMANDS: dict[str, click.Command] = {
     "scripts/train": train.main,
     "scripts/models": models.main,
     "scripts/erase": erase.main,
+    "scripts/merge": merge.main,
+    "scripts/audit": audit.main,
 }
 _WIDTH = 100
 _NOTE = "<!-- Written by `python -m cli.reference`; a test compares. -->"

@@ -17,7 +17,7 @@ from cli.dump import documents, write_document, write_lines
 from cli.feed import Feeder, Line, lines_of, look_at
 from cli.gate import Gate
 from cli.ledger import Ledger, read_ledger, read_letters
-from connectors import indices, topics
+from connectors import indices, lake, topics
 
 _START_DEADLINE_S, _JOB_DEADLINE_S = 300.0, 3_600.0
 _EARLIEST_MS = 631_152_000_000  # 1990: an earlier received_at_ms is no time
@@ -31,7 +31,7 @@ def replay(deployment: Deployment, file: Path, target: Path, console: Console) -
         StackError: the job fails.
     """
     gate = Gate(deployment.kafka_properties, topics.EVENTS_RAW)
-    feeder = feed_file(deployment, file, console, taken=1)
+    feeder = (feed_lake if file.is_dir() else feed_file)(deployment, file, console, taken=1)
     times = run_to_the_end(deployment, gate, console)
     return dump(deployment, feeder, target, times, console)
 
@@ -53,6 +53,21 @@ def feed_file(deployment: Deployment, file: Path, console: Console, taken: int =
     feeder.heartbeat(clock.newest_ms, "end-of-file", clock.received_ms)
     feeder.flush()
     console.print(f"fed {feeder.written:,} records of {file.name}")
+    return feeder
+
+
+def feed_lake(deployment: Deployment, folder: Path, console: Console, taken: int = 0) -> Feeder:
+    """Writes every event of a lake to the raw topic, each with the timestamp that its record once had.
+
+    They come in the order of event time, so that none is late in whatever order they first came.
+    """
+    feeder, last = Feeder(deployment.kafka_properties, taken=taken), None
+    for number, last in enumerate(lake.messages(folder), 1):
+        feeder.send(last.value, last.key, number, last.timestamp_ms)
+    if last:
+        feeder.heartbeat(last.event_time_ms, "end-of-lake", last.timestamp_ms)
+    feeder.flush()
+    console.print(f"fed {feeder.written:,} records of the lake {folder}")
     return feeder
 
 

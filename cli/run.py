@@ -32,7 +32,10 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Live: seed of the generated shop.")
 @click.option(
-    "--replay", "file", type=click.Path(path_type=Path), help="Bounded: a JSON-lines file, plain or .gz."
+    "--replay",
+    "file",
+    type=click.Path(path_type=Path),
+    help="Bounded: a JSON-lines file, plain or .gz, or the folder of a lake.",
 )
 @click.option(
     "--adapter",
@@ -119,7 +122,11 @@ def _run(
     seconds: int | None,
 ) -> bool:
     with EmbeddedStack(
-        workdir, parallelism=settings.parallelism, state_backend=state_backend, console=console
+        workdir,
+        parallelism=settings.parallelism,
+        state_backend=state_backend,
+        console=console,
+        lake=bool(settings.archive_dir),
     ) as stack:
         deployment = Deployment(stack, settings, workdir)
         deployment.prepare()

@@ -25,7 +25,7 @@ from stack.fetching import RichProgress
 from stack.flink_remote import RemoteFlink
 from stack.ports import LOOPBACK
 
-JOBS = ("ingest", "sessions", "patterns", "signals", "index", "suite")
+JOBS = ("ingest", "sessions", "patterns", "signals", "index", "archive", "audit", "suite")
 _DEFAULT_URL = f"http://{LOOPBACK}:8081"
 
 
@@ -131,6 +131,7 @@ def _submit(
     folder = (DEFAULT_WORKDIR / f"submit-{job}").resolve()
     with RichProgress(Console(stderr=True)) as progress:
         connectors = jars.fetch("flink", None, progress)
+        connectors += jars.fetch("lake", None, progress) if settings.archive_dir else []
     flink = RemoteFlink(url, connectors, folder, python)
     flink.prepare()
     return flink.run(

@@ -115,6 +115,7 @@ class Source(_Block):
     topic: str | None = None
     partition: int | None = None
     offset: int | None = None
+    timestamp_ms: int | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from connectors.rejected import REASONS
 from connectors.sessions import COUNT_NAMES
 
 Body = dict[str, Any]
@@ -160,6 +161,35 @@ ERASURES = Index(
         "version": _LONG,
     },
 )
+AUDIT = Index(
+    alias="footfall-audit",
+    version=1,
+    contract="audit/1",
+    id_field="audit_id",
+    properties={
+        "audit_id": _KEYWORD,
+        "audit": _KEYWORD,
+        "window_start_ms": _TIME,
+        "partition": _LONG,
+        "kind": _KEYWORD,
+        "read": _LONG,
+        "valid": _LONG,
+        "duplicate": _LONG,
+        "late": _LONG,
+        "rejected": _object(**dict.fromkeys(REASONS, _COUNT)),
+        "sessions": _LONG,
+        "in_topic": _LONG,
+        "in_index": _LONG,
+        "read_checksum": _COUNT,
+        "valid_checksum": _COUNT,
+        "sessions_checksum": _COUNT,
+        "topic_checksum": _COUNT,
+        "index_checksum": _COUNT,
+        "difference": _LONG,
+        "checksum_difference": _LONG,
+        "version": _LONG,
+    },
+)
 
 SHADOW_SCORES = Index(
     alias="footfall-shadow-scores",
@@ -180,7 +210,7 @@ SHADOW_SCORES = Index(
     },
 )
 
-INDICES: tuple[Index, ...] = (SIGNALS, SESSIONS, VISITORS, ITEMS, SHADOW_SCORES, ALIASES, ERASURES)
+INDICES: tuple[Index, ...] = (SIGNALS, SESSIONS, VISITORS, ITEMS, SHADOW_SCORES, ALIASES, ERASURES, AUDIT)
 
 
 def index_template(index: Index, shards: int = 1, replicas: int = 1, refresh_ms: int = 1_000) -> Body:

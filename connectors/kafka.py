@@ -83,8 +83,35 @@ class KafkaEnds:
         )
         return self.source(topic, schema, _TEXT_OPTIONS)
 
-    def _descriptor(self, topic: Topic, schema: Schema, options: Mapping[str, str]) -> TableDescriptor:
-        builder = TableDescriptor.for_connector("kafka").schema(schema)
+    def document_source(self, topic: Topic) -> TableDescriptor:
+        """A text source of documents whose `version`, event-time milliseconds, moves event time on."""
+        schema = (
+            Schema.new_builder()
+            .column("record_key", DataTypes.STRING())
+            .column("record_value", DataTypes.STRING())
+            .column_by_expression("ts", _DOCUMENT_TIME)
+            .watermark("ts", "ts")
+            .build()
+        )
+        return self.source(topic, schema, _TEXT_OPTIONS)
+
+    def message_source(self, topic: Topic) -> TableDescriptor:
+        """A source of every message, whatever is in it: record_value as text; where and when it came in."""
+        builder = Schema.new_builder().column("record_value", DataTypes.STRING())
+        for name, (key, kind) in SOURCE_COLUMNS.items():
+            builder = builder.column_by_metadata(name, kind, key, is_virtual=True)
+        return self.source(topic, builder.build(), {"value.format": "raw"})
+
+    def changelog_sink(self, topic: Topic) -> TableDescriptor:
+        """A text sink whose newest record of a key is what counts; a key that is gone gets an empty one."""
+        builder = Schema.new_builder().column("record_key", DataTypes.STRING().not_null())
+        builder = builder.column("record_value", DataTypes.STRING()).primary_key("record_key")
+        return self._descriptor(topic, builder.build(), _CHANGELOG_OPTIONS, connector="upsert-kafka")
+
+    def _descriptor(
+        self, topic: Topic, schema: Schema, options: Mapping[str, str], connector: str = "kafka"
+    ) -> TableDescriptor:
+        builder = TableDescriptor.for_connector(connector).schema(schema)
         common = {"topic": topic.name, "properties.bootstrap.servers": self.bootstrap_servers}
         clients = {f"properties.{name}": value for name, value in meant_for("flink", self.properties).items()}
         for name, value in {**common, **clients, **options}.items():
@@ -98,6 +125,12 @@ _TEXT_OPTIONS = {
     "value.format": "raw",
     "value.fields-include": "EXCEPT_KEY",
 }
+_CHANGELOG_OPTIONS = {
+    "key.format": "raw",
+    "value.format": "raw",
+    "value.fields-include": "EXCEPT_KEY",
+}
+_DOCUMENT_TIME = "TO_TIMESTAMP_LTZ(COALESCE(CAST(JSON_VALUE(record_value, '$.version') AS BIGINT), 0), 3)"
 # The tree reader and not the faster-looking streaming one: it reads a message to its end before it gives a
 # row (measured: equal rates). A DECIMAL column makes it keep numbers exact instead of squeezing them into
 # doubles.

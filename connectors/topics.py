@@ -67,7 +67,7 @@ EVENTS_RAW = Topic(
     cleanup="delete",
     retention_ms=7 * DAY_MS,
     writers=("trackers", "collector", "shop"),
-    readers=("ingest",),
+    readers=("ingest", "audit"),
     max_message_bytes=MAX_RAW_MESSAGE_BYTES,
 )
 EVENTS_VALID = Topic(
@@ -88,7 +88,7 @@ EVENTS_LATE = Topic(
     cleanup="delete",
     retention_ms=7 * DAY_MS,
     writers=("ingest",),
-    readers=("archive",),
+    readers=("audit",),
 )
 EVENTS_REJECTED = Topic(
     name="footfall.events.rejected",
@@ -108,7 +108,7 @@ LEDGER = Topic(
     partitions=1,
     cleanup="compact,delete",
     retention_ms=90 * DAY_MS,
-    writers=("ingest",),
+    writers=("ingest", "sessions"),
     readers=("audit", "operators"),
     holds_visitors=False,
 )
@@ -190,7 +190,7 @@ INDEX_FAILURES = Topic(
     partitions=1,
     cleanup="delete",
     retention_ms=30 * DAY_MS,
-    writers=("index",),
+    writers=("index", "audit"),
     readers=("operators",),
     max_message_bytes=MAX_RAW_MESSAGE_BYTES,
 )

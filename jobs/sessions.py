@@ -7,18 +7,35 @@ import sys
 from pyflink.table import TableEnvironment
 
 from connectors import topics
+from connectors.kafka import KafkaEnds
 from jobs import ends
 from jobs.command_line import settings_from
 from jobs.settings import Settings
 from jobs.wiring import Inserts, add_views, environment, read_valid_events
 
 READS = ("events_valid",)
-VIEWS = ("sessions/session_events", "sessions/sessions", "sessions/session_documents")
+VIEWS = (
+    "sessions/session_events",
+    "sessions/sessions",
+    "sessions/session_documents",
+    "sessions/session_intakes",
+    "sessions/session_ledger",
+)
 
 
 def build(env: TableEnvironment, settings: Settings) -> None:
     """Adds the stage's views over `events_valid`."""
     add_views(env, VIEWS, settings)
+
+
+def write_ledger(inserts: Inserts, kafka: KafkaEnds, settings: Settings) -> None:
+    """What the stage took in, beside the ledger of ingest, when the settings ask for it."""
+    if settings.audit_sessions:
+        inserts.into(
+            "session_ledger_topic",
+            kafka.text_sink(topics.LEDGER),
+            "SELECT entry_id, entry FROM session_ledger",
+        )
 
 
 def main(argv: list[str]) -> None:
@@ -33,6 +50,7 @@ def main(argv: list[str]) -> None:
         kafka.text_sink(topics.SESSIONS),
         "SELECT visitor_id, document FROM session_documents",
     )
+    write_ledger(inserts, kafka, settings)
     inserts.submit()
 
 

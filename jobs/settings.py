@@ -64,6 +64,11 @@ TABLE: tuple[Setting, ...] = (
     Setting("pseudonym_key_file", "", "file that holds the key of the hash, at least 32 bytes"),
     Setting("pseudonym_key", "", "the key itself; prefer pseudonym_key_file", secret=True),
     Setting("rejected_payloads", True, "false: dead letters name the place of a message, without its bytes"),
+    Setting(
+        "audit_sessions",
+        False,
+        "also count what SESSIONS takes in, for job audit; cheap where a rule reads session_events already",
+    ),
     Setting("elasticsearch_url", "http://127.0.0.1:9200", "Elasticsearch nodes, comma separated"),
     Setting("elasticsearch_api_key", "", "API key; prefer elasticsearch_api_key_file", secret=True),
     Setting("elasticsearch_api_key_file", "", "file that holds the API key"),
@@ -74,6 +79,11 @@ TABLE: tuple[Setting, ...] = (
         240_000,
         "how long a batch is retried before the job restarts from its checkpoint",
         0,
+    ),
+    Setting(
+        "archive_dir",
+        "",
+        "folder or URI of the Parquet lake that the suite and archive write; empty = the suite writes none",
     ),
     Setting(
         "bundle_time_ms",

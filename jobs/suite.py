@@ -1,4 +1,4 @@
-"""SUITE: every stage in one job; writes late, rejected, ledger, aliases, signals, index.failures only."""
+"""SUITE: all stages in one job; writes late, rejected, ledger, aliases, signals, index.failures; a lake."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pyflink.table import TableEnvironment
 from connectors import topics
 from connectors.elasticsearch import ElasticsearchEnds
 from connectors.kafka import KafkaEnds
-from jobs import ends, index, ingest, patterns, sessions, signals
+from jobs import archive, ends, index, ingest, patterns, sessions, signals
 from jobs.command_line import settings_from
 from jobs.settings import Settings
 from jobs.wiring import Inserts, environment
@@ -24,10 +24,11 @@ def build(
     patterns.build(env, settings)
     signals.build(env, settings)
     index.build(env, elasticsearch, settings)
+    archive.build(env, settings)
 
 
 def write(inserts: Inserts, kafka: KafkaEnds) -> None:
-    """Adds every insert of the suite."""
+    """Adds every insert of the suite but the lake's, which is there only when the settings name one."""
     ingest.write_ledgers(inserts, kafka)
     signals.write(inserts, kafka)
     index.write(inserts, kafka)
@@ -41,6 +42,8 @@ def main(argv: list[str]) -> None:
     build(env, kafka, ends.elasticsearch(settings), settings)
     inserts = Inserts(env)
     write(inserts, kafka)
+    sessions.write_ledger(inserts, kafka, settings)
+    archive.write(inserts, settings)
     inserts.submit()
 
 

@@ -62,6 +62,7 @@ class EmbeddedStack:
         keep_data: bool = False,
         cache_dir: Path | None = None,
         flink_overrides: Mapping[str, object] | None = None,
+        lake: bool = False,
     ) -> None:
         """Describe the stack; `start` (or `with`) runs it.
 
@@ -75,6 +76,7 @@ class EmbeddedStack:
             keep_data: start on the data of the last stack in `workdir` rather than on empty folders.
             cache_dir: of the jars; None = FOOTFALL_CACHE_DIR or ~/.cache/footfall.
             flink_overrides: Flink configuration values by full key.
+            lake: give Flink what a job needs that writes Parquet.
 
         Raises:
             StackError: if `parts` names an unknown part.
@@ -88,6 +90,7 @@ class EmbeddedStack:
         self._parallelism, self._slots = parallelism, slots or parallelism
         self._state_backend, self._flink_overrides = state_backend, flink_overrides
         self._parts, self._keep_data, self._cache_dir = tuple(parts), keep_data, cache_dir
+        self._lake = lake
         self._console = console or Console(stderr=True)
         self._components: dict[str, _Component] = {}
         self._memory = MemorySampler()
@@ -160,7 +163,10 @@ class EmbeddedStack:
 
     def _fetch(self) -> dict[str, list[Path]]:
         with RichProgress(self._console) as progress:
-            return {part: jars.fetch(part, self._cache_dir, progress) for part in self._parts}
+            files = {part: jars.fetch(part, self._cache_dir, progress) for part in self._parts}
+            if self._lake and "flink" in files:
+                files["flink"] += jars.fetch("lake", self._cache_dir, progress)
+            return files
 
     def _make(self, part: str, files: list[Path]) -> _Component:
         folders = (files, self._conf, self._data, self.log_dir)

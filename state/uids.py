@@ -55,6 +55,7 @@ class Operator:
 _WINDOW = ("window-aggregate", "local-window-aggregate", "global-window-aggregate")
 _OVER = ("over-aggregate",)
 _DEVICE = ("device_id",)
+_GROUP = ("group-aggregate", "local-group-aggregate", "global-group-aggregate")
 _VISITOR = ("visitor_id",)
 OPERATORS: tuple[Operator, ...] = (
     Operator("ingest-last-offsets", ("over-aggregate",), ("source_topic", "source_partition")),
@@ -71,14 +72,22 @@ OPERATORS: tuple[Operator, ...] = (
     Operator("sessions-unbroken", ("over-aggregate",), _VISITOR, "after_gap, "),
     Operator("sessions-began", ("over-aggregate",), _VISITOR, "visitor_event_no, "),
     Operator("sessions-open", _WINDOW, _VISITOR, "AS started_at_ms"),
+    Operator("sessions-ledger", _WINDOW, ("happened_in",)),
     Operator("patterns-open-carts", _WINDOW, _VISITOR, "AS last_cart_at_ms"),
     Operator("patterns-recoveries", ("match",), _VISITOR, "AS purchase_event_id"),
+    # Its two readers need different columns, and the planner makes an operator for each.
+    Operator("audit-entries", _GROUP, ("entry_id",), "AS arrived_in"),
+    Operator("audit-session-entries", _GROUP, ("entry_id",), "AS window_start_ms"),
+    Operator("audit-late", _GROUP, ("source_partition", "source_offset")),
+    Operator("audit-letters", _GROUP, ("letter_id",)),
+    Operator("audit-windows", _GROUP, ("arrived_in", "source_partition")),
+    Operator("audit-sessions", _GROUP, ("window_start_ms",)),
 )
 # What keeps nothing between two checkpoints; every other kind needs a row.
 STATELESS = frozenset(
     (
         "calc", "python-calc", "correlate", "python-correlate", "exchange", "union", "values", "expand",
-        "drop-update-before", "watermark-assigner", "window-table-function",
+        "drop-update-before", "watermark-assigner", "window-table-function", "mini-batch-assigner",
     )
 )  # fmt: skip
 _ENDS = {"table-source-scan": ("read", "scanTableSource"), "sink": ("write", "dynamicTableSink")}

@@ -5,7 +5,7 @@
 SELECT
     record_key AS alias_id,
     JSON_VALUE(record_value, '$.visitor_id') AS visitor_id,
-    JSON_VALUE(record_value, '$.version' RETURNING BIGINT) AS version,
+    CAST(JSON_VALUE(record_value, '$.version') AS BIGINT) AS version,
     record_value AS document
 FROM aliases_read
 WHERE record_value <> ''

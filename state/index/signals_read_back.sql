@@ -5,6 +5,6 @@
 SELECT
     JSON_VALUE(record_value, '$.signal_id') AS signal_id,
     record_key AS visitor_id,
-    JSON_VALUE(record_value, '$.version' RETURNING BIGINT) AS version,
+    CAST(JSON_VALUE(record_value, '$.version') AS BIGINT) AS version,
     record_value AS document
 FROM signals_read

@@ -20,6 +20,9 @@ SELECT
         'order' VALUE JSON(CASE WHEN `order` IS JSON OBJECT THEN `order` ELSE '{}' END),
         'properties' VALUE JSON(CASE WHEN properties IS JSON OBJECT THEN properties ELSE '{}' END),
         'source' VALUE JSON_OBJECT(
-            'topic' VALUE source_topic, 'partition' VALUE source_partition, 'offset' VALUE source_offset)
+            'topic' VALUE source_topic, 'partition' VALUE source_partition, 'offset' VALUE source_offset,
+            'timestamp_ms' VALUE
+                TIMESTAMPDIFF(MINUTE, TIMESTAMP '1970-01-01 00:00:00', CAST(source_timestamp AS TIMESTAMP(3))) * CAST(60000 AS BIGINT)
+                + EXTRACT(SECOND FROM source_timestamp) * 1000 + EXTRACT(MILLISECOND FROM source_timestamp))
         ABSENT ON NULL) AS document
 FROM ${events}

@@ -21,6 +21,7 @@ from cli.assignments import arguments
 from cli.deploy import Deployment
 from cli.feed import look_at
 from cli.gate import Gate
+from cli.ledger import read_ledger
 from cli.package import pack
 from cli.replay import feed_file
 from cli.topic_reader import read_topic
@@ -107,6 +108,12 @@ class BenchCluster:
         client = self.deployment.client
         client.indices.refresh(index=index.alias)
         return int(client.count(index=index.alias)["count"])
+
+    def valid(self) -> int:
+        """How many events the ledger says were valid; every message is accounted for."""
+        ledger = read_ledger(self._kafka, {})
+        assert ledger.balanced
+        return ledger.total().valid
 
     def _run(self, module: str, package: Path, gate: Gate) -> Times:
         began = time.time()

@@ -29,7 +29,9 @@ SUITE_BESIDE = Variant("suite_indexed_beside", "(a3) the suite, a process beside
 CEILING = Variant("sql_ceiling", "(b) SQL: parse JSON, close sessions")
 NAIVE = Variant("naive_python", "(c) Python KeyedProcessFunction: sessions, carts")
 BATCH = Variant("polars_batch", "(d) polars, no stream: sessions, carts")
-VARIANTS = (SUITE, SUITE_INDEXED, SUITE_BESIDE, CEILING, NAIVE, BATCH)
+PARSING = Variant("parse_only", "(e) SQL: parse JSON, nothing else")
+INGEST = Variant("ingest_only", "(f) Footfall's ingest alone, ledger on")
+VARIANTS = (SUITE, SUITE_INDEXED, SUITE_BESIDE, CEILING, NAIVE, BATCH, PARSING, INGEST)
 # What over what is worth a number.
 RATIOS = (
     (SUITE, CEILING),
@@ -38,6 +40,7 @@ RATIOS = (
     (SUITE_INDEXED, CEILING),
     (SUITE, NAIVE),
     (SUITE, BATCH),
+    (INGEST, PARSING),
 )
 
 

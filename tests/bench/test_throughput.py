@@ -20,7 +20,17 @@ from connectors import indices
 from stack.embedded import EmbeddedStack
 from tests.bench import batch, workload
 from tests.bench.cluster import PARALLELISM, BenchCluster, Times
-from tests.bench.report import BATCH, CEILING, NAIVE, SUITE, SUITE_BESIDE, SUITE_INDEXED, Report
+from tests.bench.report import (
+    BATCH,
+    CEILING,
+    INGEST,
+    NAIVE,
+    PARSING,
+    SUITE,
+    SUITE_BESIDE,
+    SUITE_INDEXED,
+    Report,
+)
 from tests.bench.workload import Found, Workload
 
 SMALL = os.environ.get("CI", "").lower() == "true"
@@ -30,6 +40,7 @@ JSON = Path(__file__).resolve().parents[2] / ".footfall" / "bench" / "throughput
 # 0.4 is what is asked for, over minutes of work. A run of some seconds, as in CI, measures above all how the
 # JVM warms up, and the suite has many times the code to warm: there only a collapse is caught.
 LEAST_OF_CEILING = 0.4 if EVENTS >= 500_000 else 0.2
+LEAST_OF_PARSING = 0.5 if EVENTS >= 500_000 else 0.2
 LEAST_OVER_NAIVE = 3.0
 PASSES = 2
 
@@ -64,6 +75,8 @@ def report(bench: tuple[BenchCluster, Workload]) -> Report:
         report.add(SUITE_BESIDE, work.whole.events, _suite_beside(cluster, work))
         report.add(NAIVE, work.part.events, _naive(cluster, work))
         report.add(BATCH, work.whole.events, _batch(work))
+        report.add(PARSING, work.whole.events, cluster.run_on_events("parse_only", work.whole))
+        report.add(INGEST, work.whole.events, _ingest(cluster, work))
     report.show(Console(width=140))
     report.write(JSON)
     print(f"written: {JSON}")
@@ -102,6 +115,12 @@ def _naive(cluster: BenchCluster, work: Workload) -> Times:
     return times
 
 
+def _ingest(cluster: BenchCluster, work: Workload) -> Times:
+    times = cluster.run_on_events("ingest_only", work.whole)
+    assert cluster.valid() == work.whole.events
+    return times
+
+
 def _of_kind(kind: str, found: Found) -> Found:
     return Counter({(kind, *row): count for row, count in found.items()})
 
@@ -118,3 +137,7 @@ def test_the_suite_keeps_its_share_of_the_sql_ceiling(report: Report) -> None:
 
 def test_the_suite_is_much_faster_than_naive_python(report: Report) -> None:
     assert report.ratio(SUITE, NAIVE) >= LEAST_OVER_NAIVE
+
+
+def test_ingest_keeps_half_of_the_rate_of_parsing(report: Report) -> None:
+    assert report.ratio(INGEST, PARSING) >= LEAST_OF_PARSING

@@ -27,7 +27,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     # Checkpoints follow each other quickly: a fault falls between two of them and not before the first.
     overrides = {"execution.checkpointing.interval": "2 s", "execution.checkpointing.min-pause": "500 ms"}
     with EmbeddedStack(
-        tmp_path_factory.mktemp("stack"), parallelism=2, console=CONSOLE, flink_overrides=overrides
+        tmp_path_factory.mktemp("stack"), parallelism=2, console=CONSOLE, flink_overrides=overrides, lake=True
     ) as running:
         yield running
 

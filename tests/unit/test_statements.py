@@ -50,6 +50,10 @@ def test_a_view_is_put_in_as_it_is() -> None:
     )
 
 
+def test_a_path_into_json_is_no_placeholder() -> None:
+    assert "'$.version'" in statement("index/sessions_read_back")
+
+
 def test_a_placeholder_without_a_value_is_an_error() -> None:
     with pytest.raises(KeyError, match="events"):
         statement("ingest/event_documents")

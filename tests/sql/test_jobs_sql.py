@@ -1,0 +1,46 @@
+"""Every job as its `main` wires it: the planner takes it, and all its state has a name. No broker, no data."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyflink.table import TableEnvironment
+
+from cli.submit import JOBS
+from jobs import wiring
+from jobs.settings import Settings
+from stack import jars
+from tests.sql.tables import Flink
+
+CONNECTORS = ("flink", "lake")
+
+
+@pytest.fixture
+def planned(flink: Flink, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """The plans of the jobs that are submitted meanwhile; nothing runs."""
+    plans: list[Any] = []
+    files = ";".join(jar.as_uri() for part in CONNECTORS for jar in jars.fetch(part))
+    make = wiring.environment
+
+    def environment(name: str, settings: Settings) -> TableEnvironment:
+        env = make(name, settings)
+        env.get_config().set("pipeline.jars", files)
+        return env
+
+    monkeypatch.setattr(wiring.Inserts, "submit", lambda inserts: plans.append(inserts.plan()))
+    for job in JOBS:
+        monkeypatch.setattr(importlib.import_module(f"jobs.{job}"), "environment", environment)
+    yield plans
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_the_planner_takes_the_job_with_everything_on(job: str, planned: list[Any], tmp_path: Path) -> None:
+    everything = {"archive_dir": str(tmp_path), "audit_sessions": "true"}
+    arguments = [part for name, value in everything.items() for part in ("--set", f"{name}={value}")]
+    importlib.import_module(f"jobs.{job}").main(arguments)
+    (plan,) = planned
+    assert "sink" in plan.as_json_string()
