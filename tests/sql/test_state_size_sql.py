@@ -190,6 +190,12 @@ def test_of_a_device_its_words_are_kept_and_none_of_its_events(stages: dict[str,
     assert sizes[2] - sizes[0] < 5 * VISITORS * 200
 
 
+def test_devices_are_remembered_longer_than_event_ids(stages: dict[str, Sizes]) -> None:
+    """The time to live of the job is over for all of these; this operator has its own, visitor_memory_ms."""
+    sizes = [stages[stage]["devices"] for stage in ("over", "other ids", "yet other ids")]
+    assert sizes[0] + 50 * VISITORS < sizes[1] < sizes[1] + 50 * VISITORS < sizes[2]
+
+
 def test_event_ids_are_forgotten_after_the_ttl(stages: dict[str, Sizes]) -> None:
     """Not at once: the heap forgets a few old ids with each new one. Kept for ever, they would be three times 700."""
     empty, ids, other_ids = (stages[stage]["event ids"] for stage in ("empty", "over", "yet other ids"))
