@@ -25,7 +25,9 @@ from stack.fetching import RichProgress
 from stack.flink_remote import RemoteFlink
 from stack.ports import LOOPBACK
 
-JOBS = ("ingest", "sessions", "patterns", "signals", "index", "archive", "audit", "suite")
+JOBS = (
+    "ingest", "sessions", "features", "patterns", "signals", "triggers", "index", "archive", "audit", "suite",
+)  # fmt: skip
 _DEFAULT_URL = f"http://{LOOPBACK}:8081"
 
 

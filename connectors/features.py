@@ -71,6 +71,8 @@ def _visitor(name: str, unit: str, meaning: str, null: str = "") -> Feature:
 
 
 _FIRST = "the session's first event"
+_FORGETTING = "while the visitor is being forgotten"
+_TOO_LONG = f"{_FORGETTING}, or known for more than 700 days"
 _NO_PRICE = "no event with a price yet"
 FEATURES: tuple[Feature, ...] = (
     _session("events", "events", "events"),
@@ -97,11 +99,11 @@ FEATURES: tuple[Feature, ...] = (
         _session(f"events_per_minute_{name}", "1/min", f"rate, weighted by exp(-age / {name})")
         for name in ("5m", "30m", "1h")
     ),
-    _visitor("events_per_minute_24h", "1/min", "rate, weighted by exp(-age / 24h)"),
+    _visitor("events_per_minute_24h", "1/min", "rate, weighted by exp(-age / 24h)", _TOO_LONG),
     _visitor("visitor_events", "events", "events"),
     _visitor("visitor_sessions", "sessions", "sessions, this one included"),
     _visitor("visitor_purchases", "events", "events of type purchase"),
-    _visitor("days_since_first_seen", "d", "since the first event"),
+    _visitor("days_since_first_seen", "d", "since the first event", _FORGETTING),
     _visitor("days_away", "d", "from the last event of the session before to this session", "first session"),
     _visitor("days_since_purchase", "d", "since the last purchase", "no purchase yet"),
     Feature("hour_utc", "h", "event", "", "hour of the day of this event, UTC"),

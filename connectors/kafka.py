@@ -60,18 +60,24 @@ class KafkaEnds:
         return self._descriptor(topic, schema, {**scan, **options})
 
     def sink(self, topic: Topic, schema: Schema, options: Mapping[str, str]) -> TableDescriptor:
-        """A table that appends to the topic, at least once."""
+        """A table that appends to the topic, at least once unless the options say otherwise."""
         return self._descriptor(topic, schema, {"sink.delivery-guarantee": "at-least-once", **options})
 
-    def text_sink(self, topic: Topic) -> TableDescriptor:
-        """A sink of two columns, record_key and record_value, both written as the text they are."""
+    def text_sink(self, topic: Topic, transactions: str | None = None) -> TableDescriptor:
+        """A sink of two columns, record_key and record_value, both written as the text they are.
+
+        Args:
+            topic: where to.
+            transactions: prefix of the transactions' ids, of this sink alone: then rows are written exactly
+                once and readers of committed messages see them at the next checkpoint.
+        """
         schema = (
             Schema.new_builder()
             .column("record_key", DataTypes.STRING())
             .column("record_value", DataTypes.STRING())
             .build()
         )
-        return self.sink(topic, schema, _TEXT_OPTIONS)
+        return self.sink(topic, schema, {**_TEXT_OPTIONS, **_transactional(transactions)})
 
     def text_source(self, topic: Topic) -> TableDescriptor:
         """A source of the same two columns."""
@@ -131,6 +137,20 @@ _CHANGELOG_OPTIONS = {
     "value.fields-include": "EXCEPT_KEY",
 }
 _DOCUMENT_TIME = "TO_TIMESTAMP_LTZ(COALESCE(CAST(JSON_VALUE(record_value, '$.version') AS BIGINT), 0), 3)"
+
+
+def _transactional(prefix: str | None) -> dict[str, str]:
+    if prefix is None:
+        return {}
+    return {
+        "sink.delivery-guarantee": "exactly-once",
+        "sink.transactional-id-prefix": prefix,
+        # A transaction that is older is aborted and its rows are lost: a restart must be quicker than this.
+        # The broker allows no more (transaction.max.timeout.ms) unless told so.
+        "properties.transaction.timeout.ms": "900000",
+    }
+
+
 # The tree reader and not the faster-looking streaming one: it reads a message to its end before it gives a
 # row (measured: equal rates). A DECIMAL column makes it keep numbers exact instead of squeezing them into
 # doubles.

@@ -13,6 +13,8 @@ SIGNAL_SCHEMA = "signal/1"
 TRIGGER_SCHEMA = "trigger/1"
 SignalStatus = Literal["active", "retracted", "recovered", "expired"]
 SIGNAL_STATUSES: tuple[SignalStatus, ...] = get_args(SignalStatus)
+TriggerStatus = Literal["due", "cancelled", "suppressed"]
+TRIGGER_STATUSES: tuple[TriggerStatus, ...] = get_args(TriggerStatus)
 
 _ID_PATTERN = "^[0-9a-f]{32}$"
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -118,15 +120,19 @@ class Signal(BaseModel):
 
 
 class Trigger(BaseModel):
-    """What marketing shall do, once.
+    """What marketing shall do, once; or that it shall not any more; or why it never was asked to.
 
     Attributes:
         trigger_id: `trigger_id` of signal, action and audience step.
         signal_id: why.
         visitor_id: for whom.
         action: what to do, e.g. ``send_cart_offer``.
+        status: one of TRIGGER_STATUSES; cancelled comes after due, with the same id.
+        reason: why it is cancelled or suppressed.
         variant: arm of the experiment, or None outside of one.
+        decided_at_ms: event time of the change of the signal that led to it, epoch milliseconds.
         due_at_ms: when, epoch milliseconds.
+        expires_at_ms: from then on nobody shall do it, epoch milliseconds.
         payload: what the action needs.
     """
 
@@ -136,8 +142,12 @@ class Trigger(BaseModel):
     signal_id: str = Field(pattern=_ID_PATTERN)
     visitor_id: str = Field(min_length=1, max_length=VISITOR_ID_MAX_LENGTH)
     action: str = Field(min_length=1)
+    status: TriggerStatus
+    reason: str | None = None
     variant: str | None = None
+    decided_at_ms: int = Field(ge=0)
     due_at_ms: int = Field(ge=0)
+    expires_at_ms: int = Field(ge=0)
     payload: dict[str, Any]
 
     def to_document(self) -> dict[str, Any]:

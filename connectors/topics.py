@@ -132,6 +132,26 @@ SCORES = Topic(
     writers=("scoring",),
     readers=("operators", "training"),
 )
+FEATURES = Topic(
+    name="footfall.features",
+    key="visitor_id",
+    value="features/1",
+    partitions=4,
+    cleanup="delete",
+    retention_ms=7 * DAY_MS,
+    writers=("features",),
+    readers=("scoring", "archive"),
+)
+VISITORS = Topic(
+    name="footfall.visitors",
+    key="visitor_id",
+    value="visitor/1",
+    partitions=4,
+    cleanup="delete",
+    retention_ms=7 * DAY_MS,
+    writers=("features",),
+    readers=("index",),
+)
 MATCHES = Topic(
     name="footfall.matches",
     key="visitor_id",
@@ -183,6 +203,16 @@ TRIGGERS = Topic(
     writers=("triggers",),
     readers=("marketing",),
 )
+TRIGGERS_SUPPRESSED = Topic(
+    name="footfall.triggers.suppressed",
+    key="visitor_id",
+    value="trigger/1",
+    partitions=4,
+    cleanup="delete",
+    retention_ms=7 * DAY_MS,
+    writers=("triggers",),
+    readers=("operators",),
+)
 INDEX_FAILURES = Topic(
     name="footfall.index.failures",
     key="id of the document",
@@ -203,11 +233,14 @@ TOPICS: tuple[Topic, ...] = (
     LEDGER,
     SESSIONS,
     SCORES,
+    FEATURES,
+    VISITORS,
     MATCHES,
     SIGNALS,
     ALIASES,
     ERASURES,
     TRIGGERS,
+    TRIGGERS_SUPPRESSED,
     INDEX_FAILURES,
 )
 

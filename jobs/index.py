@@ -1,4 +1,4 @@
-"""INDEX: session, signal and alias documents -> Elasticsearch; what it refuses for good -> index.failures."""
+"""INDEX: the documents of the other stages -> Elasticsearch; what it refuses -> index.failures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jobs.wiring import Inserts, add_view, add_views, environment
 from state.sql import statement
 from udfs.bulk_index import bulk_index
 
-READS = ("session_documents", "signal_documents", "alias_documents")
+READS = ("session_documents", "signal_documents", "alias_documents", "visitor_documents")
 VIEWS = ("index/documents", "index/index_failures")
 
 
@@ -36,15 +36,17 @@ def write(inserts: Inserts, kafka: KafkaEnds) -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Runs the stage alone: session, signal and alias documents from their topics into the index."""
+    """Runs the stage alone: documents from their topics into the index."""
     settings = settings_from(argv)
     env, kafka = environment("index", settings), ends.kafka("index", settings)
     env.create_temporary_table("sessions_read", kafka.text_source(topics.SESSIONS))
     env.create_temporary_table("signals_read", kafka.text_source(topics.SIGNALS))
+    env.create_temporary_table("visitors_read", kafka.text_source(topics.VISITORS))
     add_view(env, "session_documents", statement("index/sessions_read_back"))
     env.create_temporary_table("aliases_read", kafka.text_source(topics.ALIASES))
     add_view(env, "signal_documents", statement("index/signals_read_back"))
     add_view(env, "alias_documents", statement("index/aliases_read_back"))
+    add_view(env, "visitor_documents", statement("index/visitors_read_back"))
     build(env, ends.elasticsearch(settings), settings)
     inserts = Inserts(env)
     write(inserts, kafka)

@@ -46,9 +46,18 @@ TABLE: tuple[Setting, ...] = (
     Setting("session_gap_ms", 1_800_000, "a gap of more than this starts a new session", 1),
     Setting("session_max_ms", 86_400_000, "a session that lasts so long is closed without a gap", 1),
     Setting("session_max_events", 5_000, "a session of so many events is closed without a gap", 1),
+    Setting(
+        "visitor_step_ms", 60_000, "a visitor in the index is brought up to date at most so often", 1_000
+    ),
     Setting("cart_timeout_ms", 1_800_000, "an add_to_cart with no purchase for so long is an abandonment", 1),
     Setting("cart_recovery_ms", 86_400_000, "a purchase up to so long after the abandonment recovers it", 1),
     Setting("signal_expires_after_ms", 604_800_000, "a signal's expires_at_ms after it occurred", 1),
+    Setting("actions_file", "", "YAML file: what is done about which signal; none = the shipped table"),
+    Setting(
+        "triggers_exactly_once",
+        False,
+        "write triggers in transactions: no copy ever, but seen only at the next checkpoint",
+    ),
     Setting("ledger_step_ms", 10_000, "how often an open ledger window is written; divides 300000", 1_000),
     Setting("consent_required", False, "true: only who has said granted last gets through"),
     Setting(

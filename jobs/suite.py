@@ -1,4 +1,4 @@
-"""SUITE: all stages in one job; writes late, rejected, ledger, aliases, signals, index.failures; a lake."""
+"""SUITE: every stage in one job; between stages there is no topic, only those that others read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pyflink.table import TableEnvironment
 from connectors import topics
 from connectors.elasticsearch import ElasticsearchEnds
 from connectors.kafka import KafkaEnds
-from jobs import archive, ends, index, ingest, patterns, sessions, signals
+from jobs import archive, ends, features, index, ingest, patterns, sessions, signals
 from jobs.command_line import settings_from
 from jobs.settings import Settings
 from jobs.wiring import Inserts, environment
@@ -21,6 +21,7 @@ def build(
     """Adds the views of every stage over `events_json`, in the data's order."""
     ingest.build(env, kafka, settings)
     sessions.build(env, settings)
+    features.build(env, settings)
     patterns.build(env, settings)
     signals.build(env, settings)
     index.build(env, elasticsearch, settings)
@@ -30,6 +31,7 @@ def build(
 def write(inserts: Inserts, kafka: KafkaEnds) -> None:
     """Adds every insert of the suite but the lake's, which is there only when the settings name one."""
     ingest.write_ledgers(inserts, kafka)
+    features.write(inserts, kafka)
     signals.write(inserts, kafka)
     index.write(inserts, kafka)
 

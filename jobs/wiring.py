@@ -58,8 +58,11 @@ def values(settings: Settings) -> dict[str, Value]:
         "out_of_orderness_interval": settings.out_of_orderness_ms,
         "session_gap_ms": settings.session_gap_ms,
         "session_gap_interval": settings.session_gap_ms,
+        # For windows over session_events: an event at the very end must find the window open.
+        "session_close_interval": settings.session_gap_ms + 1,
         "session_max_ms": settings.session_max_ms,
         "session_max_events": settings.session_max_events,
+        "visitor_step_interval": settings.visitor_step_ms,
         "cart_timeout_ms": settings.cart_timeout_ms,
         "cart_timeout_interval": settings.cart_timeout_ms,
         "cart_recovery_ms": settings.cart_recovery_ms,

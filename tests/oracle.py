@@ -85,10 +85,7 @@ class Part:
 def session_parts(
     events: Iterable[Event], gap_ms: int = SESSION_GAP_MS, max_ms: int = MAX_MS, max_events: int = MAX_EVENTS
 ) -> Iterator[Part]:
-    """Unbroken stretches, cut at each full max_ms since their start and after max_events or more events.
-
-    The events of one millisecond stay together.
-    """
+    """Unbroken stretches, cut at each full max_ms since their start and after max_events events."""
     for visitor, history in _histories(events).items():
         for stretch in _split_at_gaps(history, gap_ms):
             yield from _cut(visitor, stretch, max_ms, max_events)
@@ -100,9 +97,8 @@ def _cut(visitor: str, stretch: list[Event], max_ms: int, max_events: int) -> It
         days[(event["event_time_ms"] - began) // max_ms].append(event)
     for day, found in days.items():
         parts: dict[int, list[Event]] = defaultdict(list)
-        for event in found:
-            earlier = sum(other["event_time_ms"] < event["event_time_ms"] for other in found)
-            parts[earlier // max_events].append(event)
+        for place, event in enumerate(found):
+            parts[place // max_events].append(event)
         for number, part in parts.items():
             yield Part(visitor, found[0]["event_time_ms"], number, began + (day + 1) * max_ms, part)
 
@@ -134,8 +130,8 @@ def _histories(events: Iterable[Event]) -> dict[str, list[Event]]:
     return by_visitor
 
 
-def _order(event: Event) -> tuple[int, int]:
-    return event["event_time_ms"], event.get("sequence", 0)
+def _order(event: Event) -> tuple[int, int, str]:
+    return event["event_time_ms"], event.get("sequence", 0), event["event_id"]
 
 
 def _split_at_gaps(history: list[Event], gap_ms: int) -> Iterator[list[Event]]:

@@ -7,3 +7,5 @@ UNION ALL
 SELECT 'footfall-signals', signal_id, version, document FROM signal_documents
 UNION ALL
 SELECT 'footfall-aliases', alias_id, version, document FROM alias_documents
+UNION ALL
+SELECT 'footfall-visitors', visitor_id, version, document FROM visitor_documents

@@ -38,9 +38,6 @@ SELECT
             'identify' VALUE `identify`,
             'consent' VALUE `consent`,
             'custom' VALUE `custom`),
-        'close_reason' VALUE 'gap',
+        'close_reason' VALUE close_reason,
         'version' VALUE ended_at_ms) AS document
-FROM (
-    SELECT *, SUBSTRING(SHA256(visitor_id || U&'\000A' || CAST(started_at_ms AS STRING)), 1, 32) AS session_id
-    FROM sessions
-)
+FROM sessions

@@ -1,10 +1,13 @@
--- sessions: a visitor's events with no gap of more than the session gap between them
--- grain: one row per closed session        key: visitor_id, started_at_ms
+-- sessions: a visitor's events with no gap of more than the session gap between them, closed by force if none comes
+-- grain: one row per closed session        key: session_id
 -- time: closed_at, event time: when the watermark passed the last event by the gap
--- state: one accumulator per open session, dropped when it closes. A gap of exactly the session gap does not
---        split (the window operator merges it).
+-- state: one accumulator per open session, dropped when it closes
+-- The window's gap is 1 ms more than the session gap: see session_events. Where sessions end is decided there.
+-- close_reason: max_events: it has session_max_events; max_duration: it was still open at session_ends_by_ms, session_max_ms
+-- after the visitor's stretch without a gap began (or a multiple); else gap. What comes then is another session.
 SELECT
     visitor_id,
+    session_id,
     MIN(event_time_ms) AS started_at_ms,
     MAX(event_time_ms) AS ended_at_ms,
     COUNT(*) AS events,
@@ -32,6 +35,11 @@ SELECT
     COUNT(*) FILTER (WHERE event_type = 'identify') AS `identify`,
     COUNT(*) FILTER (WHERE event_type = 'consent') AS `consent`,
     COUNT(*) FILTER (WHERE event_type LIKE 'custom:%') AS `custom`,
+    CASE
+        WHEN COUNT(*) >= ${session_max_events} THEN 'max_events'
+        WHEN MAX(session_ends_by_ms) - MAX(event_time_ms) <= ${session_gap_ms} THEN 'max_duration'
+        ELSE 'gap'
+    END AS close_reason,
     window_time AS closed_at
-FROM TABLE(SESSION(TABLE events_valid PARTITION BY visitor_id, DESCRIPTOR(ts), INTERVAL '${session_gap_interval}' DAY TO SECOND(3)))
-GROUP BY visitor_id, window_start, window_end, window_time
+FROM TABLE(SESSION(TABLE session_events PARTITION BY (visitor_id, session_id), DESCRIPTOR(ts), INTERVAL '${session_close_interval}' DAY TO SECOND(3)))
+GROUP BY visitor_id, session_id, window_start, window_end, window_time

@@ -25,6 +25,7 @@ READ_BACK = {
     "index/signals_read_back.sql": "signal_documents",
     "index/aliases_read_back.sql": "alias_documents",
     "ingest/events_pseudonymous.sql": "events_accepted",
+    "index/visitors_read_back.sql": "visitor_documents",
 }
 
 
@@ -68,9 +69,14 @@ def test_visitors_are_remembered_once(plan: str) -> None:
     assert keys["device_id"] == 4  # words, the day's events, runs of throttles, users of a device
 
 
+def test_sessions_and_features_are_found_once(plan: str) -> None:
+    keys = Counter(re.findall(r"OverAggregate\(partitionBy=\[([^]]*)\]", plan))
+    assert (keys["visitor_id"], keys["session_id"]) == (3, 1)
+
+
 def test_each_pattern_is_looked_for_once(plan: str) -> None:
-    assert plan.count("window=[SESSION(") == 2  # sessions and open carts
-    assert plan.count("Match(partitionBy=[visitor_id]") == 1
+    assert plan.count("window=[SESSION(") == 3  # sessions, their features, open carts
+    assert plan.count("Match(partitionBy=[visitor_id]") == 2  # the order of events, recoveries
 
 
 def test_each_document_is_written_once(plan: str) -> None:

@@ -59,9 +59,15 @@ def test_a_gap_of_a_millisecond_more_splits(answers: Answers) -> None:
     assert answers.sessions("above") == [(t(0), t(0), 1), (t(GAP_MIN, ms=1), t(GAP_MIN, ms=1), 1)]
 
 
-@STORIES.tell(*(page("long", t(minute)) for minute in range(0, 3000, GAP_MIN)))
+@STORIES.tell(*(page("long", t(minute)) for minute in range(0, 1440, GAP_MIN)))
 def test_a_session_goes_on_as_long_as_no_gap_is_longer(answers: Answers) -> None:
-    assert answers.sessions("long") == [(t(0), t(3000 - GAP_MIN), 100)]
+    assert answers.sessions("long") == [(t(0), t(1440 - GAP_MIN), 48)]
+
+
+@STORIES.tell(*(page("ceaseless", t(minute)) for minute in range(0, 3000, GAP_MIN)))
+def test_a_session_is_closed_after_a_day(answers: Answers) -> None:
+    days = [(t(0), t(1410), 48), (t(1440), t(2850), 48), (t(2880), t(2970), 4)]
+    assert answers.sessions("ceaseless") == days
 
 
 # The bridge happened before the later event and comes in after it: two open sessions become one.
@@ -109,6 +115,7 @@ def test_every_document_is_what_the_contract_says(answers: Answers) -> None:
     documents = answers.documents()
     assert len(documents) == len(answers.rows["sessions"]) > 0
     for row, session in zip(answers.rows["session_documents"], documents, strict=True):
-        assert session.close_reason == "gap"
+        whole_day = session.visitor_id in ("long", "ceaseless") and session.events == 48
+        assert session.close_reason == ("max_duration" if whole_day else "gap")
         assert session.version == row["version"] == session.ended_at_ms
         assert session.to_document() == orjson.loads(row["document"])

@@ -32,7 +32,7 @@ OPERATORS = {
     "devices": "AS w0$o3",
     "minutes": "GlobalWindowAggregate(groupBy=[device_id]",
     "ledger": "GlobalWindowAggregate(",
-    "recoveries": "Match(",
+    "recoveries": "AS purchase_event_id",
     "sessions": "AS started_at_ms",
     "open carts": "AS last_cart_at_ms",
 }

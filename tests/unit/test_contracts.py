@@ -214,6 +214,8 @@ def test_every_value_of_a_topic_is_a_contract() -> None:
         "score/1",
         "alias/1",
         "erasure/1",
+        "features/1",
+        "visitor/1",
     }
     assert {row.value for row in topics.TOPICS} == contracts
 

@@ -48,7 +48,7 @@ def imported(path: str) -> set[str]:
 
 
 def test_there_are_sources() -> None:
-    assert {Path(path).parts[0] for path in SOURCES} == {*PACKAGES, "cli", "stack", "tests"}
+    assert {Path(path).parts[0] for path in SOURCES} == {*PACKAGES, "cli", "stack", "tests", "examples"}
 
 
 @pytest.mark.parametrize(("package", "allowed"), [("pyflink", WITH_PYFLINK), ("jobs", WITH_JOBS)])

@@ -112,6 +112,8 @@ def test_the_tables_names_are_unique_and_start_with_their_stage() -> None:
     names = [row.name for row in OPERATORS]
     assert len(set(names)) == len(names)
     assert {name.partition("-")[0] for name in names} <= {
+        "features",
+        "triggers",
         "ingest",
         "sessions",
         "patterns",

@@ -1,0 +1,59 @@
+"""FEATURES: session_events -> features of each event and closed session, last values of each visitor."""
+
+from __future__ import annotations
+
+import sys
+
+from pyflink.table import TableEnvironment
+
+from connectors import topics
+from connectors.kafka import KafkaEnds
+from jobs import ends
+from jobs.command_line import settings_from
+from jobs.settings import Settings
+from jobs.wiring import Inserts, add_views, environment, read_valid_events
+
+READS = ("session_events",)
+VIEWS = (
+    "features/feature_inputs",
+    "features/features",
+    "features/feature_documents",
+    "features/session_features",
+    "features/visitor_documents",
+)
+
+
+def build(env: TableEnvironment, settings: Settings) -> None:
+    """Adds the stage's views over `session_events`."""
+    add_views(env, VIEWS, settings)
+
+
+def write(inserts: Inserts, kafka: KafkaEnds) -> None:
+    """Features of events and of closed sessions to their topic, in every deployment."""
+    inserts.into(
+        "features_topic",
+        kafka.text_sink(topics.FEATURES),
+        "SELECT visitor_id, document FROM feature_documents"
+        " UNION ALL SELECT visitor_id, document FROM session_features",
+    )
+
+
+def main(argv: list[str]) -> None:
+    """Runs the stage alone: valid events from their topic, features and visitors to theirs."""
+    settings = settings_from(argv)
+    env, kafka = environment("features", settings), ends.kafka("features", settings)
+    read_valid_events(env, ends.events(kafka, topics.EVENTS_VALID, settings), settings)
+    add_views(env, ("sessions/session_events",), settings)
+    build(env, settings)
+    inserts = Inserts(env)
+    write(inserts, kafka)
+    inserts.into(
+        "visitors_topic",
+        kafka.text_sink(topics.VISITORS),
+        "SELECT visitor_id, document FROM visitor_documents",
+    )
+    inserts.submit()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,104 @@
+"""Triggers of a running job whose TaskManager is killed: none lost; and none twice where that is asked for."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+import requests
+from confluent_kafka import Consumer, Producer
+
+from cli.deploy import Deployment
+from connectors import topics
+from connectors.signals import signal_id, trigger_id
+from tests.cluster.conftest import wait_until
+
+Deploy = Callable[..., Deployment]
+NOON = 1_700_049_600_000
+BATCH = 4_000
+
+
+def _write_signals(deployment: Deployment, first: int) -> None:
+    producer = Producer(deployment.kafka_properties)
+    for number in range(first, first + BATCH):
+        visitor = f"visitor {number}"
+        document = {
+            "signal_id": _signal_id(number),
+            "kind": "cart_abandoned",
+            "visitor_id": visitor,
+            "occurred_at_ms": NOON,
+            "expires_at_ms": NOON + 86_400_000,
+            "status": "active",
+            "version": NOON,
+            "evidence": {},
+            "context": {},
+        }
+        producer.produce(topics.SIGNALS.name, json.dumps(document), visitor)
+        producer.poll(0)
+    assert producer.flush(60) == 0
+
+
+def _signal_id(number: int) -> str:
+    return signal_id("cart_abandoned", "cart_abandoned", f"visitor {number}", "1")
+
+
+class Receiver:
+    """What a reader of committed messages has seen of the topic, each message with how often it came."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.seen: Counter[str] = Counter()
+        self.documents: Counter[bytes] = Counter()
+        self._consumer = Consumer(
+            {
+                **deployment.kafka_properties,
+                "group.id": "receiver",
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+            }
+        )
+        self._consumer.subscribe([topics.TRIGGERS.name])
+
+    def poll(self) -> int:
+        """Reads what is there; gives how many different triggers were seen so far."""
+        for message in self._consumer.consume(10_000, timeout=0.5):
+            assert not message.error()
+            self.documents[message.value()] += 1
+            self.seen[json.loads(message.value())["trigger_id"]] += 1
+        return len(self.seen)
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+@pytest.mark.parametrize("exactly_once", [False, True], ids=["at least once", "exactly once"])
+def test_no_trigger_is_lost_when_the_taskmanager_is_killed(deploy: Deploy, exactly_once: bool) -> None:
+    deployment = deploy(triggers_exactly_once=exactly_once)
+    flink, receiver = deployment.stack.flink, Receiver(deployment)
+    job = deployment.submit("triggers")
+    flink.wait_tasks_running(job, 180)
+    _write_signals(deployment, 0)
+    wait_until(lambda: receiver.poll() > 0 and _checkpoints(flink.rest_url, job) > 0, 120, "some triggers")
+    _write_signals(deployment, BATCH)
+    flink.kill_taskmanager()
+    flink.start_taskmanager()
+    _write_signals(deployment, 2 * BATCH)
+    wait_until(lambda: receiver.poll() >= 3 * BATCH, 240, "all triggers")
+    before = _checkpoints(flink.rest_url, job)
+    wait_until(lambda: _checkpoints(flink.rest_url, job) > before + 1, 60, "what is still to be committed")
+    receiver.poll()
+    receiver.close()
+    assert set(receiver.seen) == {
+        trigger_id(_signal_id(number), "send_cart_offer", "first") for number in range(3 * BATCH)
+    }
+    assert flink.restarts(job) >= 1
+    # A copy is the same to the byte: who keeps the ids he has dealt with sees each once.
+    assert len(receiver.documents) == len(receiver.seen)
+    if exactly_once:
+        assert set(receiver.seen.values()) == {1}
+
+
+def _checkpoints(rest_url: str, job: str) -> int:
+    found = requests.get(f"{rest_url}/jobs/{job}/checkpoints", timeout=30).json()
+    return int(found["counts"]["completed"])

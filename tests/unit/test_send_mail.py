@@ -1,0 +1,121 @@
+"""The example receiver of triggers, against a real SMTP server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import smtplib
+from collections.abc import Callable, Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message
+
+from examples.send_mail import Mailer, through
+from stack.ports import LOOPBACK, free_ports
+
+NOW = 1_700_000_000_000
+
+
+class Inbox(Message):
+    """What the server was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mails: list[Any] = []
+
+    def handle_message(self, message: Any) -> None:
+        self.mails.append(message)
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[Inbox, int]]:
+    (port,), inbox = free_ports(1), Inbox()
+    controller = Controller(inbox, hostname=LOOPBACK, port=port, loop=asyncio.new_event_loop())
+    controller.start()
+    yield inbox, port
+    controller.stop()
+
+
+def trigger(number: int, status: str = "due", **more: Any) -> dict[str, Any]:
+    fields = {
+        "trigger_id": f"{number:032}",
+        "visitor_id": "anna",
+        "action": "send_cart_offer",
+        "status": status,
+        "due_at_ms": NOW,
+        "expires_at_ms": NOW + 1_000,
+    }
+    return {**fields, **more}
+
+
+def mailer(folder: Path, send: Callable[[EmailMessage], None]) -> Mailer:
+    return Mailer(folder / "sent.sqlite", {"anna": "anna@example.com"}, send, "shop@example.com")
+
+
+def test_an_abandoned_cart_becomes_one_mail(tmp_path: Path, server: tuple[Inbox, int]) -> None:
+    inbox, port = server
+    receiver = mailer(tmp_path, through(LOOPBACK, port))
+    receiver.take(trigger(1))
+    receiver.take(trigger(1))
+    assert (receiver.send_due(NOW - 1), receiver.send_due(NOW), receiver.send_due(NOW)) == (0, 1, 0)
+    (mail,) = inbox.mails
+    assert (mail["To"], mail["Subject"]) == ("anna@example.com", "Your cart is waiting")
+    assert mail["Message-ID"] == f"<{1:032}@footfall>"
+
+
+def test_a_trigger_that_comes_again_after_a_restart_is_not_sent_again(
+    tmp_path: Path, server: tuple[Inbox, int]
+) -> None:
+    inbox, port = server
+    for _ in range(2):
+        receiver = mailer(tmp_path, through(LOOPBACK, port))
+        receiver.take(trigger(1))
+        receiver.send_due(NOW)
+    assert len(inbox.mails) == 1
+
+
+def test_what_is_cancelled_before_it_is_due_is_not_sent(tmp_path: Path, server: tuple[Inbox, int]) -> None:
+    inbox, port = server
+    receiver = mailer(tmp_path, through(LOOPBACK, port))
+    receiver.take(trigger(1))
+    receiver.take(trigger(1, "cancelled"))
+    receiver.take(trigger(2, "cancelled"))
+    receiver.take(trigger(2))  # the copy of a due one behind its cancellation
+    receiver.take(trigger(3, "suppressed"))
+    assert receiver.send_due(NOW) == 0 and inbox.mails == []
+
+
+@pytest.mark.parametrize("odd", [{"visitor_id": "nobody"}, {"expires_at_ms": NOW}, {"action": "unheard_of"}])
+def test_what_cannot_or_may_not_be_sent_is_passed_over(tmp_path: Path, odd: dict[str, Any]) -> None:
+    def never(_message: EmailMessage) -> None:
+        pytest.fail("nothing may be sent")
+
+    receiver = mailer(tmp_path, never)
+    receiver.take(trigger(1, **odd))
+    assert receiver.send_due(NOW) == 0
+
+
+def test_a_server_that_is_away_gets_the_mail_later(tmp_path: Path, server: tuple[Inbox, int]) -> None:
+    inbox, port = server
+    (nobody,) = free_ports(1)
+    away = mailer(tmp_path, through(LOOPBACK, nobody))
+    away.take(trigger(1))
+    with pytest.raises(ConnectionRefusedError):
+        away.send_due(NOW)
+    assert mailer(tmp_path, through(LOOPBACK, port)).send_due(NOW) == 1
+    assert len(inbox.mails) == 1
+
+
+def test_a_mail_that_may_have_been_taken_is_reported_and_not_repeated(tmp_path: Path) -> None:
+    def breaks_off(_message: EmailMessage) -> None:
+        raise smtplib.SMTPServerDisconnected("in the middle")
+
+    receiver = mailer(tmp_path, breaks_off)
+    receiver.take(trigger(1))
+    with pytest.raises(smtplib.SMTPServerDisconnected):
+        receiver.send_due(NOW)
+    assert mailer(tmp_path, breaks_off).unsure() == [f"{1:032}"]
+    assert mailer(tmp_path, breaks_off).send_due(NOW) == 0
