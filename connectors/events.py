@@ -192,11 +192,19 @@ def validate_event(value: bytes | None, record_timestamp_ms: int | None = None) 
     parsed = parse_object(value)
     if isinstance(parsed, Reject):
         return parsed
+    return check_document(parsed, record_timestamp_ms) or _event(parsed)
+
+
+def check_document(document: Document, record_timestamp_ms: int | None = None) -> Reject | None:
+    """Judge a JSON object that was parsed elsewhere: the first reason that applies, None for a valid event.
+
+    >>> check_document({"schema": "event/2"}).reason
+    'unknown_schema'
+    """
     for check in (_check_schema, _check_presence, _check_types, _check_ranges):
-        verdict = check(parsed)
-        if verdict:
+        if verdict := check(document):
             return verdict
-    return _check_future(parsed, record_timestamp_ms) or _event(parsed)
+    return _check_future(document, record_timestamp_ms)
 
 
 def _check_schema(document: Document) -> Reject | None:

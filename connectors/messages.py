@@ -18,7 +18,7 @@ _DIGITS = re.compile("-?[0-9]{1,18}")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
-def parse_object(value: bytes | None) -> Document | Reject:
+def parse_object(value: bytes | None, max_bytes: int = MAX_EVENT_BYTES) -> Document | Reject:
     """The JSON object in a record's value, or why there is none.
 
     Half of a surrogate pair is legal JSON and not legal UTF-8; it comes back as ``?``, as the JVM writes it.
@@ -30,8 +30,8 @@ def parse_object(value: bytes | None) -> Document | Reject:
     """
     if value is None:
         return Reject("not_json", None, "a JSON object is required, a record without a value came")
-    if len(value) > MAX_EVENT_BYTES:
-        return Reject("oversized", None, f"at most {MAX_EVENT_BYTES} bytes are allowed, {len(value)} came")
+    if len(value) > max_bytes:
+        return Reject("oversized", None, f"at most {max_bytes} bytes are allowed, {len(value)} came")
     try:
         text = value.decode("utf-8")
     except UnicodeDecodeError as error:

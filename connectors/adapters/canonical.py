@@ -1,0 +1,46 @@
+"""Events that are canonical already: checked, stamped with their source, otherwise untouched. Pure."""
+
+from __future__ import annotations
+
+from connectors.adapters.adapter import Adapter, Place, one, source_of
+from connectors.adapters.reading import Refused
+from connectors.events import check_document
+from connectors.messages import Document, integer_of
+
+
+def recognises(document: Document) -> bool:
+    """Whether it says so, or has the required fields."""
+    return str(document.get("schema", "")).startswith("event/") or (
+        "event_id" in document and "event_time_ms" in document and "event_type" in document
+    )
+
+
+def convert(element: Document, _message: Document, _index: int) -> tuple[Document, Document]:
+    """Nothing is to be converted: `stamped` is all there is to do."""
+    return element, {}
+
+
+def stamped(element: Document, place: Place) -> Document:
+    """The event with its source, and with the time of receipt when it has none.
+
+    Raises:
+        Refused: the contract refuses it.
+    """
+    if verdict := check_document(element, place.timestamp_ms):
+        raise Refused(verdict)
+    if element.get("received_at_ms") is None and place.received_ms is not None:
+        element["received_at_ms"] = place.received_ms
+    element["event_time_ms"] = integer_of(element["event_time_ms"])
+    element["source"] = source_of(ADAPTER.name, place, 0)
+    return element
+
+
+ADAPTER = Adapter(
+    name="canonical",
+    help="canonical events, one a message",
+    recognises=recognises,
+    elements=one,
+    convert=convert,
+    fields=(),
+    time="event_time_ms",
+)

@@ -1,0 +1,159 @@
+"""Segment's spec v2: track, page, screen, identify, alias, group; single or in a batch. Pure.
+
+A message with `receivedAt` has been through Segment's server, which has corrected `timestamp`. Without it
+`timestamp` is the device's, and is corrected here by `sentAt` and the time of receipt; so is a lone
+`originalTimestamp`.
+"""
+
+from __future__ import annotations
+
+from connectors.adapters.adapter import Adapter, Elements, listed, one
+from connectors.adapters.mapping import Field, move, snake
+from connectors.adapters.reading import currency, identifier, integer, number, text, time_text_ms
+from connectors.messages import Document
+
+SHARED = (Field("sentAt", "clock.sent", time_text_ms, keep=True),)
+FIELDS = (
+    Field("messageId", "event_id", identifier),
+    Field("userId", "user_id", identifier),
+    Field("anonymousId", "anonymous_id", identifier),
+    Field("previousId", "anonymous_id", identifier),
+    Field("timestamp", "clock.event", time_text_ms),
+    Field("originalTimestamp", "clock.device", time_text_ms),
+    Field("sentAt", "clock.sent", time_text_ms),
+    Field("receivedAt", "clock.received", time_text_ms),
+    Field("context.page.url", "context.url", text),
+    Field("properties.url", "context.url", text),
+    Field("context.page.path", "context.path", text),
+    Field("properties.path", "context.path", text),
+    Field("context.page.referrer", "context.referrer", text),
+    Field("context.device.type", "context.device", text),
+    Field("context.os.name", "context.os", text),
+    Field("context.locale", "context.language", text),
+    Field("context.campaign.medium", "context.channel", text),
+    Field("context.sessionId", "session_hint", text),
+    Field("properties.product_id", "product.product_id", identifier),
+    Field("properties.sku", "product.product_id", identifier),
+    Field("properties.category", "product.category", text),
+    Field("properties.brand", "product.brand", text),
+    Field("properties.price", "product.price", number),
+    Field("properties.quantity", "product.quantity", integer),
+)
+# Only of a purchase or refund: before that an order is a wish, and its fields stay theirs.
+ORDER_FIELDS = (
+    Field("properties.order_id", "order.order_id", identifier),
+    Field("properties.revenue", "order.revenue", number),
+    Field("properties.total", "order.revenue", number),
+    Field("properties.currency", "order.currency", currency, keep=True),
+)
+# The product of an event that carries a list: the first; the list stays among the properties.
+FIRST_PRODUCT = (
+    Field("product_id", "product.product_id", identifier, keep=True),
+    Field("sku", "product.product_id", identifier, keep=True),
+    Field("category", "product.category", text, keep=True),
+    Field("brand", "product.brand", text, keep=True),
+    Field("price", "product.price", number, keep=True),
+    Field("quantity", "product.quantity", integer, keep=True),
+)
+CALLS = {"page": "page_view", "screen": "page_view", "identify": "identify", "alias": "identify"}
+TYPES = {
+    "products searched": "search",
+    "product list viewed": "product_list_view",
+    "promotion viewed": "promo_view",
+    "promotion clicked": "promo_click",
+    "product clicked": "product_click",
+    "product viewed": "product_view",
+    "product added": "add_to_cart",
+    "wishlist product added to cart": "add_to_cart",
+    "product removed": "remove_from_cart",
+    "cart viewed": "cart_view",
+    "checkout started": "checkout_start",
+    "checkout step viewed": "checkout_step",
+    "checkout step completed": "checkout_step",
+    "payment info entered": "checkout_step",
+    "order completed": "purchase",
+    "order refunded": "refund",
+    "signed in": "identify",
+    "logged in": "identify",
+    "signed up": "identify",
+}
+_ORDERS = frozenset({"purchase", "refund"})
+_CALL_TYPES = frozenset({*CALLS, "track", "group"})
+
+
+def recognises(document: Document) -> bool:
+    """Whether it is a call or a batch of calls."""
+    batch = isinstance(document.get("batch"), list)
+    marks = ("messageId", "anonymousId", "userId", "event", "properties", "traits")
+    return batch or (str(document.get("type")) in _CALL_TYPES and any(mark in document for mark in marks))
+
+
+def elements(document: Document) -> Elements:
+    """The calls of a batch, or the one that it is.
+
+    Raises:
+        Refused: the batch is none.
+    """
+    return listed("batch")(document) if "batch" in document else one(document)
+
+
+def convert(element: Document, message: Document, _index: int) -> tuple[Document, Document]:
+    """One call."""
+    event: Document = {"event_type": _type(element)}
+    if "batch" in message and isinstance(message.get("context"), dict):
+        own = element.get("context")
+        element["context"] = {**message["context"], **(own if isinstance(own, dict) else {})}
+    if event["event_type"] in _ORDERS:
+        move(element, ORDER_FIELDS, event)
+    move(element, FIELDS, event)
+    if element is not message:
+        move(message, SHARED, event)
+    _settle_clock(event.get("clock", {}))
+    _settle_product(event, element.get("properties"))
+    element.pop("type", None)
+    inner = element.pop("properties", None)
+    if isinstance(inner, dict):
+        event["properties"] = inner
+    elif inner is not None:
+        element["properties_as_sent"] = inner
+    return event, element
+
+
+def _type(element: Document) -> str | None:
+    call, name = element.get("type"), element.get("event")
+    if call == "track":
+        known = TYPES.get(str(name or "").lower())
+        return known or (f"custom:{snake(str(name))}" if name else None)
+    return CALLS.get(str(call)) or (f"custom:{snake(str(call))}" if isinstance(call, str) and call else None)
+
+
+def _settle_clock(clock: dict[str, int]) -> None:
+    device_ms = clock.pop("device", None)
+    if "event" not in clock and device_ms is not None:
+        clock["event"] = device_ms
+    elif "received" in clock:
+        clock.pop("sent", None)
+
+
+def _settle_product(event: Document, inner: object) -> None:
+    """An event with a list of products is about the first; the view of a list is about none of them."""
+    if not isinstance(inner, dict):
+        return
+    products = inner.get("products")
+    if event["event_type"] != "product_list_view" and isinstance(products, list) and products:
+        move(products[0] if isinstance(products[0], dict) else {}, FIRST_PRODUCT, event)
+    if "product_id" in event.get("product", {}) and (code := currency(inner.get("currency"), "currency")):
+        event["product"]["currency"] = code
+
+
+ADAPTER = Adapter(
+    name="segment",
+    help="Segment spec v2: track, page, screen, identify, alias and batches of them",
+    recognises=recognises,
+    elements=elements,
+    convert=convert,
+    fields=FIELDS + ORDER_FIELDS + FIRST_PRODUCT,
+    shared=SHARED,
+    types={**CALLS, **TYPES},
+    time="timestamp",
+)
