@@ -1,4 +1,4 @@
-"""Puts events into the raw topic: lines of a file, records of the generated shop, heartbeats."""
+"""Puts messages into a topic: lines of a file, records of the generated shop, heartbeats."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _QUEUE_MESSAGES = 200_000
 
 
 class Feeder:
-    """Writes to events.raw and remembers where each record went.
+    """Writes to events.raw, or to the topic given, and remembers where each record went.
 
     It chooses the partition itself (by visitor, so that a visitor's events keep their order) and counts the
     offsets of each partition, which holds as long as nobody else writes to the topic.
@@ -31,16 +31,21 @@ class Feeder:
     def __init__(
         self,
         properties: Mapping[str, str],
-        partitions: int = topics.EVENTS_RAW.partitions,
+        topic: topics.Topic = topics.EVENTS_RAW,
         taken: int = 0,
+        max_bytes: int = MAX_EVENT_BYTES,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Opens the producer.
 
         Args:
             properties: of a Kafka client.
-            partitions: of the raw topic.
+            topic: to write to.
             taken: records that each partition holds already.
+            max_bytes: a larger record is refused at the door.
+            headers: of every record.
         """
+        self._topic, self._max_bytes, self._headers = topic, max_bytes, dict(headers or {})
         self._producer = Producer(
             {
                 **properties,
@@ -48,15 +53,15 @@ class Feeder:
                 "linger.ms": 5,
                 "batch.size": 400_000,
                 "queue.buffering.max.messages": _QUEUE_MESSAGES,
-                "message.max.bytes": MAX_EVENT_BYTES + 10_000,
+                "message.max.bytes": max_bytes + 10_000,
             }
         )
-        self._lines = [array("Q", [0] * taken) for _ in range(partitions)]
+        self._lines = [array("Q", [0] * taken) for _ in range(topic.partitions)]
         self.oversized = 0
 
     @property
     def written(self) -> int:
-        """Records written to the raw topic, heartbeats included."""
+        """Records written to the topic, heartbeats included."""
         return sum(len(lines) for lines in self._lines)
 
     def line_of(self, partition: int, offset: int) -> int | None:
@@ -73,18 +78,18 @@ class Feeder:
             line: of the file that is replayed; 0 for none.
             timestamp_ms: the record's timestamp; 0 is now.
         """
-        if value is not None and len(value) > MAX_EVENT_BYTES:
+        if value is not None and len(value) > self._max_bytes:
             self._refuse_oversized(value, line)
             return
         partition = zlib.crc32((key or str(line)).encode("utf-8", "replace")) % len(self._lines)
-        self._write(topics.EVENTS_RAW.name, value, key, partition, timestamp_ms)
+        self._write(self._topic.name, value, key, partition, timestamp_ms)
         self._lines[partition].append(line)
 
     def heartbeat(self, event_time_ms: int, name: str, timestamp_ms: int = 0) -> None:
         """Writes an event to every partition that only moves event time on."""
         for partition in range(len(self._lines)):
             value = heartbeat(event_time_ms, f"{name}-{partition}")
-            self._write(topics.EVENTS_RAW.name, value, None, partition, timestamp_ms)
+            self._write(self._topic.name, value, None, partition, timestamp_ms)
             self._lines[partition].append(0)
 
     def flush(self) -> None:
@@ -97,7 +102,12 @@ class Feeder:
         while True:
             try:
                 self._producer.produce(
-                    topic, value=value, key=key, partition=partition, timestamp=timestamp_ms
+                    topic,
+                    value=value,
+                    key=key,
+                    partition=partition,
+                    timestamp=timestamp_ms,
+                    headers=self._headers,
                 )
             except BufferError:
                 self._producer.poll(0.05)
@@ -107,7 +117,7 @@ class Feeder:
 
     def _refuse_oversized(self, value: bytes, line: int) -> None:
         self.oversized += 1
-        verdict = Reject("oversized", None, f"at most {MAX_EVENT_BYTES} bytes are allowed, {len(value)} came")
+        verdict = Reject("oversized", None, f"at most {self._max_bytes} bytes are allowed, {len(value)} came")
         document = Rejected.of(
             verdict,
             value[:1000],

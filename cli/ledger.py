@@ -13,12 +13,14 @@ from typing import Any
 
 import orjson
 
+from cli.foreign import ForeignLedger
 from cli.topic_reader import read_topic
 from connectors import topics
 
 WINDOW_MS = 300_000
 _HEARTBEAT = b'"event_type":"heartbeat"'  # as cli/feed.py writes it
-Place = tuple[int, int]  # partition, offset
+Place = tuple[str, int, int]  # topic, partition, offset
+_READ = (topics.EVENTS_RAW.name, *topics.EVENTS_RAW.read_with)  # what ingest reads
 
 
 @dataclass
@@ -53,11 +55,13 @@ class Ledger:
 
     windows: dict[tuple[int, int], Window]
     oversized: int = 0
+    foreign: ForeignLedger | None = None
 
     @property
     def balanced(self) -> bool:
-        """Whether every window balances."""
-        return all(window.difference() == 0 for window in self.windows.values())
+        """Whether every window balances, and every foreign message is accounted for."""
+        accounted = self.foreign is None or not self.foreign.unaccounted
+        return accounted and all(window.difference() == 0 for window in self.windows.values())
 
     def total(self) -> Window:
         """The sum of all windows."""
@@ -68,6 +72,9 @@ class Ledger:
             total.rejected.update(window.rejected)
         total.read += self.oversized
         total.rejected.update({"oversized": self.oversized} if self.oversized else {})
+        if self.foreign is not None:
+            total.read += self.foreign.rejected.total()
+            total.rejected.update(self.foreign.rejected)
         return total
 
     def to_document(self) -> dict[str, Any]:
@@ -81,6 +88,7 @@ class Ledger:
             "balanced": self.balanced,
             **total.to_document(),
             "rejected_total": total.rejected.total(),
+            **({"foreign": self.foreign.to_document()} if self.foreign else {}),
             "windows": rows,
         }
 
@@ -99,10 +107,10 @@ def read_ledger(properties: Mapping[str, str], letters: Mapping[str, dict[str, A
             continue
         window = windows[(entry["arrived_in_ms"], entry["partition"])]
         setattr(window, entry["verdict"], getattr(window, entry["verdict"]) + entry["events"])
-    raw = [letter for letter in letters.values() if letter["topic"] == topics.EVENTS_RAW.name]
-    for letter in raw:
-        windows[_window(letter["timestamp_ms"], letter["partition"])].rejected[letter["reason"]] += 1
-    return Ledger(dict(windows), oversized=len(letters) - len(raw))
+    for letter in letters.values():
+        if letter["topic"] in _READ:
+            windows[_window(letter["timestamp_ms"], letter["partition"])].rejected[letter["reason"]] += 1
+    return Ledger(dict(windows), oversized=sum(letter["topic"] == "file" for letter in letters.values()))
 
 
 def read_letters(properties: Mapping[str, str]) -> dict[str, dict[str, Any]]:
@@ -114,18 +122,19 @@ def read_letters(properties: Mapping[str, str]) -> dict[str, dict[str, Any]]:
 def _count_read(
     properties: Mapping[str, str], windows: defaultdict[tuple[int, int], Window], late: set[Place]
 ) -> None:
-    for message in read_topic(properties, topics.EVENTS_RAW.name):
-        if _HEARTBEAT in (message.value() or b""):
-            continue
-        window = windows[_window(message.timestamp()[1], message.partition())]
-        window.read += 1
-        window.late += (message.partition(), message.offset()) in late
+    for topic in _READ:
+        for message in read_topic(properties, topic):
+            if _HEARTBEAT in (message.value() or b""):
+                continue
+            window = windows[_window(message.timestamp()[1], message.partition())]
+            window.read += 1
+            window.late += (topic, message.partition(), message.offset()) in late
 
 
 def _late_places(properties: Mapping[str, str]) -> set[Place]:
     messages = read_topic(properties, topics.EVENTS_LATE.name)
     sources = (orjson.loads(message.value())["source"] for message in messages)
-    return {(source["partition"], source["offset"]) for source in sources}
+    return {(source["topic"], source["partition"], source["offset"]) for source in sources}
 
 
 def _entries(properties: Mapping[str, str]) -> dict[str, dict[str, Any]]:

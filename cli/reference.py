@@ -7,9 +7,24 @@ from pathlib import Path
 
 import click
 
-from cli import audit, erase, lint, merge, models, run, signals, submit, test, train
+from cli import (
+    audit,
+    erase,
+    heartbeat,
+    lint,
+    merge,
+    models,
+    replay_rejected,
+    run,
+    signals,
+    submit,
+    test,
+    train,
+)
 from cli.live import LIVE_SETTINGS
 from cli.package import ROOT
+from connectors.adapters import ADAPTERS
+from connectors.adapters.mapping import Field
 from jobs.settings import TABLE, Setting
 
 COMMANDS: dict[str, click.Command] = {
@@ -23,6 +38,8 @@ COMMANDS: dict[str, click.Command] = {
     "scripts/erase": erase.main,
     "scripts/merge": merge.main,
     "scripts/audit": audit.main,
+    "scripts/heartbeat": heartbeat.main,
+    "scripts/replay-rejected": replay_rejected.main,
 }
 _WIDTH = 100
 _NOTE = "<!-- Written by `python -m cli.reference`; a test compares. -->"
@@ -31,7 +48,11 @@ _NOTE = "<!-- Written by `python -m cli.reference`; a test compares. -->"
 def pages() -> dict[Path, str]:
     """Text of every generated page by its path."""
     docs = ROOT / "docs"
-    return {docs / "cli.md": cli_page(), docs / "settings.md": settings_page()}
+    return {
+        docs / "cli.md": cli_page(),
+        docs / "settings.md": settings_page(),
+        docs / "adapter-fields.md": adapters_page(),
+    }
 
 
 def cli_page() -> str:
@@ -68,6 +89,24 @@ def setting_row(row: Setting) -> str:
     return f"| {shown} | {row.help} |"
 
 
+def adapters_page() -> str:
+    """What becomes of whose field, adapter by adapter: the tables that run."""
+    parts = ["# Fields of the adapters", _NOTE, _ADAPTERS_INTRODUCTION]
+    for adapter in sorted(ADAPTERS.values(), key=lambda each: each.name):
+        parts += [f"## {adapter.name}", f"{adapter.help[0].upper()}{adapter.help[1:]}."]
+        fields = [*map(field_row, adapter.shared), *map(field_row, adapter.fields)]
+        types = [f"| `{theirs}` | `{ours}` |" for theirs, ours in adapter.types.items()]
+        for head, rows in ((_FIELD_HEAD, fields), (_TYPE_HEAD, types)):
+            if rows:
+                parts.append("\n".join([*head, *rows]))
+    return "\n\n".join(parts) + "\n"
+
+
+def field_row(row: Field) -> str:
+    """One row of an adapter's table."""
+    return f"| `{row.theirs}` | `{row.ours}` | {'yes' if row.keep else ''} |"
+
+
 def _notes() -> Iterable[str]:
     changed = ", ".join(f"`{name}` = {value:,}" for name, value in LIVE_SETTINGS.items())
     yield _LIVE.format(changed=changed)
@@ -86,6 +125,12 @@ Every job takes the same settings. The unit is in the name: `_ms` is millisecond
 4. the command line: `--set session_gap_ms=60000`, as often as needed.
 
 A name that is not in the table, or a value that does not fit its row, is refused with exit status 2."""
+_FIELD_HEAD = ("| theirs | ours | stays in `properties` too |", "|---|---|---|")
+_TYPE_HEAD = ("| what happened, theirs | `event_type` |", "|---|---|")
+_ADAPTERS_INTRODUCTION = """\
+The rows are tried from the top; of several rows for one place the first with a value counts. What no row has
+taken stays under `properties`, with the names it came with. `clock.*` are the times that `event_time_ms` is
+made of; a name that nobody knows becomes `custom:<name>`. How messages are read: [adapters](adapters.md)."""
 _LIVE = """\
 A live `scripts/run` (without `--replay`) has other defaults, so that a demonstration shows something soon:
 {changed}."""

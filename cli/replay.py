@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -15,25 +16,57 @@ from rich.progress import Progress
 from cli.deploy import Deployment
 from cli.dump import documents, write_document, write_lines
 from cli.feed import Feeder, Line, lines_of, look_at
+from cli.foreign import feed_foreign, foreign_ledger, source_of
 from cli.gate import Gate
 from cli.ledger import Ledger, read_ledger, read_letters
 from connectors import indices, lake, topics
 
+CANONICAL = "canonical"
 _START_DEADLINE_S, _JOB_DEADLINE_S = 300.0, 3_600.0
 _EARLIEST_MS = 631_152_000_000  # 1990: an earlier received_at_ms is no time
 
 
-def replay(deployment: Deployment, file: Path, target: Path, console: Console) -> bool:
+def replay(
+    deployment: Deployment, file: Path, target: Path, console: Console, adapter: str = CANONICAL
+) -> bool:
     """Feeds the file, runs the suite to its end, writes the dump; returns whether the ledger balances.
+
+    Args:
+        deployment: where to run.
+        file: JSON lines for the canonical adapter, see `cli.foreign.messages_of` for the others.
+        target: folder of the dump.
+        console: for words.
+        adapter: canonical events go to ingest as they are, all others through the job `adapt` first.
 
     Raises:
         BadInput: the file cannot be read.
         StackError: the job fails.
     """
     gate = Gate(deployment.kafka_properties, topics.EVENTS_RAW)
-    feeder = (feed_lake if file.is_dir() else feed_file)(deployment, file, console, taken=1)
+    if adapter != CANONICAL:
+        feeder = adapt_file(deployment, file, adapter, console)
+    else:
+        feeder = (feed_lake if file.is_dir() else feed_file)(deployment, file, console, taken=1)
     times = run_to_the_end(deployment, gate, console)
-    return dump(deployment, feeder, target, times, console)
+    return dump(deployment, feeder, target, times, console, adapter)
+
+
+def adapt_file(deployment: Deployment, file: Path, adapter: str, console: Console) -> Feeder:
+    """Feeds the file to the job `adapt` and waits until that has written the events, in order of time.
+
+    Raises:
+        BadInput: the file cannot be read.
+        StackError: the job fails.
+    """
+    feeder, flink = feed_foreign(deployment.kafka_properties, file, adapter), deployment.stack.flink
+    console.print(f"fed {feeder.written:,} messages of {file.name} to adapter {adapter}")
+    began = time.monotonic()
+    flink.wait_job(deployment.submit("adapt"), {"FINISHED"}, _JOB_DEADLINE_S)
+    console.print(f"adapted after {time.monotonic() - began:.1f} s")
+    end = Feeder(deployment.kafka_properties)
+    end.heartbeat(0, "end-of-file")
+    end.flush()
+    return feeder
 
 
 def feed_file(deployment: Deployment, file: Path, console: Console, taken: int = 0) -> Feeder:
@@ -113,11 +146,18 @@ def run_to_the_end(deployment: Deployment, gate: Gate, console: Console) -> dict
 
 
 def dump(
-    deployment: Deployment, feeder: Feeder, target: Path, times: dict[str, float], console: Console
+    deployment: Deployment,
+    feeder: Feeder,
+    target: Path,
+    times: dict[str, float],
+    console: Console,
+    adapter: str = CANONICAL,
 ) -> bool:
     """Writes signals, sessions, rejected, ledger and summary; returns whether the ledger balances."""
     letters = read_letters(deployment.kafka_properties)
     ledger = read_ledger(deployment.kafka_properties, letters)
+    if adapter != CANONICAL:
+        ledger.foreign = foreign_ledger(deployment.kafka_properties, letters)
     signals = documents(deployment.client, indices.SIGNALS.alias)
     sessions = documents(deployment.client, indices.SESSIONS.alias)
     write_lines(
@@ -136,8 +176,9 @@ def dump(
 
 def _with_lines(letters: dict[str, dict[str, Any]], feeder: Feeder) -> Iterator[dict[str, Any]]:
     for letter in letters.values():
+        source = source_of(base64.b64decode(letter["payload_base64"] or "")) or letter
         at_door = letter["topic"] == "file"
-        line = letter["offset"] if at_door else feeder.line_of(letter["partition"], letter["offset"])
+        line = letter["offset"] if at_door else feeder.line_of(source["partition"], source["offset"])
         yield {**letter, "line": line}
 
 

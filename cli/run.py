@@ -9,10 +9,12 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from cli import foreign
 from cli.deploy import Deployment
 from cli.feed import require_an_event
 from cli.live import LIVE_SETTINGS, live
-from cli.replay import replay
+from cli.replay import CANONICAL, replay
+from connectors.adapters import ADAPTERS, AUTO
 from connectors.errors import BadInput, FootfallError, SettingError
 from jobs.settings import Settings, load
 from stack.embedded import EmbeddedStack
@@ -35,14 +37,15 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
     "--replay",
     "file",
     type=click.Path(path_type=Path),
-    help="Bounded: a JSON-lines file, plain or .gz, or the folder of a lake.",
+    help="Bounded: a JSON-lines file, plain or .gz, or the folder of a lake; for other adapters also .csv "
+    "and .json (one message).",
 )
 @click.option(
     "--adapter",
-    type=click.Choice(["canonical"]),
+    type=click.Choice([CANONICAL, *(name for name in ADAPTERS if name != CANONICAL), AUTO]),
     default="canonical",
     show_default=True,
-    help="Bounded: what the lines of the file are.",
+    help="Bounded: what the lines of the file are; auto recognises each.",
 )
 @click.option(
     "--dump",
@@ -87,11 +90,11 @@ def main(
     """
     console = Console(stderr=True)
     try:
-        _check(file, target, seconds)
+        _check(file, target, seconds, adapter)
         settings = load(settings_file, assignments, {} if file else LIVE_SETTINGS).replace(bounded=bool(file))
         if parallelism:
             settings = settings.replace(parallelism=parallelism)
-        balanced = _run(console, settings, workdir, state_backend, file, target, rate, seed, seconds)
+        balanced = _run(console, settings, workdir, state_backend, file, adapter, target, rate, seed, seconds)
     except (FootfallError, StackError) as error:
         console.print(f"[red]{type(error).__name__}[/red]: {escape(str(error))}", highlight=False)
         sys.exit(2 if isinstance(error, SettingError | BadInput) else 1)
@@ -101,13 +104,15 @@ def main(
     sys.exit(0 if balanced else 1)
 
 
-def _check(file: Path | None, target: Path | None, seconds: int | None) -> None:
+def _check(file: Path | None, target: Path | None, seconds: int | None, adapter: str) -> None:
     if (file is None) != (target is None):
         raise click.UsageError("--replay FILE and --dump DIR go together")
     if file and seconds:
         raise click.UsageError("--seconds is for live runs; --replay ends with its file")
-    if file:
+    if file and adapter == CANONICAL:
         require_an_event(file)
+    elif file:
+        foreign.require_an_event(file, adapter)
 
 
 def _run(
@@ -116,6 +121,7 @@ def _run(
     workdir: Path,
     state_backend: str,
     file: Path | None,
+    adapter: str,
     target: Path | None,
     rate: float,
     seed: int,
@@ -131,7 +137,7 @@ def _run(
         deployment = Deployment(stack, settings, workdir)
         deployment.prepare()
         if file and target:
-            return replay(deployment, file, target, console)
+            return replay(deployment, file, target, console, adapter)
         return live(deployment, console, rate=rate, seed=seed, seconds=seconds)
 
 

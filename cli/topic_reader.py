@@ -12,7 +12,9 @@ from connectors.errors import BrokerUnavailable
 _QUIET_S = 30.0
 
 
-def read_topic(properties: Mapping[str, str], topic: str) -> Iterator[Message]:
+def read_topic(
+    properties: Mapping[str, str], topic: str, group: str = "footfall-reader"
+) -> Iterator[Message]:
     """Every committed message of the topic, up to the end that each partition has when it is reached.
 
     The last offset of a partition may be no message (the mark of a transaction's end), so the end is what the
@@ -24,7 +26,7 @@ def read_topic(properties: Mapping[str, str], topic: str) -> Iterator[Message]:
     consumer = Consumer(
         {
             **properties,
-            "group.id": "footfall-reader",
+            "group.id": group,
             "enable.auto.commit": False,
             "enable.partition.eof": True,
         }

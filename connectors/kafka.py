@@ -55,13 +55,20 @@ class KafkaEnds:
             # What a producer took back never happened.
             "properties.isolation.level": "read_committed",
         }
+        if topic.read_with:
+            scan["topic"] = ";".join((topic.name, *topic.read_with))
         if self.bounded:
             scan["scan.bounded.mode"] = "latest-offset"
         return self._descriptor(topic, schema, {**scan, **options})
 
     def sink(self, topic: Topic, schema: Schema, options: Mapping[str, str]) -> TableDescriptor:
         """A table that appends to the topic, at least once unless the options say otherwise."""
-        return self._descriptor(topic, schema, {"sink.delivery-guarantee": "at-least-once", **options})
+        fixed = {
+            "sink.delivery-guarantee": "at-least-once",
+            # A client refuses more than a million bytes unless told; the topic's own bound is what counts.
+            "properties.max.request.size": str(topic.max_message_bytes),
+        }
+        return self._descriptor(topic, schema, {**fixed, **options})
 
     def text_sink(self, topic: Topic, transactions: str | None = None) -> TableDescriptor:
         """A sink of two columns, record_key and record_value, both written as the text they are.
@@ -78,6 +85,17 @@ class KafkaEnds:
             .build()
         )
         return self.sink(topic, schema, {**_TEXT_OPTIONS, **_transactional(transactions)})
+
+    def stamped_sink(self, topic: Topic) -> TableDescriptor:
+        """A sink of record_key, record_value and the time that the record is to carry."""
+        schema = (
+            Schema.new_builder()
+            .column("record_key", DataTypes.STRING())
+            .column("record_value", DataTypes.STRING())
+            .column_by_metadata("record_timestamp", DataTypes.TIMESTAMP_LTZ(3), "timestamp")
+            .build()
+        )
+        return self.sink(topic, schema, _TEXT_OPTIONS)
 
     def text_source(self, topic: Topic) -> TableDescriptor:
         """A source of the same two columns."""
@@ -171,6 +189,16 @@ def events_source(ends: KafkaEnds, topic: Topic, event_time: str, watermark: str
         builder = builder.column_by_metadata(name, kind, key, is_virtual=True)
     builder = builder.column_by_expression("ts", event_time).watermark("ts", watermark)
     return ends.source(topic, builder.build(), _EVENT_OPTIONS)
+
+
+def foreign_source(ends: KafkaEnds, topic: Topic) -> TableDescriptor:
+    """Messages of any kind as the bytes they are, with headers and place."""
+    builder = Schema.new_builder().column("payload", DataTypes.BYTES())
+    headers = DataTypes.MAP(DataTypes.STRING().not_null(), DataTypes.BYTES())
+    builder = builder.column_by_metadata("headers", headers, "headers", is_virtual=True)
+    for name, (key, kind) in SOURCE_COLUMNS.items():
+        builder = builder.column_by_metadata(name, kind, key, is_virtual=True)
+    return ends.source(topic, builder.build(), {"value.format": "raw"})
 
 
 def matches_source(ends: KafkaEnds, topic: Topic) -> TableDescriptor:

@@ -61,6 +61,7 @@ class Rejected(BaseModel):
     payload_base64: str | None  # None: the record had no value at all
     adapter: str
     job_version: str
+    index: int | None = Field(default=None, ge=0)  # of the event, in a message of many
     line: int | None = Field(default=None, ge=1)
 
     @classmethod
@@ -70,7 +71,8 @@ class Rejected(BaseModel):
         Args:
             verdict: reason, field and detail.
             payload: value of the record, as it came.
-            **place: topic, partition, offset, timestamp_ms, adapter, job_version and, in a replay, line.
+            **place: topic, partition, offset, timestamp_ms, adapter, job_version; index of an event of many;
+                in a replay, line.
         """
         encoded = None if payload is None else base64.b64encode(payload).decode("ascii")
         return cls(

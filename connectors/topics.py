@@ -33,6 +33,7 @@ class Topic:
         readers: stages and outside parties that read it.
         max_message_bytes: Kafka's ``max.message.bytes``.
         holds_visitors: whether a record tells of a visitor; false for counts and hashes.
+        read_with: names of topics that every reader reads as well.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Topic:
     readers: tuple[str, ...]
     max_message_bytes: int = 1_048_588
     holds_visitors: bool = True
+    read_with: tuple[str, ...] = ()
 
     def config(self) -> dict[str, str]:
         """The topic's configuration as Kafka takes it at creation.
@@ -66,9 +68,43 @@ EVENTS_RAW = Topic(
     partitions=4,
     cleanup="delete",
     retention_ms=7 * DAY_MS,
-    writers=("trackers", "collector", "shop"),
+    writers=("trackers", "collector", "shop", "adapt"),
     readers=("ingest", "audit"),
     max_message_bytes=MAX_RAW_MESSAGE_BYTES,
+    read_with=("footfall.events.reentry",),
+)
+EVENTS_REENTRY = Topic(
+    name="footfall.events.reentry",
+    key="visitor_id",
+    value="event/1",
+    partitions=1,
+    cleanup="delete",
+    retention_ms=7 * DAY_MS,
+    writers=("replay-rejected",),
+    readers=("ingest",),
+    max_message_bytes=MAX_RAW_MESSAGE_BYTES,
+)
+EVENTS_FOREIGN = Topic(
+    name="footfall.events.foreign",
+    key="whatever the sender has; may be null",
+    value="foreign/1",
+    partitions=4,
+    cleanup="delete",
+    retention_ms=7 * DAY_MS,
+    writers=("trackers",),
+    readers=("adapt",),
+    max_message_bytes=MAX_RAW_MESSAGE_BYTES,
+)
+REPLAYED = Topic(
+    name="footfall.events.replayed",
+    key="id of the dead letter: topic:partition:offset, and the event's place in a message of many",
+    value="replayed/1",
+    partitions=1,
+    cleanup="compact",
+    retention_ms=-1,
+    writers=("replay-rejected",),
+    readers=("replay-rejected",),
+    holds_visitors=False,
 )
 EVENTS_VALID = Topic(
     name="footfall.events.valid",
@@ -92,13 +128,13 @@ EVENTS_LATE = Topic(
 )
 EVENTS_REJECTED = Topic(
     name="footfall.events.rejected",
-    key="topic:partition:offset of the rejected record",
+    key="topic:partition:offset of the rejected record, and the event's place in a message of many",
     value="rejected/1",
     partitions=1,
     cleanup="delete",
     retention_ms=30 * DAY_MS,
-    writers=("ingest",),
-    readers=("audit", "operators"),
+    writers=("ingest", "adapt"),
+    readers=("audit", "operators", "replay-rejected"),
     max_message_bytes=MAX_REJECTED_MESSAGE_BYTES,
 )
 LEDGER = Topic(
@@ -226,7 +262,9 @@ INDEX_FAILURES = Topic(
 )
 
 TOPICS: tuple[Topic, ...] = (
+    EVENTS_FOREIGN,
     EVENTS_RAW,
+    EVENTS_REENTRY,
     EVENTS_VALID,
     EVENTS_LATE,
     EVENTS_REJECTED,
@@ -242,6 +280,7 @@ TOPICS: tuple[Topic, ...] = (
     TRIGGERS,
     TRIGGERS_SUPPRESSED,
     INDEX_FAILURES,
+    REPLAYED,
 )
 
 

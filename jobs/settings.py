@@ -31,6 +31,11 @@ TABLE: tuple[Setting, ...] = (
         "kafka_properties_file", "", "file of further Kafka client properties (TLS, SASL), key=value a line"
     ),
     Setting("kafka_group_id", "footfall", "prefix of the consumer groups; the job's name follows"),
+    Setting(
+        "foreign_topics",
+        "footfall.events.foreign",
+        "topics that adapt reads, comma separated; topic=adapter names what is in it, else it is recognised",
+    ),
     Setting("start_from", "earliest", "where a job without state starts to read: earliest or latest"),
     Setting("bounded", False, "read up to the offsets found at the start, then end with the final watermark"),
     Setting(

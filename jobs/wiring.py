@@ -26,12 +26,19 @@ _NO_CAP = 2**62
 
 def environment(name: str, settings: Settings) -> TableEnvironment:
     """A streaming environment with what the SQL relies on; the cluster's configuration gives the rest."""
+    return TableEnvironment.create(_environment_settings(name, settings).in_streaming_mode().build())
+
+
+def batch_environment(name: str, settings: Settings) -> TableEnvironment:
+    """The same for history that is read to its end."""
+    return TableEnvironment.create(_environment_settings(name, settings).in_batch_mode().build())
+
+
+def _environment_settings(name: str, settings: Settings) -> EnvironmentSettings.Builder:
     configuration = Configuration()
     for key, value in _options(name, settings).items():
         configuration.set_string(key, value)
-    return TableEnvironment.create(
-        EnvironmentSettings.new_instance().in_streaming_mode().with_configuration(configuration).build()
-    )
+    return EnvironmentSettings.new_instance().with_configuration(configuration)
 
 
 def _options(name: str, settings: Settings) -> dict[str, str]:
@@ -112,6 +119,10 @@ class Inserts:
     def submit(self) -> None:
         """Submits the job. On a cluster this returns at once; in a local run it waits for the end."""
         self.plan().execute()
+
+    def execute(self) -> None:
+        """Submits a batch job: it has no savepoint to outlive, and so no names."""
+        self._set.execute()
 
     def plan(self) -> CompiledPlan:
         """The plan that is submitted; every operator that keeps state has its name of state/uids.py.

@@ -18,6 +18,6 @@ FROM (
             CAST(HASH_CODE(JSON_VALUE(FROM_BASE64(JSON_VALUE(record_value, '$.payload_base64')), '$.event_id')) AS BIGINT),
             0) AS checksum
     FROM rejected_read
-    WHERE JSON_VALUE(record_value, '$.topic') = 'footfall.events.raw'
+    WHERE JSON_VALUE(record_value, '$.topic') IN ('footfall.events.raw', 'footfall.events.reentry')
 )
 GROUP BY letter_id

@@ -216,6 +216,8 @@ def test_every_value_of_a_topic_is_a_contract() -> None:
         "erasure/1",
         "features/1",
         "visitor/1",
+        "foreign/1",
+        "replayed/1",
     }
     assert {row.value for row in topics.TOPICS} == contracts
 

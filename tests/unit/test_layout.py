@@ -108,8 +108,8 @@ def test_a_stage_names_views_that_are_files(job: str) -> None:
 
 
 def test_what_a_stage_reads_is_a_view_of_another_or_a_source() -> None:
-    # Where the data comes from: the topic as a table; and the topics that only the audit reads.
-    written = {"events_json", *importlib.import_module("jobs.audit").READS}
+    # Where the data comes from: topics as tables; and the topics that only the audit reads.
+    written = {"events_json", "foreign_messages", *importlib.import_module("jobs.audit").READS}
     for job in STAGES:
         written |= {view.rpartition("/")[2] for view in importlib.import_module(f"jobs.{job}").VIEWS}
     for job in STAGES:

@@ -114,7 +114,7 @@ def test_heartbeats_count_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_late_and_rejected_come_from_their_topics_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    late = FakeMessage(orjson.dumps({"source": {"partition": 0, "offset": 1}}))
+    late = FakeMessage(orjson.dumps({"source": {"topic": RAW, "partition": 0, "offset": 1}}))
     found = balance(
         monkeypatch,
         raw=[FakeMessage(b"{}", offset=offset) for offset in range(3)],
