@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +14,11 @@ from tests.sql.tables import Flink
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_a_job_on_its_own_has_a_plan(flink: Flink, job: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_on_its_own_has_a_plan(
+    flink: Flink, job: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Nothing connects while a plan is made."""
-    connector = ",".join(jar.as_uri() for jar in jars.fetch("flink"))
+    connector = ";".join(jar.as_uri() for part in ("flink", "lake") for jar in jars.fetch(part))
     module, submitted = importlib.import_module(f"jobs.{job}"), []
     monkeypatch.setattr(
         module,
@@ -23,5 +26,5 @@ def test_a_job_on_its_own_has_a_plan(flink: Flink, job: str, monkeypatch: pytest
         lambda name, settings: flink.environment(settings, {"pipeline.jars": connector}),
     )
     monkeypatch.setattr(wiring.Inserts, "submit", lambda inserts: submitted.append(inserts.plan()))
-    module.main([])
+    module.main(["--set", f"archive_dir={tmp_path}"] if job == "archive" else [])
     assert len(submitted) == 1
