@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -146,8 +147,9 @@ def source_of(value: bytes | None) -> dict[str, Any] | None:
     if not value or b'"footfall.events.foreign"' not in value:
         return None
     try:
-        source = orjson.loads(value)["source"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
+        # Not orjson: an event may carry a number that no double holds.
+        source = json.loads(value)["source"]
+    except (ValueError, KeyError, TypeError):
         return None
     is_whole = isinstance(source, dict) and {"topic", "partition", "offset", "index"} <= set(source)
     return source if is_whole and source["topic"] == topics.EVENTS_FOREIGN.name else None

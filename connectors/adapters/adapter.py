@@ -189,7 +189,9 @@ def dumped(document: Document, *, sort: bool = False) -> bytes:
     try:
         return orjson.dumps(document, option=orjson.OPT_SORT_KEYS if sort else None)
     except TypeError:
-        return json.dumps(document, sort_keys=sort, ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps(
+            document, sort_keys=sort, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        ).encode()
 
 
 def clamp_sequence(number: int) -> int:

@@ -10,7 +10,8 @@ import pytest
 
 from cli import foreign
 from connectors import topics
-from connectors.adapters import AUTO
+from connectors.adapters import AUTO, Adapted, adapt
+from connectors.adapters.adapter import Place
 from tests.unit.adapter_samples import OTTO
 from tests.unit.test_ledger import FakeMessage
 
@@ -65,3 +66,12 @@ def test_every_event_of_every_message_is_accounted_for(monkeypatch: pytest.Monke
 def test_a_garbled_header_is_no_adapter() -> None:
     assert foreign._events_in(orjson.dumps(OTTO), {"adapter": b"\xff"}) == 1
     assert foreign._events_in(orjson.dumps(OTTO), {"adapter": AUTO.encode()}) == 2
+
+
+def test_an_event_with_a_number_beyond_doubles_is_found_again() -> None:
+    message = orjson.dumps({**OTTO, "events": [{**OTTO["events"][0], "big": 0}]}).replace(
+        b'"big":0', b'"big":' + b"1" * 400
+    )
+    (made,) = adapt(message, AUTO, Place(FOREIGN, 0, 7, 1_800_000_000_000, None))
+    assert isinstance(made, Adapted)
+    assert (foreign.source_of(made.document) or {})["offset"] == 7
