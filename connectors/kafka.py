@@ -172,7 +172,7 @@ def _transactional(prefix: str | None) -> dict[str, str]:
 # The tree reader and not the faster-looking streaming one: it reads a message to its end before it gives a
 # row (measured: equal rates). A DECIMAL column makes it keep numbers exact instead of squeezing them into
 # doubles.
-_EVENT_OPTIONS = {
+EVENT_OPTIONS = {
     "value.format": "json",
     "value.json.ignore-parse-errors": "true",
     "value.json.decode.json-parser.enabled": "false",
@@ -188,7 +188,7 @@ def events_source(ends: KafkaEnds, topic: Topic, event_time: str, watermark: str
     for name, (key, kind) in SOURCE_COLUMNS.items():
         builder = builder.column_by_metadata(name, kind, key, is_virtual=True)
     builder = builder.column_by_expression("ts", event_time).watermark("ts", watermark)
-    return ends.source(topic, builder.build(), _EVENT_OPTIONS)
+    return ends.source(topic, builder.build(), EVENT_OPTIONS)
 
 
 def foreign_source(ends: KafkaEnds, topic: Topic) -> TableDescriptor:
@@ -218,6 +218,8 @@ _MATCH_COLUMNS = {
     "status": DataTypes.STRING(),
     "occurred_at_ms": DataTypes.BIGINT(),
     "version": DataTypes.BIGINT(),
+    "expires_at_ms": DataTypes.BIGINT(),
+    "session_id": DataTypes.STRING(),
     "context": DataTypes.STRING(),
     "evidence": DataTypes.STRING(),
 }

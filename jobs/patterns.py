@@ -1,40 +1,82 @@
-"""PATTERNS: events.valid -> matches. The rules; for now cart abandonment and its recovery."""
+"""PATTERNS: events.valid, events.late -> matches. The rules of the active pack, compiled to views."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import Any
 
-from pyflink.table import TableEnvironment
+from pyflink.table import DataTypes, Schema, TableDescriptor, TableEnvironment
 
 from connectors import topics
 from jobs import ends
 from jobs.command_line import settings_from
 from jobs.settings import Settings
-from jobs.wiring import Inserts, add_views, environment, read_valid_events
+from jobs.wiring import Inserts, add_view, add_views, environment, read_valid_events
+from state.rules.pack import SHIPPED, load
+from state.rules.program import RULE_MATCHES, Program
+from state.sql import statement
 
-READS = ("events_valid",)
-VIEWS = (
-    "patterns/cart_events",
-    "patterns/carts_abandoned",
-    "patterns/cart_moves",
-    "patterns/carts_recovered",
-    "patterns/rule_matches",
-    "patterns/match_documents",
-)
+READS = ("events_valid", "events_late", "session_events", "sessions")
+VIEWS = ("patterns/match_documents",)
+COMPILED = (RULE_MATCHES,)  # the last of what the rules become
 
 
 def build(env: TableEnvironment, settings: Settings) -> None:
-    """Adds the stage's views over `events_valid`."""
+    """Adds the stage's views over the events and sessions; the rules' statements end in `rule_matches`."""
+    for view in program(settings).views:
+        add_view(env, view.name, view.sql)
     add_views(env, VIEWS, settings)
 
 
+def program(settings: Settings) -> Program:
+    """The active pack, compiled.
+
+    Raises:
+        BadRule: a rule of the pack is refused; nothing has been touched.
+    """
+    loaded = load([Path(settings.rules_dir) if settings.rules_dir else SHIPPED])
+    return Program(
+        [_with_settings(one.rule, settings) for one in loaded],
+        session_gap_ms=settings.session_gap_ms,
+        expires_ms=settings.signal_expires_after_ms,
+    )
+
+
+def _with_settings(rule: Any, settings: Settings) -> Any:
+    """Cart abandonment's spans are settings too, so that a demonstration need not wait half an hour."""
+    if rule.name != "cart_abandoned":
+        return rule
+    spans = {"within": settings.cart_timeout_ms, "recovered_within": settings.cart_recovery_ms}
+    changed = {name: span for name, span in spans.items() if span != CART_SPANS[name]}
+    return rule.model_copy(update=changed)
+
+
+CART_SPANS = {"within": 1_800_000, "recovered_within": 86_400_000}  # the settings' defaults
+
+
+def pin_sessions(env: TableEnvironment, inserts: Inserts) -> None:
+    """Makes the planner compute `sessions` once for all rules, as it does in the suite.
+
+    It plans what several sinks read on its own, with all columns; for the branches of a single sink it would
+    make a window with just the columns of each.
+    """
+    schema = Schema.new_builder().column("visitor_id", DataTypes.STRING()).build()
+    nowhere = TableDescriptor.for_connector("blackhole").schema(schema).build()
+    inserts.into("sessions_once", nowhere, "SELECT visitor_id FROM sessions")
+
+
 def main(argv: list[str]) -> None:
-    """Runs the stage alone: valid events from their topic, matches to theirs."""
+    """Runs the stage alone: valid and late events from their topics, matches to theirs."""
     settings = settings_from(argv)
     env, kafka = environment("patterns", settings), ends.kafka("patterns", settings)
     read_valid_events(env, ends.events(kafka, topics.EVENTS_VALID, settings), settings)
+    env.create_temporary_table("late_events_read", ends.events(kafka, topics.EVENTS_LATE, settings))
+    add_view(env, "events_late", statement("ingest/events_read_back", {"events": "late_events_read"}))
+    add_views(env, ("sessions/session_events", "sessions/sessions"), settings)
     build(env, settings)
     inserts = Inserts(env)
+    pin_sessions(env, inserts)
     inserts.into(
         "matches_topic", kafka.text_sink(topics.MATCHES), "SELECT visitor_id, document FROM match_documents"
     )

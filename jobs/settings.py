@@ -63,6 +63,13 @@ TABLE: tuple[Setting, ...] = (
         False,
         "write triggers in transactions: no copy ever, but seen only at the next checkpoint",
     ),
+    Setting(
+        "rule_memory_ms",
+        34_560_000_000,
+        "how long rules that look back for months remember (orders: the last of a visitor)",
+        1,
+    ),
+    Setting("rules_dir", "", "folder of the active rules (*.yaml); empty = the shipped pack"),
     Setting("ledger_step_ms", 10_000, "how often an open ledger window is written; divides 300000", 1_000),
     Setting("consent_required", False, "true: only who has said granted last gets through"),
     Setting(

@@ -17,11 +17,11 @@ from pyflink.table import (
 
 from jobs.settings import Settings
 from state.sql import Value, statement
-from state.uids import name_operators, remember
+from state.uids import name_operators
 
 VERSION = "0.1.0"
-VISITOR_MEMORY = "footfall.visitor-memory"  # of the operators that state/uids.py says remember so long
 _NO_CAP = 2**62
+MEMORIES = ("rule_memory_ms", "visitor_memory_ms")
 
 
 def environment(name: str, settings: Settings) -> TableEnvironment:
@@ -52,11 +52,17 @@ def _options(name: str, settings: Settings) -> dict[str, str]:
         "python.fn-execution.arrow.batch.size": "5000",
         "table.local-time-zone": "UTC",
         "table.exec.state.ttl": f"{settings.dedup_ttl_ms} ms",
-        VISITOR_MEMORY: f"{settings.visitor_memory_ms} ms",
         # A bounded read ends with the final watermark; a partition that waits its turn is not idle.
         "table.exec.source.idle-timeout": f"{0 if settings.bounded else settings.idle_timeout_ms} ms",
         "table.exec.sink.upsert-materialize": "NONE",
+        # Footfall's own: the retention of single operators, which their rows in state/uids.py name.
+        **{f"footfall.{name}": f"{settings[name]} ms" for name in MEMORIES},
     }
+
+
+def _memories(env: TableEnvironment) -> dict[str, str]:
+    configured = {name: env.get_config().get(f"footfall.{name}", "") for name in MEMORIES}
+    return {name: value for name, value in configured.items() if value}
 
 
 def values(settings: Settings) -> dict[str, Value]:
@@ -101,7 +107,7 @@ def add_view(env: TableEnvironment, view: str, query: str) -> None:
 def read_valid_events(env: TableEnvironment, source: TableDescriptor, settings: Settings) -> None:
     """Makes `events_valid` of the topic's source, for a stage that runs on its own."""
     env.create_temporary_table("events_read", source)
-    add_view(env, "events_valid", statement("ingest/events_read_back", values(settings)))
+    add_view(env, "events_valid", statement("ingest/events_read_back", {"events": "events_read"}))
 
 
 class Inserts:
@@ -131,8 +137,7 @@ class Inserts:
             UnnamedState: the plan has an operator that keeps state and is not in that table.
         """
         plan = json.loads(self._set.compile_plan().as_json_string())
-        name_operators(plan)
-        remember(plan, self._env.get_config().get(VISITOR_MEMORY, ""))
+        name_operators(plan, ttls=_memories(self._env))
         named = self._env.load_plan(PlanReference.from_json_string(json.dumps(plan)))
         named._t_env = self._env  # pyflink 2.3 hands the Java environment over, which cannot execute
         return named

@@ -11,7 +11,7 @@ _PLACEHOLDER = re.compile(r"\$\{([a-z0-9_]+)\}")  # a lone $ belongs to a JSON p
 _NAME = re.compile(r"[a-z_]+/[a-z_]+")
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")  # a bare $ is text: JSON paths begin with it
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
-_VIEW = re.compile(r"[a-z][a-z_]*")
+_VIEW = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def statement(name: str, values: Mapping[str, Value] | None = None) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,54 +34,68 @@ class Operator:
         kinds: what the planner calls it; two kinds when it splits the work.
         keys: the columns that it is partitioned or grouped by.
         shows: a text of its description that no other operator of this kind and these keys has.
-        of_visitors: whether it remembers for as long as visitors are remembered, not as long as event ids.
+        suffix: for operators of which a job has several: what in the description tells them apart, a regular
+            expression whose groups are put behind the name.
+        memory: the setting that says how long it keeps what is not used, where table.exec.state.ttl, which is
+            meant for what a session needs, is too short.
     """
 
     name: str
     kinds: tuple[str, ...]
     keys: tuple[str, ...]
     shows: str = ""
-    of_visitors: bool = False
+    suffix: str = ""
+    memory: str = ""
 
     def is_at(self, node: Node) -> bool:
         """Whether the node of a plan is this operator."""
         return (
             kind(node) in self.kinds
-            and _keys(node["description"]) == self.keys
+            and _same_keys(_keys(node["description"]), self.keys)
             and self.shows in node["description"]
         )
+
+    def name_of(self, node: Node) -> str:
+        """The node's name: the row's, and what tells the node from others of the same row."""
+        found = re.search(self.suffix, node["description"]) if self.suffix else None
+        told = [re.sub(r"[^0-9a-z]+", "-", group) for group in found.groups()] if found else []
+        return "-".join([self.name, *told])
 
 
 _WINDOW = ("window-aggregate", "local-window-aggregate", "global-window-aggregate")
 _OVER = ("over-aggregate",)
 _DEVICE = ("device_id",)
 _GROUP = ("group-aggregate", "local-group-aggregate", "global-group-aggregate")
-_VISITOR = ("visitor_id",)
+_VISITOR, _RULE_VISITOR = ("visitor_id",), ("rule", "visitor_id")
+_FRAME = r"BETWEEN (\d+) PRECEDING"
+_STEPS_AND_SPAN = r"S(\d)=AND.*?LAST\(S1[^,]*, 0\), (\d+)\)"
 OPERATORS: tuple[Operator, ...] = (
     Operator("ingest-last-offsets", ("over-aggregate",), ("source_topic", "source_partition")),
     Operator("ingest-event-ids", ("over-aggregate",), ("event_id",)),
-    Operator("ingest-devices", _OVER, _DEVICE, "AS w0$o3", of_visitors=True),
-    Operator("ingest-users", _OVER, ("canonical_id",), of_visitors=True),
-    Operator("ingest-device-users", _OVER, _DEVICE, "COUNT(DISTINCT", of_visitors=True),
-    Operator("ingest-merges", _OVER, ("device_id", "user_id"), of_visitors=True),
+    Operator("ingest-devices", _OVER, _DEVICE, "AS w0$o3", memory="visitor_memory_ms"),
+    Operator("ingest-users", _OVER, ("canonical_id",), memory="visitor_memory_ms"),
+    Operator("ingest-device-users", _OVER, _DEVICE, "COUNT(DISTINCT", memory="visitor_memory_ms"),
+    Operator("ingest-merges", _OVER, ("device_id", "user_id"), memory="visitor_memory_ms"),
     Operator("ingest-throttles", _OVER, _DEVICE, "MIN(throttled_at_ms)"),
     Operator("ingest-minutes", _WINDOW, _DEVICE),
     Operator("ingest-days", _OVER, _DEVICE, "SUM0(events)"),
     Operator("ingest-ledger", _WINDOW, ("verdict", "source_partition", "arrived_in")),
     Operator("sessions-order", ("match",), _VISITOR, "AS properties"),
     Operator(
-        "sessions-last-events", _OVER, _VISITOR, "BETWEEN 2 PRECEDING AND CURRENT ROW", of_visitors=True
+        "sessions-last-events",
+        _OVER,
+        _VISITOR,
+        "BETWEEN 2 PRECEDING AND CURRENT ROW",
+        memory="visitor_memory_ms",
     ),
-    Operator("sessions-unbroken", _OVER, _VISITOR, "frame_sum, ", of_visitors=True),
-    Operator("sessions-began", _OVER, _VISITOR, "visitor_event_no, ", of_visitors=True),
+    Operator("sessions-unbroken", _OVER, _VISITOR, "frame_sum, ", memory="visitor_memory_ms"),
+    Operator("sessions-began", _OVER, _VISITOR, "visitor_event_no, ", memory="visitor_memory_ms"),
     Operator("sessions-open", _WINDOW, ("visitor_id", "session_id"), "AS started_at_ms"),
     Operator("features-sessions", _OVER, ("session_id",)),
     Operator("features-ended", _WINDOW, ("visitor_id", "session_id"), "session_id, MAX("),
     Operator("features-visitors", _WINDOW, _VISITOR, "TUMBLE("),
-    Operator("triggers-histories", _OVER, ("record_key",), "63 PRECEDING", of_visitors=True),
+    Operator("triggers-histories", _OVER, ("record_key",), "63 PRECEDING", memory="visitor_memory_ms"),
     Operator("sessions-ledger", _WINDOW, ("happened_in",)),
-    Operator("patterns-open-carts", _WINDOW, _VISITOR, "AS last_cart_at_ms"),
-    Operator("patterns-recoveries", ("match",), _VISITOR, "AS purchase_event_id"),
     # Its two readers need different columns, and the planner makes an operator for each.
     Operator("audit-entries", _GROUP, ("entry_id",), "AS arrived_in"),
     Operator("audit-session-entries", _GROUP, ("entry_id",), "AS window_start_ms"),
@@ -89,6 +103,29 @@ OPERATORS: tuple[Operator, ...] = (
     Operator("audit-letters", _GROUP, ("letter_id",)),
     Operator("audit-windows", _GROUP, ("arrived_in", "source_partition")),
     Operator("audit-sessions", _GROUP, ("window_start_ms",)),
+    # One for each shape of rule, not for each rule: a row's `rule` says whose it is.
+    Operator("patterns-counts", _OVER, ("rule", "visitor_id", "session_id", "rule_key")),
+    Operator(
+        "patterns-distinct",
+        _OVER,
+        ("rule", "visitor_id", "occurrence"),
+        "COUNT(event_time_ms)",
+        memory="rule_memory_ms",
+    ),
+    Operator(
+        "patterns-bursts",
+        _OVER,
+        ("rule", "visitor_id", "rule_key"),
+        "MIN(event_time_ms)",
+        suffix=_FRAME,
+        memory="rule_memory_ms",
+    ),
+    Operator("patterns-first-hits", _OVER, ("rule", "visitor_id", "anchor")),
+    Operator("patterns-deviations", _OVER, _RULE_VISITOR, "DISTINCT", suffix=_FRAME, memory="rule_memory_ms"),
+    Operator("patterns-waits", _WINDOW, _RULE_VISITOR, "AS waits_since_ms", suffix=r"gap=\[(\d+ \w+)\]"),
+    Operator("patterns-recovered-waits", ("match",), _RULE_VISITOR, "AS answer_event_id"),
+    Operator("patterns-late-answers", ("join",), (), "waits_since_ms"),
+    Operator("patterns-sequences", ("match",), ("rule", "visitor_id", "rule_key"), suffix=_STEPS_AND_SPAN),
 )
 # What keeps nothing between two checkpoints; every other kind needs a row.
 STATELESS = frozenset(
@@ -100,12 +137,15 @@ STATELESS = frozenset(
 _ENDS = {"table-source-scan": ("read", "scanTableSource"), "sink": ("write", "dynamicTableSink")}
 
 
-def name_operators(plan: dict[str, Any], operators: Iterable[Operator] = OPERATORS) -> dict[str, str]:
+def name_operators(
+    plan: dict[str, Any], operators: Iterable[Operator] = OPERATORS, ttls: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Names every node of a compiled plan that keeps state, in place; the others keep the planner's numbers.
 
     Args:
         plan: Flink's compiled plan, as read from its JSON.
         operators: the rows to look in.
+        ttls: the values of the settings that rows name as their memory.
 
     Returns:
         What was named: the name and the kind of the node, joined by `_`, to the planner's description of it.
@@ -115,30 +155,15 @@ def name_operators(plan: dict[str, Any], operators: Iterable[Operator] = OPERATO
     """
     rows = tuple(operators)
     stateful = [node for node in plan["nodes"] if kind(node) not in STATELESS]
-    named = [(f"{_name(node, rows)}_{kind(node)}", node) for node in stateful]
+    found = [(*_name(node, rows), node) for node in stateful]
+    named = [(f"{name}_{kind(node)}", node) for name, _, node in found]
     _refuse_shared(uid for uid, _ in named)
     for uid, node in named:
         node.setdefault("configuration", {})[UID_FORMAT] = f"{uid.rpartition('_')[0]}_<transformation>"
+    for _, memory, node in found:
+        if memory in (ttls or {}):
+            node["configuration"][STATE_TTL] = (ttls or {})[memory]
     return {uid: str(node["description"]) for uid, node in named}
-
-
-def remember(plan: dict[str, Any], visitor_memory: str, operators: Iterable[Operator] = OPERATORS) -> None:
-    """Gives the operators that remember visitors their own time to live, in place.
-
-    Args:
-        plan: as of `name_operators`.
-        visitor_memory: the time to live as Flink writes durations.
-        operators: the rows to look in.
-
-    >>> node = {"type": "stream-exec-over-aggregate_1", "description": "partitionBy=[canonical_id]"}
-    >>> remember({"nodes": [node]}, "90 d")
-    >>> node["configuration"]
-    {'table.exec.state.ttl': '90 d'}
-    """
-    rows = [row for row in operators if row.of_visitors]
-    for node in plan["nodes"]:
-        if any(row.is_at(node) for row in rows):
-            node.setdefault("configuration", {})[STATE_TTL] = visitor_memory
 
 
 def kind(node: Node) -> str:
@@ -150,11 +175,12 @@ def kind(node: Node) -> str:
     return str(node["type"]).removeprefix("stream-exec-").rpartition("_")[0]
 
 
-def _name(node: Node, rows: Iterable[Operator]) -> str:
+def _name(node: Node, rows: Iterable[Operator]) -> tuple[str, str]:
+    """The operator's name, and the setting of its memory."""
     names = list(_names(node, rows))
     if len(names) == 1:
         return names[0]
-    problem = f"fits several rows ({', '.join(names)})" if names else "has no row"
+    problem = f"fits several rows ({', '.join(name for name, _ in names)})" if names else "has no row"
     keys = ", ".join(_keys(node["description"])) or "nothing"
     raise UnnamedState(
         f"{kind(node)} keyed by {keys} keeps state and {problem}"
@@ -163,12 +189,12 @@ def _name(node: Node, rows: Iterable[Operator]) -> str:
     )
 
 
-def _names(node: Node, rows: Iterable[Operator]) -> Iterator[str]:
+def _names(node: Node, rows: Iterable[Operator]) -> Iterator[tuple[str, str]]:
     if kind(node) in _ENDS:
         verb, field = _ENDS[kind(node)]
-        yield f"{verb}-{_table(node[field]['table']['identifier'])}"
+        yield f"{verb}-{_table(node[field]['table']['identifier'])}", ""
     else:
-        yield from (row.name for row in rows if row.is_at(node))
+        yield from ((row.name_of(node), row.memory) for row in rows if row.is_at(node))
 
 
 def _table(identifier: str) -> str:
@@ -179,6 +205,18 @@ def _table(identifier: str) -> str:
 def _keys(description: str) -> tuple[str, ...]:
     found = re.search(r"\b(?:groupBy|partitionBy)=\[([^\]]*)\]", description)
     return tuple(key.strip() for key in found[1].split(",")) if found else ()
+
+
+def _same_keys(found: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    """Whether the keys are these; the planner writes one that is an expression as `$7`, and puts it anywhere.
+
+    >>> _same_keys(("visitor_id", "$7"), ("rule", "visitor_id")), _same_keys(("$7",), ("rule", "visitor_id"))
+    (True, False)
+    """
+    named = [key for key in found if not key.startswith("$")]
+    if len(named) == len(found):
+        return found == wanted
+    return len(found) == len(wanted) and set(named) <= set(wanted)
 
 
 def _refuse_shared(uids: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
--- events_valid: valid events as they lie in their topic, for a stage on its own
+-- events_valid: valid events as they lie in their topic, for a stage on its own; or the late ones in theirs: ${events}
 -- grain: one row per event        key: event_id
 -- time: ts, event time
 -- state: none
@@ -9,4 +9,4 @@ SELECT
     visitor_id, anonymous_id, user_id, session_hint, `context`, product, `order`, properties,
     CAST(`sequence` AS BIGINT) AS `sequence`,
     source_topic, source_partition, source_offset, source_timestamp, ts
-FROM events_read
+FROM ${events}

@@ -5,7 +5,8 @@
 SELECT
     'visitor_merged' AS kind, 'visitor_merged' AS rule_name, 1 AS rule_version,
     user_id AS visitor_id, device_id AS anchor, 'active' AS status,
-    event_time_ms AS occurred_at_ms, event_time_ms AS version, `context`,
+    event_time_ms AS occurred_at_ms, event_time_ms AS version,
+    event_time_ms + ${signal_expires_after_ms} AS expires_at_ms, CAST(NULL AS STRING) AS session_id, `context`,
     JSON_OBJECT(
         'anonymous_id' VALUE device_id,
         'event_id' VALUE event_id,
@@ -15,7 +16,8 @@ UNION ALL
 SELECT
     'bot_suspected', 'bot_caps', 1,
     device_id, CAST(throttled_at_ms AS STRING), 'active',
-    throttled_at_ms, throttled_at_ms, '{}',
+    throttled_at_ms, throttled_at_ms,
+    throttled_at_ms + ${signal_expires_after_ms}, CAST(NULL AS STRING), '{}',
     JSON_OBJECT(
         'events_in_minute' VALUE events_in_minute,
         'events_in_day' VALUE events_in_day,

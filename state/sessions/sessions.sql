@@ -40,6 +40,15 @@ SELECT
         WHEN MAX(session_ends_by_ms) - MAX(event_time_ms) <= ${session_gap_ms} THEN 'max_duration'
         ELSE 'gap'
     END AS close_reason,
+    -- What rules ask of a closed session (state/rules/at_end.py). Text is taken from the first event: time and sequence as
+    -- 19 digits order even inside a millisecond.
+    SUM(CASE WHEN event_type = 'purchase' THEN TRY_CAST(JSON_VALUE(`order`, '$.revenue') AS DOUBLE) END) AS revenue,
+    SUM(CASE WHEN event_type = 'add_to_cart' THEN TRY_CAST(JSON_VALUE(product, '$.price') AS DOUBLE)
+        * COALESCE(TRY_CAST(JSON_VALUE(product, '$.quantity') AS DOUBLE), 1) END) AS cart_value,
+    SUBSTRING(MIN(LPAD(CAST(event_time_ms * 1000000 + `sequence` AS STRING), 19, '0') || `context`), 20) AS `context`,
+    SUBSTRING(MIN(CASE WHEN event_type IN ('product_view', 'product_list_view', 'page_view')
+        THEN LPAD(CAST(event_time_ms * 1000000 + `sequence` AS STRING), 19, '0') || JSON_VALUE(product, '$.category') END), 20)
+        AS first_category,
     window_time AS closed_at
 FROM TABLE(SESSION(TABLE session_events PARTITION BY (visitor_id, session_id), DESCRIPTOR(ts), INTERVAL '${session_close_interval}' DAY TO SECOND(3)))
 GROUP BY visitor_id, session_id, window_start, window_end, window_time

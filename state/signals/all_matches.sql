@@ -2,8 +2,10 @@
 -- grain: as rule_matches        key: kind, rule_name, visitor_id, anchor, version
 -- time: none
 -- state: none
-SELECT kind, rule_name, rule_version, visitor_id, anchor, status, occurred_at_ms, version, `context`, evidence
+SELECT kind, rule_name, rule_version, visitor_id, anchor, status, occurred_at_ms, version,
+    expires_at_ms, session_id, `context`, evidence
 FROM rule_matches
 UNION ALL
-SELECT kind, rule_name, rule_version, visitor_id, anchor, status, occurred_at_ms, version, `context`, evidence
+SELECT kind, rule_name, rule_version, visitor_id, anchor, status, occurred_at_ms, version,
+    expires_at_ms, session_id, `context`, evidence
 FROM visitor_matches

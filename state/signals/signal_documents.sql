@@ -12,12 +12,14 @@ SELECT
         'visitor_id' VALUE visitor_id,
         'occurred_at_ms' VALUE occurred_at_ms,
         'detected_at_ms' VALUE detected_at_ms,
-        'expires_at_ms' VALUE occurred_at_ms + ${signal_expires_after_ms},
+        'expires_at_ms' VALUE expires_at_ms,
+        'session_id' VALUE session_id,
         'status' VALUE status,
         'version' VALUE version,
         'rule' VALUE JSON_OBJECT('name' VALUE rule_name, 'version' VALUE rule_version),
         'evidence' VALUE JSON(evidence),
-        'context' VALUE JSON(CASE WHEN `context` IS JSON OBJECT THEN `context` ELSE '{}' END)) AS document
+        'context' VALUE JSON(CASE WHEN `context` IS JSON OBJECT THEN `context` ELSE '{}' END)
+        ABSENT ON NULL) AS document
 FROM (
     SELECT
         *,

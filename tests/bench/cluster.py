@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 from confluent_kafka import Message, Producer
@@ -93,9 +94,13 @@ class BenchCluster:
         return self._run(f"benchjobs.{job}", self._bench, self._fill_slice(work))
 
     def signals(self) -> Found:
-        """(visitor_id, fires_at_ms, status) of every message in the topic of signals."""
-        documents = (orjson.loads(message.value()) for message in self._messages(topics.SIGNALS))
-        return Counter((one["visitor_id"], one["occurred_at_ms"], one["status"]) for one in documents)
+        """(visitor_id, fires_at_ms, status) of every abandoned cart in the topic of signals."""
+        carts = (one for one in self.signal_documents() if one["kind"] == "cart_abandoned")
+        return Counter((one["visitor_id"], one["occurred_at_ms"], one["status"]) for one in carts)
+
+    def signal_documents(self) -> Iterator[dict[str, Any]]:
+        """Every message in the topic of signals, of whatever rule."""
+        return (orjson.loads(message.value()) for message in self._messages(topics.SIGNALS))
 
     def naive_answers(self) -> Found:
         """(kind, visitor_id, numbers …) of every message of a naive job."""

@@ -12,6 +12,8 @@ import pytest
 from rich.console import Console
 
 from cli.deploy import Deployment
+from cli.dump import documents
+from connectors import indices
 from connectors.admin import drop_all
 from jobs.settings import Settings
 from stack.embedded import EmbeddedStack
@@ -58,6 +60,12 @@ def wait_until(condition: Callable[[], bool], deadline_s: float, what: str) -> N
     while not condition():
         assert time.monotonic() < end, f"not within {deadline_s:.0f} s: {what}"
         time.sleep(0.2)
+
+
+def abandoned_carts(deployment: Deployment) -> list[Document]:
+    """The signals of one rule; the others of the pack have their say on the same events."""
+    found = documents(deployment.client, indices.SIGNALS.alias)
+    return [one for one in found if one["kind"] == "cart_abandoned"]
 
 
 def read_lines(path: Path) -> list[Document]:

@@ -20,7 +20,7 @@ from cli.replay import feed_file
 from connectors import indices
 from stack.embedded import EmbeddedStack
 from tests import datasets
-from tests.cluster.conftest import CONSOLE, wait_until
+from tests.cluster.conftest import CONSOLE, abandoned_carts, wait_until
 
 Deploy = Callable[..., Deployment]
 STREAM = "ga360_20160801_20160814"
@@ -91,10 +91,7 @@ def _assert_undisturbed(deployment: Deployment) -> None:
         (row["visitor_id"], row["started_at_ms"], row["ended_at_ms"], row["events"])
         for row in documents(deployment.client, indices.SESSIONS.alias)
     }
-    signals = {
-        (row["visitor_id"], row["occurred_at_ms"])
-        for row in documents(deployment.client, indices.SIGNALS.alias)
-    }
+    signals = {(row["visitor_id"], row["occurred_at_ms"]) for row in abandoned_carts(deployment)}
     assert sessions == datasets.truth_sessions(STREAM)
     assert signals == {(visitor, fires) for visitor, _, fires in datasets.truth_abandonments(STREAM)}
 
@@ -116,8 +113,8 @@ def test_an_armed_timer_survives_a_savepoint(deploy: Deploy) -> None:
     due_ms, bound_ms = start_ms + 1_800_000, deployment.settings.out_of_orderness_ms
     feeder.heartbeat(due_ms + bound_ms + 1_000, "due", due_ms + 10_000)
     feeder.flush()
-    wait_until(lambda: bool(documents(deployment.client, indices.SIGNALS.alias)), 120, "the abandonment")
-    (signal_document,) = documents(deployment.client, indices.SIGNALS.alias)
+    wait_until(lambda: bool(abandoned_carts(deployment)), 120, "the abandonment")
+    (signal_document,) = abandoned_carts(deployment)
     assert (signal_document["visitor_id"], signal_document["occurred_at_ms"]) == ("armed", due_ms)
 
 

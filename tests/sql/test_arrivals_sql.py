@@ -14,9 +14,11 @@ from connectors.events import Event, validate_event
 from jobs.settings import Settings
 from tests.sql.tables import Flink, Row
 from tests.sql.vocabulary import (
+    CARTS,
     DAY,
     MINUTE,
     RAW_TOPIC,
+    RECOVERED_CARTS,
     Document,
     Stories,
     by_arrival,
@@ -67,7 +69,7 @@ class Answers:
 
 @pytest.fixture(scope="module")
 def answers(flink: Flink) -> Answers:
-    more = ["late_documents", "sessions", "carts_abandoned", "carts_recovered"]
+    more = ["late_documents", "sessions", CARTS, RECOVERED_CARTS]
     return Answers(flink.run(placed(by_arrival(STORIES.events)), VIEWS + more))
 
 
@@ -130,15 +132,15 @@ def test_a_session_waits_for_everything_that_is_in_time(answers: Answers, behind
 @STORIES.tell(*(event for behind_ms in BEHIND for event in edge_of_cart(behind_ms)))
 def test_a_cart_waits_for_everything_that_is_in_time(answers: Answers, behind_ms: int) -> None:
     visitor = f"cart {behind_ms}"
-    assert [answers.count(view, visitor) for view in ("carts_abandoned", "carts_recovered")] == [0, 0]
+    assert [answers.count(view, visitor) for view in (CARTS, RECOVERED_CARTS)] == [0, 0]
 
 
 @STORIES.tell(*edge_of_session(BOUND + 1), *edge_of_cart(BOUND + 1))
 def test_what_is_late_changes_nothing_that_was_said(answers: Answers) -> None:
     session, cart_visitor = f"session {BOUND + 1}", f"cart {BOUND + 1}"
     assert [events for _, events in answers.sessions(session)] == [1]
-    assert answers.count("carts_abandoned", cart_visitor) == 1
-    assert answers.count("carts_recovered", cart_visitor) == 0
+    assert answers.count(CARTS, cart_visitor) == 1
+    assert answers.count(RECOVERED_CARTS, cart_visitor) == 0
     assert answers.count("events_late", session) == answers.count("events_late", cart_visitor) == 1
 
 

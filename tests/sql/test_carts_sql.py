@@ -10,7 +10,19 @@ import pytest
 from connectors.signals import Signal, signal_id
 from jobs.settings import Settings
 from tests.sql.tables import Flink, Row
-from tests.sql.vocabulary import DAY, ORDERS, Stories, cart, event, page, purchase, t
+from tests.sql.vocabulary import (
+    CARTS,
+    DAY,
+    ORDERS,
+    RECOVERED_CARTS,
+    Stories,
+    cart,
+    event,
+    is_cart,
+    page,
+    purchase,
+    t,
+)
 
 SETTINGS = Settings()
 FIRES_AFTER_MIN = SETTINGS.cart_timeout_ms // 60_000
@@ -27,13 +39,13 @@ class Answers:
 
     def fired(self, visitor: str) -> list[tuple[int, int]]:
         """(last_cart_at_ms, fires_at_ms) of every abandonment, in order of time."""
-        mine = self._of(visitor, "carts_abandoned")
-        return sorted((row["last_cart_at_ms"], row["fires_at_ms"]) for row in mine)
+        mine = self._of(visitor, CARTS)
+        return sorted((row["waits_since_ms"], row["due_at_ms"]) for row in mine)
 
     def recovered(self, visitor: str) -> list[tuple[int, int]]:
         """(fires_at_ms, purchased_at_ms) of every recovered abandonment, in order of time."""
-        mine = self._of(visitor, "carts_recovered")
-        return sorted((row["fires_at_ms"], row["purchased_at_ms"]) for row in mine)
+        mine = filter(is_cart, self._of(visitor, RECOVERED_CARTS))
+        return sorted((row["due_at_ms"], row["answered_at_ms"]) for row in mine)
 
     def evidence(self, visitor: str, status: str = "active") -> list[dict[str, Any]]:
         return [signal.evidence for signal in self.signals(visitor) if signal.status == status]
@@ -41,7 +53,9 @@ class Answers:
     def signals(self, visitor: str) -> list[Signal]:
         """The visitor's signals in order of their versions, as the contract reads them."""
         documents = [row["document"] for row in self._of(visitor, "signal_documents")]
-        return sorted(map(Signal.model_validate_json, documents), key=lambda signal: signal.version)
+        signals = map(Signal.model_validate_json, documents)
+        carts = (signal for signal in signals if signal.kind == "cart_abandoned")
+        return sorted(carts, key=lambda signal: signal.version)
 
     def _of(self, visitor: str, view: str) -> list[Row]:
         return [row for row in self.rows[view] if row["visitor_id"] == visitor]
@@ -50,7 +64,7 @@ class Answers:
 @pytest.fixture(scope="module", params=ORDERS)
 def answers(flink: Flink, request: pytest.FixtureRequest) -> Answers:
     arrange, settings = ORDERS[request.param]
-    views = ["carts_abandoned", "carts_recovered", "signal_documents"]
+    views = [CARTS, RECOVERED_CARTS, "signal_documents"]
     return Answers(flink.run(arrange(STORIES.events), views, **settings))
 
 
@@ -229,8 +243,10 @@ def test_a_recovery_is_a_newer_version_of_the_same_signal(answers: Answers) -> N
 
 
 def test_every_document_is_what_the_contract_says(answers: Answers) -> None:
-    rows = answers.rows["signal_documents"]
-    assert len(rows) == len(answers.rows["carts_abandoned"]) + len(answers.rows["carts_recovered"]) > 0
+    rows = [row for row in answers.rows["signal_documents"] if '"kind":"cart_abandoned"' in row["document"]]
+    assert (
+        len(rows) == len(answers.rows[CARTS]) + len(list(filter(is_cart, answers.rows[RECOVERED_CARTS]))) > 0
+    )
     for row in rows:
         signal = Signal.model_validate_json(row["document"])
         assert signal.to_document() == orjson.loads(row["document"])
@@ -243,9 +259,7 @@ def test_every_document_is_what_the_contract_says(answers: Answers) -> None:
 
 def test_a_signal_says_when_it_was_detected(answers: Answers) -> None:
     detected = [
-        signal.detected_at_ms
-        for row in answers.rows["carts_abandoned"]
-        for signal in answers.signals(row["visitor_id"])
+        signal.detected_at_ms for row in answers.rows[CARTS] for signal in answers.signals(row["visitor_id"])
     ]
     assert max(detected) - min(detected) < 10 * 60_000
     assert min(detected) > t(0) + DAY

@@ -74,9 +74,24 @@ def test_sessions_and_features_are_found_once(plan: str) -> None:
     assert (keys["visitor_id"], keys["session_id"]) == (3, 1)
 
 
+def test_rules_of_one_shape_share_its_operator(plan: str) -> None:
+    keys = re.findall(r"OverAggregate\(partitionBy=\[(rule, [^]]*)\]", plan)
+    assert sorted(keys) == [
+        "rule, visitor_id",  # deviations
+        "rule, visitor_id, anchor",  # what fires once
+        "rule, visitor_id, occurrence",  # what is counted once
+        "rule, visitor_id, rule_key",  # counts within a span: two events
+        "rule, visitor_id, rule_key",  # and four
+        "rule, visitor_id, session_id, rule_key",  # counts in a session
+    ]
+
+
 def test_each_pattern_is_looked_for_once(plan: str) -> None:
-    assert plan.count("window=[SESSION(") == 3  # sessions, their features, open carts
-    assert plan.count("Match(partitionBy=[visitor_id]") == 2  # the order of events, recoveries
+    assert (
+        plan.count("window=[SESSION(") == 4
+    )  # sessions, their features, waits of ten minutes and of half an hour
+    assert plan.count("Match(partitionBy=[rule, visitor_id") == 2  # recoveries, sequences
+    assert plan.count("Join(joinType=") == 1  # late answers
 
 
 def test_each_document_is_written_once(plan: str) -> None:

@@ -32,9 +32,9 @@ OPERATORS = {
     "devices": "AS w0$o3",
     "minutes": "GlobalWindowAggregate(groupBy=[device_id]",
     "ledger": "GlobalWindowAggregate(",
-    "recoveries": "AS purchase_event_id",
+    "recoveries": "Match(partitionBy=[rule, visitor_id],",
     "sessions": "AS started_at_ms",
-    "open carts": "AS last_cart_at_ms",
+    "open carts": "gap=[30 min], partition keys=[rule",
 }
 Sizes = dict[str, int]
 

@@ -22,7 +22,7 @@ from stack import jars
 from state import uids
 from tests.sql import tables
 from tests.sql.tables import NO_ELASTICSEARCH, NO_KAFKA, Flink
-from tests.sql.vocabulary import page, placed, t
+from tests.sql.vocabulary import CARTS, page, placed, t
 
 KAFKA = KafkaEnds(bootstrap_servers="127.0.0.1:1", group_id="nobody")
 # A savepoint finds its state by these: a change here makes every savepoint that exists unusable.
@@ -50,9 +50,19 @@ SUITE = {
     "features-ended_window-aggregate",
     "features-visitors_local-window-aggregate",
     "features-visitors_global-window-aggregate",
-    "patterns-open-carts_window-aggregate",
-    "patterns-recoveries_match",
-    "patterns-recoveries_timestamp-inserter",
+    "patterns-counts_over-aggregate",
+    "patterns-distinct_over-aggregate",
+    "patterns-bursts-1_over-aggregate",
+    "patterns-bursts-3_over-aggregate",
+    "patterns-first-hits_over-aggregate",
+    "patterns-deviations-2_over-aggregate",
+    "patterns-waits-10-min_window-aggregate",
+    "patterns-waits-30-min_window-aggregate",
+    "patterns-late-answers_join",
+    "patterns-recovered-waits_match",
+    "patterns-recovered-waits_timestamp-inserter",
+    "patterns-sequences-3-86400000_match",
+    "patterns-sequences-3-86400000_timestamp-inserter",
     "write-late_topic_sink",
     "write-rejected_topic_sink",
     "write-ledger_topic_sink",
@@ -140,7 +150,7 @@ def test_a_savepoint_outlives_another_sink(flink: Flink) -> None:
     _run(
         flink,
         folder,
-        ["carts_abandoned", "sessions", "events_valid"],
+        [CARTS, "sessions", "events_valid"],
         {"execution.state-recovery.path": savepoint},
         drain=True,
     )

@@ -23,7 +23,7 @@ VIEWS = [
     "alias_documents",
     "signal_documents",
 ]
-VIEWS += ["ledger", "carts_abandoned", "sessions"]
+VIEWS += ["ledger", "waits_1800000", "sessions"]
 CAPS = {"bot_events_per_minute": 5, "bot_events_per_day": 12, "bot_quarantine_ms": 10 * MINUTE}
 BOUND_MS = 2_000
 stories = Stories()
@@ -63,7 +63,7 @@ def test_a_visitor_is_the_user_from_the_millisecond_of_the_identification_on(
     valid: dict[str, str], rows: dict[str, list[Row]]
 ) -> None:
     assert visitors(valid, *ANNA) == ["anna"] * 2 + ["u-anna"] * 5
-    assert not [row for row in rows["carts_abandoned"] if "anna" in row["visitor_id"]]
+    assert not [row for row in rows["waits_1800000"] if "anna" in row["visitor_id"]]
 
 
 @pytest.mark.parametrize("kind", ["identify", "custom:login", "purchase"])

@@ -80,6 +80,17 @@ def place(timestamp_ms: int, partition: int, offset: int) -> Document:
     }
 
 
+CARTS, RECOVERED_CARTS = (
+    "waits_1800000",
+    "recoveries",
+)  # the rules' views that hold abandoned and recovered carts
+
+
+def is_cart(row: Document) -> bool:
+    """Whether a row of these views is of the rule cart_abandoned."""
+    return str(row["rule"]).startswith("cart_abandoned/")
+
+
 class Stories:
     """Stories told in one stream: each test brings its visitors' events, one job answers all tests."""
 

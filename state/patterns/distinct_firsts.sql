@@ -1,0 +1,14 @@
+-- distinct_firsts: the first event of each value that a rule counts once (the first of an order's purchase events)
+-- grain: one row per rule, visitor and value        key: rule, visitor_id, occurrence
+-- time: ts, event time
+-- state: one number per rule, visitor and value, for rule_memory_ms after its last event
+SELECT rule, visitor_id, session_id, rule_key, occurrence, anchor, event_id, event_time_ms, least_events, within_ms, `context`, ts
+FROM (
+    SELECT
+        *,
+        COUNT(event_time_ms) OVER (
+            PARTITION BY rule, visitor_id, occurrence ORDER BY ts
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS occurrence_no
+    FROM distinct_events
+)
+WHERE occurrence_no = 1

@@ -1,0 +1,14 @@
+-- session_matches
+SELECT
+    'high_value_session/1' AS rule,
+    visitor_id,
+    session_id AS anchor,
+    'active' AS status,
+    ended_at_ms + CAST(1800000 AS BIGINT) AS occurred_at_ms,
+    ended_at_ms + CAST(1800000 AS BIGINT) AS version,
+    session_id,
+    `context`,
+    JSON_OBJECT('revenue' VALUE revenue, 'started_at_ms' VALUE started_at_ms, 'ended_at_ms' VALUE ended_at_ms ABSENT ON NULL) AS evidence
+FROM sessions
+WHERE revenue >= 200.0E0
+
