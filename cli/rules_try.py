@@ -29,13 +29,13 @@ def judge(scenarios: Iterable[Scenario], folder: Path, settings: Settings) -> tu
     told = tellings(scenarios)
     messages = folder / "messages.jsonl"
     events = stream(told, chosen.out_of_orderness_ms)
-    messages.write_bytes(b"".join(_message(event, offset) for offset, event in enumerate(events)))
+    messages.write_bytes(b"".join(message(event, offset) for offset, event in enumerate(events)))
     rows = local_flink.run(messages, folder, ["signal_documents"], chosen)["signal_documents"]
     signals = [orjson.loads(row["document"]) for row in rows]
     return len(told), [(one, complaint) for one in told for complaint in one.complaints(signals)]
 
 
-def _message(event: dict[str, Any], offset: int) -> bytes:
+def message(event: dict[str, Any], offset: int) -> bytes:
     """One line of the source: the event and what Kafka would say of its record."""
     moment = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=event["received_at_ms"])
     record = {

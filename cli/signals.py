@@ -61,7 +61,7 @@ def main(
     with failures_told():
         terms = {"visitor_id": visitor, "kind": kind, "status": status}
         query = query_of(terms, since_ms(since, datetime.now(UTC)) if since else None)
-        signals = search(_ends(url, settings_file, assignments), query, limit)
+        signals = search(elasticsearch_ends(url, settings_file, assignments), query, limit)
     _print_lines(signals) if as_json else _print_table(signals)
 
 
@@ -132,7 +132,10 @@ def _cause(error: ApiError) -> str:
     return f"status {error.meta.status}: {error.message}"
 
 
-def _ends(url: str | None, settings_file: Path | None, assignments: tuple[str, ...]) -> ElasticsearchEnds:
+def elasticsearch_ends(
+    url: str | None, settings_file: Path | None, assignments: tuple[str, ...]
+) -> ElasticsearchEnds:
+    """Elasticsearch as the command line says, or that of a running scripts/run, or the setting's."""
     running = embedded_addresses().get("elasticsearch")
     settings = load(settings_file, assignments, {"elasticsearch_url": running} if running else {})
     return ElasticsearchEnds(

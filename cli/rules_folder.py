@@ -1,0 +1,94 @@
+"""The folder of the active rules, what lies behind them, and the log of changes for the way back."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+
+from connectors.errors import BadInput
+from state.rules.pack import SHIPPED, BadRule, Loaded, changed_meaning, load, load_file
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A line of changes.jsonl: a rule, its versions (None: there was none), and the indices."""
+
+    rule: str
+    version_before: int | None
+    version: int | None
+    index_before: str
+    index: str
+
+
+class RulesFolder:
+    """A folder of rules that jobs are started with (setting `rules_dir`)."""
+
+    def __init__(self, path: Path) -> None:
+        """Takes the folder; a missing one is made with a copy of the shipped pack."""
+        self.path = path
+        if not path.exists():
+            path.mkdir(parents=True)
+            for file in SHIPPED.glob("*.yaml"):
+                shutil.copy(file, path)
+        self._log, self._old = path / "changes.jsonl", path / "previous"
+
+    def pack(self) -> dict[str, Loaded]:
+        """The active rules by name."""
+        return {one.rule.name: one for one in load([self.path])}
+
+    def accept(self, file: Path) -> tuple[Loaded, Loaded | None]:
+        """The rule of a file and the one that it would replace; nothing is changed.
+
+        Raises:
+            BadRule: the rule is refused, or does not go with the others.
+        """
+        new, pack = load_file(file), self.pack()
+        old = pack.pop(new.rule.name, None)
+        if old and (problem := changed_meaning(new, old)):
+            raise BadRule(problem)
+        if old and new.digest == old.digest:
+            raise BadInput(
+                f"{file}: says what {old.rule.name} {old.rule.version} says already; nothing to do"
+            )
+        load([*(one.path for one in pack.values()), file])
+        return new, old
+
+    def put(self, new: Loaded | None, old: Loaded | None, indices: tuple[str, str]) -> None:
+        """The new rule in the place of the old one, which is kept, and a line in the log."""
+        if old:
+            self._old.mkdir(exist_ok=True)
+            shutil.move(old.path, self._kept(old.rule.name, old.rule.version))
+        if new:
+            shutil.copy(new.path, self.path / f"{new.rule.name}.yaml")
+        name = (new or old).rule.name if new or old else ""
+        versions = old.rule.version if old else None, new.rule.version if new else None
+        with self._log.open("ab") as log:
+            log.write(orjson.dumps(asdict(Applied(name, *versions, *indices))) + b"\n")
+
+    def last(self) -> Applied:
+        """The newest change.
+
+        Raises:
+            BadInput: there was none.
+        """
+        lines = self._log.read_bytes().splitlines() if self._log.exists() else []
+        if not lines:
+            raise BadInput(f"{self.path}: no change to go back on (no {self._log.name})")
+        return Applied(**orjson.loads(lines[-1]))
+
+    def take_back(self) -> None:
+        """The files as they were before the newest change, which leaves the log."""
+        last = self.last()
+        active = self.path / f"{last.rule}.yaml"
+        if last.version is not None:
+            active.unlink()
+        if last.version_before is not None:
+            shutil.move(self._kept(last.rule, last.version_before), active)
+        lines = self._log.read_bytes().splitlines(keepends=True)
+        self._log.write_bytes(b"".join(lines[:-1]))
+
+    def _kept(self, name: str, version: int) -> Path:
+        return self._old / f"{name}-{version}.yaml"
