@@ -1,0 +1,110 @@
+"""A rule changes over real history, in one command each: applied, and taken back; readers see one version."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.deploy import Deployment
+from cli.dump import documents
+from cli.package import ROOT
+from connectors import indices
+from state.rules.pack import SHIPPED
+from tests import datasets
+from tests.oracle import session_parts
+from tests.rule_oracle import VIEWS, _get, _nth, _of
+
+Deploy = Callable[..., Deployment]
+STREAM = "taobao_114users"
+
+
+def interests(least: int) -> set[tuple[str, int, str]]:
+    """(visitor, time, category) of each category's so-manieth view in a session."""
+    return {
+        (part.visitor_id, at, str(category))
+        for part in session_parts(datasets.canonical_events(STREAM))
+        for category, at in _nth(
+            _of(part.events, *VIEWS), lambda event: _get(event, "product", "category"), least
+        )
+    }
+
+
+def rules(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cli.rules", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+
+
+def told(deployment: Deployment, status: str) -> set[tuple[str, int, str]]:
+    """What readers of the alias see of the rule."""
+    return {
+        (one["visitor_id"], one["occurred_at_ms"], one["evidence"]["category"])
+        for one in documents(deployment.client, indices.SIGNALS.alias)
+        if one["kind"] == "category_interest" and one["status"] == status
+    }
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    datasets.write_canonical(
+        STREAM, tmp_path / "history.jsonl", shuffle_within_ms=1_500, duplicate_share=0.02
+    )
+    return tmp_path / "history.jsonl"
+
+
+def test_a_rule_is_changed_and_the_change_taken_back(deploy: Deploy, history: Path, tmp_path: Path) -> None:
+    deployment, folder = deploy(), tmp_path / "rules"
+    where = "--folder", folder, "--url", deployment.settings.elasticsearch_url
+    first = rules("apply", _version(tmp_path, 2, 3), *where, "--history", history)
+    assert first.returncode == 0, first.stderr
+    assert told(deployment, "active") == interests(4)
+    other = {
+        **documents(deployment.client, indices.SIGNALS.alias)[0],
+        "signal_id": "0" * 32,
+        "kind": "bounce",
+    }
+    other["rule"] = {"name": "bounce", "version": 1}
+    _index(deployment, other)
+    second = rules("apply", _version(tmp_path, 3, 5), *where, "--history", history)
+    assert second.returncode == 0, second.stderr
+    gained, lost = interests(6) - interests(4), interests(4) - interests(6)
+    assert told(deployment, "active") == interests(6)
+    # An interest that comes two views later is the same signal, changed; one that does not come is taken back.
+    anchors = {(visitor, category) for visitor, _, category in interests(6)}
+    assert len(told(deployment, "retracted")) < len(lost)
+    assert "changed" in second.stdout and "lost" in second.stdout and gained and anchors
+    assert other in documents(deployment.client, indices.SIGNALS.alias)
+    back = rules("rollback", *where)
+    assert back.returncode == 0, back.stderr
+    assert told(deployment, "active") == interests(4) and told(deployment, "retracted") == set()
+    assert other in documents(deployment.client, indices.SIGNALS.alias)
+
+
+def test_a_bad_rule_touches_nothing(deploy: Deploy, history: Path, tmp_path: Path) -> None:
+    deployment = deploy()
+    bad = _version(tmp_path, 2, 3)
+    bad.write_text(bad.read_text().replace("product.category: {", "product.categry: {"))
+    where = "--folder", tmp_path / "rules", "--url", deployment.settings.elasticsearch_url
+    refused = rules("apply", bad, *where, "--history", history)
+    assert refused.returncode == 2 and f"{bad}:" in refused.stderr and "product.categry" in refused.stderr
+    assert list(deployment.client.indices.get_alias(name=indices.SIGNALS.alias)) == [indices.SIGNALS.name]
+
+
+def _version(folder: Path, version: int, more_than: int) -> Path:
+    text = (SHIPPED / "category_interest.yaml").read_text()
+    path = folder / f"interest-{version}.yaml"
+    path.write_text(
+        text.replace("version: 1", f"version: {version}").replace(
+            "more_than: 3", f"more_than: {more_than}\ncap: {{at_most: {version}, within: 7 d}}"
+        )
+    )
+    return path
+
+
+def _index(deployment: Deployment, document: dict[str, object]) -> None:
+    deployment.client.index(
+        index=indices.SIGNALS.alias, id=str(document["signal_id"]), document=document, refresh=True
+    )
