@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from tests.oracle import Event, _histories, _split_at_gaps, abandonments, session_parts
+from tests.oracle import Event, _histories, abandonments, session_parts
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 GAP = 30 * MINUTE
@@ -26,12 +26,9 @@ def answers(events: Iterable[Event]) -> Counter[Answer]:
     known = list(events)
     found: Counter[Answer] = Counter()
     for part in session_parts(known):
-        for rule in IN_SESSION:
+        for rule in (*IN_SESSION, *AT_END):
             found.update(rule(part.visitor_id, part.events))
     for visitor, history in _histories(known).items():
-        for session in _split_at_gaps(history, GAP):
-            for rule in AT_END:
-                found.update(rule(visitor, session))
         for rule in OVER_ALL:
             found.update(rule(visitor, history))
     found.update(_carts(known))
@@ -211,7 +208,7 @@ def _returning_visitor(visitor: str, history: History) -> Iterator[Answer]:
 
 def _suggestions_paused(visitor: str, history: History) -> Iterator[Answer]:
     began: list[tuple[str, History]] = []
-    for session in _split_at_gaps(history, GAP):
+    for session in (part.events for part in session_parts(history)):
         categories = [_get(event, "product", "category") for event in _of(session, *VIEWS)]
         known = [str(category) for category in categories if category is not None]
         if not known:
