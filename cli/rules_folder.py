@@ -63,7 +63,7 @@ class RulesFolder:
             shutil.move(old.path, self._kept(old.rule.name, old.rule.version))
         if new:
             shutil.copy(new.path, self.path / f"{new.rule.name}.yaml")
-        name = (new or old).rule.name if new or old else ""
+        name = next(one.rule.name for one in (new, old) if one)
         versions = old.rule.version if old else None, new.rule.version if new else None
         with self._log.open("ab") as log:
             log.write(orjson.dumps(asdict(Applied(name, *versions, *indices))) + b"\n")

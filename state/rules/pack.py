@@ -200,7 +200,8 @@ def _line_of(document: Any, place: Place) -> int:
     node: Any = document
     for part in place:
         try:
-            position = node.lc.item(part) if isinstance(node, list) else node.lc.key(part)
+            lines = node.lc
+            position = lines.item(part) if isinstance(node, list) else lines.key(part)
             node = node[part]
         except (AttributeError, KeyError, IndexError, TypeError):
             break
