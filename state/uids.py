@@ -91,6 +91,8 @@ OPERATORS: tuple[Operator, ...] = (
     Operator("sessions-unbroken", _OVER, _VISITOR, "frame_sum, ", memory="visitor_memory_ms"),
     Operator("sessions-began", _OVER, _VISITOR, "visitor_event_no, ", memory="visitor_memory_ms"),
     Operator("sessions-open", _WINDOW, ("visitor_id", "session_id"), "AS started_at_ms"),
+    # The same window in a job that asks for nothing of a session but that it ended.
+    Operator("sessions-ended", _WINDOW, ("visitor_id", "session_id"), "session_id, start("),
     Operator("features-sessions", _OVER, ("session_id",)),
     Operator("features-ended", _WINDOW, ("visitor_id", "session_id"), "session_id, MAX("),
     Operator("features-visitors", _WINDOW, _VISITOR, "TUMBLE("),
