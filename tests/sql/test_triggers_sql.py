@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from pyflink.table import DataTypes, Schema
 
+from cli import local_flink
 from connectors import actions
 from connectors.decisions import Change, decide
 from connectors.signals import Trigger, signal_id
 from jobs import triggers, wiring
 from jobs.settings import Settings
 from state.sql import statement
-from tests.sql import tables
 from tests.sql.tables import Flink
 from tests.sql.vocabulary import HOUR, t
 
@@ -97,10 +97,10 @@ def run(flink: Flink, signals: list[Signal]) -> list[Trigger]:
     source.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     text = DataTypes.STRING()
     schema = Schema.new_builder().column("record_key", text).column("record_value", text).build()
-    env.create_temporary_table("signals_read", tables._files(source, schema, {"format": "json"}))
+    env.create_temporary_table("signals_read", local_flink.files(source, schema, {"format": "json"}))
     wiring.add_view(env, "signal_documents", statement("index/signals_read_back"))
     triggers.build(env, TABLE, settings)
-    rows = tables._collect(env, {"triggers": folder / "triggers"})["triggers"]
+    rows = local_flink.collect(env, {"triggers": folder / "triggers"})["triggers"]
     found = [Trigger.model_validate_json(row["document"]) for row in rows]
     assert [(trigger.visitor_id, trigger.status) for trigger in found] == [
         (row["visitor_id"], row["status"]) for row in rows
