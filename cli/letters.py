@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 import orjson
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaException, Producer
 
 from cli.topic_reader import read_topic
 from connectors import topics
@@ -79,26 +79,12 @@ class Report:
 
 def letters(properties: Mapping[str, str]) -> Iterator[tuple[str, Rejected]]:
     """Every letter once, up to the ends found at the start; one that was written twice is one letter."""
-    seen, ends = set(), _ends(properties)
+    seen = set()
     for message in read_topic(properties, topics.EVENTS_REJECTED.name, GROUP):
         letter_id = (message.key() or b"").decode()
-        if message.offset() < ends[message.partition()] and letter_id not in seen:
+        if letter_id not in seen:
             seen.add(letter_id)
             yield letter_id, Rejected.model_validate_json(message.value())
-
-
-def _ends(properties: Mapping[str, str]) -> dict[int, int]:
-    consumer, name = Consumer({**properties, "group.id": GROUP}), topics.EVENTS_REJECTED.name
-    try:
-        partitions = consumer.list_topics(name, timeout=_WAIT_S).topics[name].partitions
-        places = {number: TopicPartition(name, number) for number in partitions}
-        return {
-            number: consumer.get_watermark_offsets(at, timeout=_WAIT_S)[1] for number, at in places.items()
-        }
-    except KafkaException as error:
-        raise BrokerUnavailable(f"no broker answers: {error}; check kafka_bootstrap_servers") from error
-    finally:
-        consumer.close()
 
 
 def replayed(properties: Mapping[str, str]) -> set[str]:

@@ -1,11 +1,11 @@
-"""Reads topics back from their beginning to the end they have now."""
+"""Reads topics back from their beginning to the end they have when the reading starts."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from connectors.errors import BrokerUnavailable
 
@@ -15,13 +15,13 @@ _QUIET_S = 30.0
 def read_topic(
     properties: Mapping[str, str], topic: str, group: str = "footfall-reader"
 ) -> Iterator[Message]:
-    """Every committed message of the topic, up to the end that each partition has when it is reached.
+    """Every committed message of the topic, up to the end offsets found at the start.
 
-    The last offset of a partition may be no message (the mark of a transaction's end), so the end is what the
-    broker calls it.
+    The last offset of a partition may be no message (the mark of a transaction's end), so a partition is also
+    over where the broker says that it ends.
 
     Raises:
-        BrokerUnavailable: nothing comes although there is more.
+        BrokerUnavailable: no broker answers, or nothing comes although there is more.
     """
     consumer = Consumer(
         {
@@ -32,17 +32,28 @@ def read_topic(
         }
     )
     try:
-        partitions = consumer.list_topics(topic, timeout=_QUIET_S).topics[topic].partitions
-        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
-        unfinished = set(partitions)
+        unfinished = _ends(consumer, topic)
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in unfinished])
         while unfinished:
             for message in _batch(consumer, topic):
-                if message.error():
-                    unfinished.discard(message.partition())
-                elif message.partition() in unfinished:
+                if message.error() or message.offset() >= unfinished.get(message.partition(), 0):
+                    unfinished.pop(message.partition(), None)
+                else:
                     yield message
     finally:
         consumer.close()
+
+
+def _ends(consumer: Consumer, topic: str) -> dict[int, int]:
+    """The end offset of each partition."""
+    try:
+        partitions = consumer.list_topics(topic, timeout=_QUIET_S).topics[topic].partitions
+        places = {number: TopicPartition(topic, number) for number in partitions}
+        return {
+            number: consumer.get_watermark_offsets(at, timeout=_QUIET_S)[1] for number, at in places.items()
+        }
+    except KafkaException as error:
+        raise BrokerUnavailable(f"no broker answers: {error}; check kafka_bootstrap_servers") from error
 
 
 def _batch(consumer: Consumer, topic: str) -> list[Message]:
