@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,12 @@ from rich.table import Table
 
 from cli import audit_books
 from cli.audit_books import SignalBooks
-from cli.options import CONTEXT, embedded_addresses, failures_told, settings_options
+from cli.options import CONTEXT, embedded_settings, failures_told, settings_options, utc
 from connectors.audit import Document, metrics
 from connectors.elasticsearch import ElasticsearchEnds
 from connectors.errors import IndexUnavailable
 from jobs import ends
-from jobs.settings import Settings, Value, load
+from jobs.settings import Settings, load
 
 _AUDITS = {
     "ingest": ("partition", "read", "valid", "duplicate", "late", "rejected"),
@@ -73,16 +72,9 @@ def main(
     if dry_run and not mends:
         raise click.UsageError("--dry-run goes with --repair")
     with failures_told():
-        settings = load(settings_file, assignments, _running())
+        settings = load(settings_file, assignments, embedded_settings())
         balanced = _audit(settings, last, lists, lake, mends, dry_run, metrics_file)
     sys.exit(0 if balanced else 1)
-
-
-def _running() -> dict[str, Value]:
-    """The settings that point to the stack that scripts/run started."""
-    addresses = embedded_addresses()
-    names = {"kafka": "kafka_bootstrap_servers", "elasticsearch": "elasticsearch_url"}
-    return {name: addresses[part] for part, name in names.items() if part in addresses}
 
 
 def _audit(
@@ -212,7 +204,7 @@ def _cell(value: Any) -> Any:
 
 
 def _time(row: Document) -> str:
-    return datetime.fromtimestamp(row["window_start_ms"] / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+    return utc(row["window_start_ms"], "%Y-%m-%d %H:%M")
 
 
 class _reachable:  # noqa: N801 - reads as a word

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,10 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError
 
 from cli.erasing import Receipt, erase, remains
-from cli.options import CONTEXT, embedded_addresses, failures_told, settings_options
-from connectors.elasticsearch import ElasticsearchEnds
+from cli.options import CONTEXT, embedded_settings, failures_told, settings_options, utc
 from connectors.errors import IndexUnavailable
-from connectors.kafka import meant_for, read_properties
 from connectors.pseudonyms import KeyPlace, pseudonym
+from jobs import ends
 from jobs.settings import Settings, load
 
 
@@ -45,8 +43,9 @@ def main(
     not answer; 2 an id or a setting is no good.
     """
     with failures_told(), _index_failures_told():
-        settings = _settings(settings_file, assignments)
-        client, properties = _ends(settings).client(), _kafka(settings)
+        settings = load(settings_file, assignments, embedded_settings())
+        client = ends.elasticsearch(settings).client()
+        properties = ends.kafka("erase", settings).client_properties()
         ids = [_stored(visitor, settings) for visitor in visitors]
         if check:
             finding = remains(client, properties, ids)
@@ -55,26 +54,6 @@ def main(
         for visitor in ids:
             receipt = erase(client, properties, visitor, settings)
             _print_json(receipt.to_document()) if as_json else _print_receipt(receipt)
-
-
-def _settings(settings_file: Path | None, assignments: tuple[str, ...]) -> Settings:
-    running = embedded_addresses()
-    names = {"kafka": "kafka_bootstrap_servers", "elasticsearch": "elasticsearch_url"}
-    return load(settings_file, assignments, {names[part]: running[part] for part in names if part in running})
-
-
-def _ends(settings: Settings) -> ElasticsearchEnds:
-    return ElasticsearchEnds(
-        url=settings.elasticsearch_url,
-        api_key_file=settings.elasticsearch_api_key_file,
-        ca_file=settings.elasticsearch_ca_file,
-        timeout_ms=settings.elasticsearch_timeout_ms,
-    )
-
-
-def _kafka(settings: Settings) -> Mapping[str, str]:
-    more = meant_for("python", read_properties(settings.kafka_properties_file))
-    return {"bootstrap.servers": settings.kafka_bootstrap_servers, **more}
 
 
 def _stored(visitor: str, settings: Settings) -> str:
@@ -100,7 +79,7 @@ def _print_json(document: dict[str, Any]) -> None:
 
 
 def _print_receipt(receipt: Receipt) -> None:
-    click.echo(f"erased {receipt.visitor} at {_time(receipt.erased_at_ms)} UTC")
+    click.echo(f"erased {receipt.visitor} at {utc(receipt.erased_at_ms)} UTC")
     click.echo(f"  ids        {', '.join(receipt.ids)}")
     if receipt.shared_ids:
         click.echo(
@@ -110,9 +89,9 @@ def _print_receipt(receipt: Receipt) -> None:
         click.echo(f"  removed    {count} documents of {alias}")
     for topic, count in receipt.tombstones.items():
         click.echo(f"  tombstones {count} in {topic}")
-    click.echo(f"  refused    every document of theirs up to {_time(receipt.quiet_until_ms)}")
+    click.echo(f"  refused    every document of theirs up to {utc(receipt.quiet_until_ms)}")
     for row in receipt.expires:
-        by = _time(row["by_ms"]) if row["by_ms"] is not None else "see there"
+        by = utc(row["by_ms"]) if row["by_ms"] is not None else "see there"
         click.echo(f"  until {by}  {row['where']}: {row['what']}")
     click.echo(f"prove it with: scripts/erase --check {' '.join(receipt.ids + receipt.shared_ids)}")
 
@@ -124,10 +103,6 @@ def _print_finding(finding: dict[str, Any]) -> None:
     for visitor in finding["unregistered"]:
         click.echo(f"{visitor} is not in the register of erasures")
     click.echo("nothing is left" if finding["clean"] else "something is left: erase again")
-
-
-def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 if __name__ == "__main__":

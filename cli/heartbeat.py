@@ -11,7 +11,7 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from cli.feed import heartbeat
-from cli.options import CONTEXT, embedded_addresses, failures_told, settings_options
+from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
 from connectors import topics
 from connectors.errors import BrokerUnavailable
 from jobs import ends
@@ -47,8 +47,7 @@ def main(
     answer, 2 an option or a setting is no good.
     """
     with failures_told():
-        kafka = embedded_addresses().get("kafka")
-        settings = load(settings_file, assignments, {"kafka_bootstrap_servers": kafka} if kafka else {})
+        settings = load(settings_file, assignments, embedded_settings())
         properties = ends.kafka("heartbeat", settings).client_properties()
         for beat in range(count) if count else itertools.count():
             if beat:

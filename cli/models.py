@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from cli.monitor import show_comparison, show_drift, show_quality
-from cli.options import CONTEXT, failures_told
+from cli.options import CONTEXT, failures_told, stamp
 from connectors.errors import ModelRefused
 from connectors.model_inputs import OFFERED
 from connectors.model_manifest import Manifest
@@ -76,7 +75,7 @@ def described(manifest: Manifest, live: Pointer | None) -> list[str]:
         f"{manifest.name} {manifest.version}, sha256 {manifest.sha256}",
         f"score: probability of {training.label}",
         f"{training.algorithm}, trained on {training.rows:,} rows, {training.positives:,} positive,",
-        f"  from {_day(training.from_ms)} to {_day(training.to_ms)}, at: {', '.join(training.points)}",
+        f"  from {stamp(training.from_ms)} to {stamp(training.to_ms)}, at: {', '.join(training.points)}",
         f"medium from {manifest.threshold:.4f}, high from {manifest.high:.4f}",
         f"fallback: {manifest.fallback:.4f}",
         f"{len(manifest.inputs)} inputs; most used: {importance}",
@@ -84,13 +83,9 @@ def described(manifest: Manifest, live: Pointer | None) -> list[str]:
     ]
     if live and live.version == manifest.version:
         lines.append(
-            f"live since {_day(live.since_ms)}; before: {', '.join(live.previous) or 'none'}; {live.note}"
+            f"live since {stamp(live.since_ms)}; before: {', '.join(live.previous) or 'none'}; {live.note}"
         )
     return lines
-
-
-def _day(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
 @main.command()

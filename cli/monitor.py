@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from cli.options import embedded_addresses, failures_told
+from cli.options import embedded_addresses, failures_told, stamp
 from cli.topic_reader import read_topic
 from connectors import topics
 from connectors.errors import BadInput, ModelRefused
@@ -48,7 +47,7 @@ def show_drift(registry: Registry, name: str, file: Path | None, window_hours: f
     for window in found:
         worst = ", ".join(f"{one} {window.indices[one]:.2f}" for one in window.alarms[:5])
         score = window.indices.get("score", float("nan"))
-        click.echo(f"{_when(window.from_ms)}  {window.rows:7,} rows  score {score:.3f}  {worst or 'stable'}")
+        click.echo(f"{stamp(window.from_ms)}  {window.rows:7,} rows  score {score:.3f}  {worst or 'stable'}")
     click.get_current_context().exit(1 if any(window.alarms for window in found) else 0)
 
 
@@ -80,7 +79,7 @@ def show_quality(
             for metric in ("auc", "average_precision", "calibration_error")
             if metric in window.metrics
         )
-        head = f"{_when(window.from_ms)}  {window.version}  {window.rows:6,} rows, {window.positives:5,} true"
+        head = f"{stamp(window.from_ms)}  {window.version}  {window.rows:6,} rows, {window.positives:5,} true"
         click.echo(f"{head}  {shown or 'one label only'}")
 
 
@@ -128,7 +127,3 @@ def _messages() -> Iterator[bytes]:
         raise BadInput("no scripts/run is running here: give --scores FILE with the lines of footfall.scores")
     properties = {"bootstrap.servers": addresses["kafka"]}
     yield from (message.value() for message in read_topic(properties, topics.SCORES.name))
-
-
-def _when(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%MZ")

@@ -10,7 +10,7 @@ import click
 import orjson
 
 from cli.letters import Choice, Report, Sender, letters, mend, replayed
-from cli.options import CONTEXT, embedded_addresses, failures_told, settings_options
+from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
 from cli.signals import since_ms
 from connectors.adapters import ADAPTERS, AUTO
 from connectors.fixing import Fix, load_fix
@@ -57,8 +57,7 @@ def main(
     2 an option or a file is no good.
     """
     with failures_told():
-        kafka = embedded_addresses().get("kafka")
-        settings = load(settings_file, assignments, {"kafka_bootstrap_servers": kafka} if kafka else {})
+        settings = load(settings_file, assignments, embedded_settings())
         properties = ends.kafka("replay-rejected", settings).client_properties()
         fix = load_fix(fix_file) if fix_file else Fix()
         choice = Choice(frozenset(reasons), frozenset(fields), frozenset(adapters), *_times(since, until))

@@ -15,7 +15,7 @@ from elasticsearch import ApiError, Elasticsearch
 from rich.console import Console
 from rich.table import Table
 
-from cli.options import CONTEXT, embedded_addresses, failures_told, settings_options
+from cli.options import CONTEXT, embedded_settings, failures_told, settings_options, utc
 from connectors import indices
 from connectors.elasticsearch import ElasticsearchEnds
 from connectors.errors import IndexUnavailable, SettingError
@@ -136,8 +136,7 @@ def elasticsearch_ends(
     url: str | None, settings_file: Path | None, assignments: tuple[str, ...]
 ) -> ElasticsearchEnds:
     """Elasticsearch as the command line says, or that of a running scripts/run, or the setting's."""
-    running = embedded_addresses().get("elasticsearch")
-    settings = load(settings_file, assignments, {"elasticsearch_url": running} if running else {})
+    settings = load(settings_file, assignments, embedded_settings())
     return ElasticsearchEnds(
         url=url or settings.elasticsearch_url,
         api_key_file=settings.elasticsearch_api_key_file,
@@ -155,7 +154,7 @@ def _print_table(signals: list[Document]) -> None:
     table = Table("occurred (UTC)", "kind", "status", "visitor", "evidence", box=None, pad_edge=False)
     for signal in signals:
         table.add_row(
-            _time(signal["occurred_at_ms"]),
+            utc(signal["occurred_at_ms"]),
             signal["kind"],
             signal["status"],
             signal["visitor_id"],
@@ -163,10 +162,6 @@ def _print_table(signals: list[Document]) -> None:
         )
     console = Console(width=None if sys.stdout.isatty() else _WIDTH, markup=False, highlight=False)
     console.print(table if signals else "no signal matches")
-
-
-def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 if __name__ == "__main__":

@@ -13,12 +13,12 @@ from elasticsearch import ApiError
 from rich.console import Console
 
 from cli.assignments import arguments
-from cli.options import CONTEXT, embedded_addresses, failures_told, settings_options
+from cli.options import CONTEXT, embedded_addresses, embedded_settings, failures_told, settings_options
 from cli.package import pack
 from connectors.admin import create_indices, create_topics
 from connectors.errors import IndexUnavailable
 from jobs import ends
-from jobs.settings import Settings, Value, load
+from jobs.settings import Settings, load
 from stack import jars
 from stack.embedded import DEFAULT_WORKDIR
 from stack.fetching import RichProgress
@@ -77,7 +77,7 @@ def main(
     """
     with failures_told():
         addresses = {} if rest_url else embedded_addresses()
-        settings = load(settings_file, assignments, _ends(addresses))
+        settings = load(settings_file, assignments, {} if rest_url else embedded_settings())
         if parallelism:
             settings = settings.replace(parallelism=parallelism)
         _warn_of_secrets(settings)
@@ -86,12 +86,6 @@ def main(
         url = rest_url or addresses.get("flink", _DEFAULT_URL)
         flags = ["-n"] if drops_state else []
         click.echo(_submit(job, url, settings, python or _python_at(url), from_savepoint, flags))
-
-
-def _ends(addresses: dict[str, str]) -> dict[str, Value]:
-    """The settings that point a job to the stack that scripts/run started."""
-    names = {"kafka": "kafka_bootstrap_servers", "elasticsearch": "elasticsearch_url"}
-    return {name: addresses[part] for part, name in names.items() if part in addresses}
 
 
 def _python_at(url: str) -> str:
