@@ -20,6 +20,7 @@ from elasticsearch.helpers import scan, streaming_bulk
 from cli import local_flink
 from cli.feed import lines_of
 from cli.rules_try import message
+from connectors import indices
 from connectors.errors import BadInput
 from connectors.indices import SIGNALS, mappings
 from jobs.settings import Settings
@@ -150,7 +151,7 @@ def cut_over(client: Elasticsearch, rule_name: str, documents: Iterable[Document
     _copy_others(client, before, after, rule_name)
     _write(client, after, documents)
     client.indices.refresh(index=after)
-    point_alias(client, before, after)
+    client.indices.update_aliases(actions=indices.cut_over(SIGNALS, before, after)["actions"])
     # What other rules wrote to the index before while it was copied; versions keep the newer of two.
     _copy_others(client, before, after, rule_name)
     client.indices.refresh(index=after)
@@ -164,7 +165,7 @@ def go_back(client: Elasticsearch, now: str, before: str, rule_name: str) -> Non
             f"index {before} is gone, so there is no way back; apply the rule's old version instead"
         )
     _copy_others(client, now, before, rule_name)
-    point_alias(client, now, before)
+    client.indices.update_aliases(actions=indices.cut_over(SIGNALS, now, before)["actions"])
     _copy_others(client, now, before, rule_name)
     client.indices.refresh(index=before)
 
@@ -172,13 +173,6 @@ def go_back(client: Elasticsearch, now: str, before: str, rule_name: str) -> Non
 def current(client: Elasticsearch) -> str:
     """The index that the alias stands for."""
     return str(next(iter(client.indices.get_alias(name=SIGNALS.alias))))
-
-
-def point_alias(client: Elasticsearch, before: str, after: str) -> None:
-    """Moves the alias in one step."""
-    add = {"add": {"index": after, "alias": SIGNALS.alias, "is_write_index": True}}
-    remove = {"remove": {"index": before, "alias": SIGNALS.alias, "must_exist": True}}
-    client.indices.update_aliases(actions=[remove, add])
 
 
 def _copy_others(client: Elasticsearch, before: str, after: str, rule_name: str) -> None:

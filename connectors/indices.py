@@ -250,17 +250,18 @@ def mappings(index: Index) -> Body:
     return {"dynamic": "strict", "_meta": _meta(index), "properties": index.properties}
 
 
-def cut_over(index: Index, previous: str | None = None) -> Body:
-    """Body of ``POST _aliases``: the alias moves from the previous index to this one in one step.
+def cut_over(index: Index, previous: str | None = None, name: str | None = None) -> Body:
+    """Body of ``POST _aliases``: the alias moves from the previous index to another in one step.
 
     Args:
-        index: the index that the alias shall point to; it must exist.
+        index: the index whose alias it is.
         previous: name of the index that the alias points to now, if any.
+        name: of the index that the alias shall point to, which must exist; None is the index's own.
 
     >>> cut_over(ITEMS)["actions"][-1]
     {'add': {'index': 'footfall-items-v1', 'alias': 'footfall-items', 'is_write_index': True}}
     """
-    add = {"add": {"index": index.name, "alias": index.alias, "is_write_index": True}}
+    add = {"add": {"index": name or index.name, "alias": index.alias, "is_write_index": True}}
     remove = {"remove": {"index": previous, "alias": index.alias, "must_exist": True}}
     return {"actions": [add] if previous is None else [remove, add]}
 

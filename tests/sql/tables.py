@@ -10,11 +10,9 @@ from pyflink.table import TableEnvironment
 
 from cli import local_flink
 from cli.local_flink import NO_ELASTICSEARCH, NO_KAFKA, OPTIONS, Row, columns, events_file
-from cli.local_flink import files as _files
-from cli.local_flink import rows as _rows
 from jobs.settings import Settings
 
-__all__ = ["NO_ELASTICSEARCH", "NO_KAFKA", "Flink", "Row", "_files", "_rows", "columns", "events_file"]
+__all__ = ["NO_ELASTICSEARCH", "NO_KAFKA", "Flink", "Row", "columns", "events_file"]
 
 
 class Flink:

@@ -13,10 +13,11 @@ import pytest
 from pyflink.common import RowKind
 from pyflink.table import DataTypes, Schema, TableEnvironment
 
+from cli import local_flink
 from connectors.audit import hash_code
 from jobs import audit
 from jobs.settings import Settings
-from tests.sql.tables import NO_ELASTICSEARCH, Flink, Row, _files
+from tests.sql.tables import NO_ELASTICSEARCH, Flink, Row
 from tests.sql.test_ledger_sql import EVENTS, messages
 from tests.sql.vocabulary import by_arrival
 
@@ -98,7 +99,7 @@ def audit_tables(flink: Flink, topics: Topics) -> TableEnvironment:
     for name in TOPICS:
         path = folder / f"{name}.jsonl"
         path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in topics[name]))
-        env.create_temporary_table(f"{name}_read", _files(path, _schema(name), {"format": "json"}))
+        env.create_temporary_table(f"{name}_read", local_flink.files(path, _schema(name), {"format": "json"}))
     audit.build(env, NO_ELASTICSEARCH, settings)
     return env
 

@@ -14,13 +14,13 @@ from pyflink.common import JobClient
 from pyflink.java_gateway import get_gateway
 from pyflink.table import TableEnvironment
 
+from cli import local_flink
 from connectors import topics
 from connectors.kafka import KafkaEnds
 from jobs import ends, suite, wiring
 from jobs.settings import Settings
 from stack import jars
 from state import uids
-from tests.sql import tables
 from tests.sql.tables import NO_ELASTICSEARCH, NO_KAFKA, Flink
 from tests.sql.vocabulary import CARTS, page, placed, t
 
@@ -154,7 +154,7 @@ def test_a_savepoint_outlives_another_sink(flink: Flink) -> None:
         {"execution.state-recovery.path": savepoint},
         drain=True,
     )
-    rows = tables._rows(folder / "sessions")
+    rows = local_flink.rows(folder / "sessions")
     assert [(row["visitor_id"], row["events"]) for row in rows] == [("anna", 2)]
 
 
@@ -162,12 +162,12 @@ def _run(flink: Flink, folder: Path, views: list[str], options: dict[str, str], 
     """Runs until the messages are read, stops and returns the savepoint's place; `drain` ends time first."""
     settings = Settings({"parallelism": 1})
     env = flink.environment(settings, {"pipeline.auto-watermark-interval": "0 ms", **options})
-    messages = tables.events_file(folder / "messages", settings, **{"source.monitor-interval": "1 s"})
+    messages = local_flink.events_file(folder / "messages", settings, **{"source.monitor-interval": "1 s"})
     env.create_temporary_table("events_json", messages)
     suite.build(env, NO_KAFKA, NO_ELASTICSEARCH, settings)
     inserts = wiring.Inserts(env)
     for view in views:
-        into = tables._files(folder / view, tables.columns(env, view), {"format": "json"})
+        into = local_flink.files(folder / view, local_flink.columns(env, view), {"format": "json"})
         inserts.into(f"{view}_out", into, f"SELECT * FROM {view}")
     job = inserts.plan().execute().get_job_client()
     if not drain:
