@@ -43,7 +43,7 @@ def main(argv: list[str]) -> None:
     settings = settings_from(argv)
     env, kafka = environment("features", settings), ends.kafka("features", settings)
     read_valid_events(env, ends.events(kafka, topics.EVENTS_VALID, settings), settings)
-    add_views(env, ("sessions/session_events",), settings)
+    add_views(env, ("sessions/ordered_events", "sessions/session_events"), settings)
     build(env, settings)
     inserts = Inserts(env)
     write(inserts, kafka)

@@ -17,7 +17,7 @@ from state.rules.pack import SHIPPED, load
 from state.rules.program import RULE_MATCHES, Program
 from state.sql import statement
 
-READS = ("events_valid", "events_late", "session_events", "sessions")
+READS = ("events_valid", "events_late", "ordered_events", "session_events", "sessions")
 VIEWS = ("patterns/match_documents",)
 COMPILED = (RULE_MATCHES,)  # the last of what the rules become
 
@@ -73,7 +73,7 @@ def main(argv: list[str]) -> None:
     read_valid_events(env, ends.events(kafka, topics.EVENTS_VALID, settings), settings)
     env.create_temporary_table("late_events_read", ends.events(kafka, topics.EVENTS_LATE, settings))
     add_view(env, "events_late", statement("ingest/events_read_back", {"events": "late_events_read"}))
-    add_views(env, ("sessions/session_events", "sessions/sessions"), settings)
+    add_views(env, ("sessions/ordered_events", "sessions/session_events", "sessions/sessions"), settings)
     build(env, settings)
     inserts = Inserts(env)
     pin_sessions(env, inserts)

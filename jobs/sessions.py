@@ -15,6 +15,7 @@ from jobs.wiring import Inserts, add_views, environment, read_valid_events
 
 READS = ("events_valid",)
 VIEWS = (
+    "sessions/ordered_events",
     "sessions/session_events",
     "sessions/sessions",
     "sessions/session_documents",

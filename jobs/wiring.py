@@ -16,6 +16,7 @@ from pyflink.table import (
 )
 
 from jobs.settings import Settings
+from state.exchanges import drop_exchanges
 from state.sql import Value, statement
 from state.uids import name_operators
 
@@ -138,6 +139,7 @@ class Inserts:
         """
         plan = json.loads(self._set.compile_plan().as_json_string())
         name_operators(plan, ttls=_memories(self._env))
+        drop_exchanges(plan)
         named = self._env.load_plan(PlanReference.from_json_string(json.dumps(plan)))
         named._t_env = self._env  # pyflink 2.3 hands the Java environment over, which cannot execute
         return named

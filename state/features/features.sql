@@ -3,6 +3,7 @@
 -- time: ts, event time
 -- state: sums of each session, and its different categories and products, for dedup_ttl_ms after its last event; at most
 --        session_max_events of each
+-- A session's events come in order (ordered_events): each is counted as it comes.
 -- values is the vector in the order of connectors/features.py: one column is cheaper to hand to a scorer than many. The
 -- rates are sums of exp(time since the session began), scaled back by exp(-session age): no event is kept for them.
 SELECT
@@ -116,6 +117,6 @@ FROM (
         SUM(EXP(LEAST(session_age / 3600000e0, 700))) OVER so_far AS weight_1h,
         FIRST_VALUE(path) OVER so_far AS entry_page,
         LAST_VALUE(path) OVER so_far AS page
-    FROM feature_inputs
-    WINDOW so_far AS (PARTITION BY session_id ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+    FROM (SELECT *, PROCTIME() AS in_order_at FROM feature_inputs)
+    WINDOW so_far AS (PARTITION BY visitor_id, session_id ORDER BY in_order_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 )

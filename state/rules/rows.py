@@ -95,7 +95,7 @@ def burst(rule: Count) -> str:
         (bigint(1 if rule.exactly else rule.least), "least_events"), (bigint(int(rule.within)), "within_ms"),
         _c("`context`"), _c("ts"),
     ]  # fmt: skip
-    return select(columns, "session_events" if once else "events_valid", rule.where.sql(), *present)
+    return select(columns, "session_events" if once else "ordered_events", rule.where.sql(), *present)
 
 
 def waiting(rule: Absence) -> str:

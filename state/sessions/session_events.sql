@@ -1,10 +1,7 @@
 -- session_events: every valid event with the session it belongs to, its place in it and what came before it
 -- grain: one row per event, by event time, then sequence, then event_id        key: visitor_id, session_id, event_no
 -- time: ts, event time
--- state: a few numbers per visitor and the visitor's last events, for visitor_memory_ms after the visitor's last event;
---        nothing per session. An event waits here until the watermark passes it.
--- MATCH_RECOGNIZE only sorts: each event is a match of its own. OVER orders by the time attribute alone and takes events of
--- one millisecond as they come; what is in order stays so, since a visitor's rows go the same way from operator to operator.
+-- state: a few numbers per visitor, for visitor_memory_ms after the visitor's last event; nothing per session
 -- session_started_at_ms: the session's first event; of a session cut for its number of events, that of its part 0
 -- session_part: 0, but in a session of more than session_max_events events 1, 2 … for what is over
 -- session_ends_by_ms: at this time the session is closed even if no gap comes
@@ -15,10 +12,8 @@
 -- visitor_…: of all that is remembered of the visitor, this event included
 -- For windows over this view: a row comes out with the watermark that passes it, so a window that ends at the row's time
 -- has closed 1 ms before. A session window needs a gap of session_gap_ms and 1 ms (session_close_interval), by session_id.
--- All of it follows from the set of a visitor's events, whatever their order of arrival. ROWS and not RANGE frames:
--- RANGE gives all events of one millisecond the same numbers. LAST_VALUE passes over NULLs: it is the value at the
--- newest row where something began. The frame of three rows holds sums and first values only, which forget a row
--- cheaply; its rows are told apart by the number that is time and type in one.
+-- All of it follows from the set of a visitor's events, whatever their order of arrival. LAST_VALUE passes over NULLs: it is
+-- the value at the newest row where something began. An event before is kept as one number, its time and its type.
 SELECT
     visitor_id, event_id, event_type, event_time_ms, `sequence`, anonymous_id, user_id,
     `context`, product, `order`, properties, ts,
@@ -45,7 +40,7 @@ SELECT
     visitor_session_no,
     visitor_purchases,
     visitor_last_purchase_at_ms,
-    -- Two operators forget a visitor one after the other, not at once: in between this is not known.
+    -- The operators forget a visitor one after the other, not at once: in between this is not known.
     CASE WHEN remembered_since_ms = visitor_seen_since_ms THEN visitor_seen_since_ms END AS visitor_seen_since_ms,
     -- A number of 64 bits holds EXP of 709 days.
     CASE WHEN remembered_since_ms = visitor_seen_since_ms AND event_time_ms - visitor_seen_since_ms < 60480000000 THEN
@@ -86,57 +81,29 @@ FROM (
                     FROM (
                         SELECT
                             *,
-                            CASE frame_rows WHEN 3 THEN frame_sum - frame_first - this_event WHEN 2 THEN frame_first END AS previous_event,
-                            CASE frame_rows WHEN 3 THEN frame_first END AS earlier_event
+                            LAG(this_event, 1) OVER (PARTITION BY visitor_id ORDER BY in_order_at) AS previous_event,
+                            LAG(this_event, 2) OVER (PARTITION BY visitor_id ORDER BY in_order_at) AS earlier_event
                         FROM (
                             SELECT
                                 *,
-                                COUNT(*) OVER last_three AS frame_rows,
-                                SUM(this_event) OVER last_three AS frame_sum,
-                                FIRST_VALUE(this_event) OVER last_three AS frame_first
-                            FROM (
-                                SELECT
-                                    visitor_id, event_id, event_type, event_time_ms, `sequence`, anonymous_id, user_id,
-                                    `context`, product, `order`, properties, ts,
-                                    event_time_ms * 32 + CASE event_type
-                                        WHEN 'page_view' THEN 1 WHEN 'product_view' THEN 2 WHEN 'product_click' THEN 3
-                                        WHEN 'product_list_view' THEN 4 WHEN 'search' THEN 5 WHEN 'click' THEN 6
-                                        WHEN 'scroll' THEN 7 WHEN 'form_start' THEN 8 WHEN 'form_submit' THEN 9
-                                        WHEN 'video_start' THEN 10 WHEN 'video_progress' THEN 11 WHEN 'video_complete' THEN 12
-                                        WHEN 'promo_view' THEN 13 WHEN 'promo_click' THEN 14 WHEN 'add_to_cart' THEN 15
-                                        WHEN 'remove_from_cart' THEN 16 WHEN 'cart_view' THEN 17 WHEN 'checkout_start' THEN 18
-                                        WHEN 'checkout_step' THEN 19 WHEN 'purchase' THEN 20 WHEN 'refund' THEN 21
-                                        WHEN 'identify' THEN 22 WHEN 'consent' THEN 23
-                                        ELSE 24 END AS this_event
-                                FROM events_valid
-                                MATCH_RECOGNIZE (
-                                    PARTITION BY visitor_id
-                                    ORDER BY ts, `sequence`, event_id
-                                    MEASURES
-                                        E.event_id AS event_id,
-                                        E.event_type AS event_type,
-                                        E.event_time_ms AS event_time_ms,
-                                        E.`sequence` AS `sequence`,
-                                        E.anonymous_id AS anonymous_id,
-                                        E.user_id AS user_id,
-                                        E.`context` AS `context`,
-                                        E.product AS product,
-                                        E.`order` AS `order`,
-                                        E.properties AS properties,
-                                        MATCH_ROWTIME() AS ts
-                                    ONE ROW PER MATCH
-                                    AFTER MATCH SKIP PAST LAST ROW
-                                    PATTERN (E) WITHIN INTERVAL '1' SECOND
-                                    DEFINE E AS E.event_id IS NOT NULL
-                                ) AS in_order
-                            )
-                            WINDOW last_three AS (PARTITION BY visitor_id ORDER BY ts ROWS BETWEEN 2 PRECEDING AND CURRENT ROW)
+                                PROCTIME() AS in_order_at,
+                                event_time_ms * 32 + CASE event_type
+                                    WHEN 'page_view' THEN 1 WHEN 'product_view' THEN 2 WHEN 'product_click' THEN 3
+                                    WHEN 'product_list_view' THEN 4 WHEN 'search' THEN 5 WHEN 'click' THEN 6
+                                    WHEN 'scroll' THEN 7 WHEN 'form_start' THEN 8 WHEN 'form_submit' THEN 9
+                                    WHEN 'video_start' THEN 10 WHEN 'video_progress' THEN 11 WHEN 'video_complete' THEN 12
+                                    WHEN 'promo_view' THEN 13 WHEN 'promo_click' THEN 14 WHEN 'add_to_cart' THEN 15
+                                    WHEN 'remove_from_cart' THEN 16 WHEN 'cart_view' THEN 17 WHEN 'checkout_start' THEN 18
+                                    WHEN 'checkout_step' THEN 19 WHEN 'purchase' THEN 20 WHEN 'refund' THEN 21
+                                    WHEN 'identify' THEN 22 WHEN 'consent' THEN 23
+                                    ELSE 24 END AS this_event
+                            FROM ordered_events
                         )
                     )
                 )
-                WINDOW so_far AS (PARTITION BY visitor_id ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+                WINDOW so_far AS (PARTITION BY visitor_id ORDER BY in_order_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
             )
         )
-        WINDOW so_far AS (PARTITION BY visitor_id ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+        WINDOW so_far AS (PARTITION BY visitor_id ORDER BY in_order_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
     )
 )

@@ -8,9 +8,10 @@ import time
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -31,7 +32,7 @@ from connectors.admin import drop_all
 from connectors.events import HEARTBEAT_TYPE
 from connectors.indices import Index
 from connectors.topics import Topic
-from jobs.settings import Settings
+from jobs.settings import Settings, Value
 from stack.embedded import EmbeddedStack
 from stack.processes import ManagedProcess
 from tests.bench.benchjobs.ends import NAIVE, SLICE
@@ -67,11 +68,13 @@ class BenchCluster:
         """Runs the shipped suite over the work."""
         return self._run("jobs.suite", self._production, self._fill_events(work))
 
-    def run_on_events(self, job: str, work: Work) -> Times:
-        """Runs a job of benchjobs/ that reads what the suite reads."""
-        return self._run(f"benchjobs.{job}", self._bench, self._fill_events(work))
+    def run_on_events(self, job: str, work: Work, **settings: Value) -> Times:
+        """Runs a job of benchjobs/ that reads what the suite reads, with settings of its own."""
+        return self._run(f"benchjobs.{job}", self._bench, self._fill_events(work), settings)
 
-    def run_beside_indexer(self, job: str, work: Work, documents: Sequence[tuple[Index, int]]) -> Times:
+    def run_beside_indexer(
+        self, job: str, work: Work, documents: Sequence[tuple[Index, int]], **settings: Value
+    ) -> Times:
         """Runs a job of benchjobs/ with tests/bench/indexer.py; the work ends when all documents are found."""
         gate = self._fill_events(work)
         log = self.deployment.stack.flink.log_dir / "indexer.log"
@@ -80,7 +83,7 @@ class BenchCluster:
         indexer = ManagedProcess("indexer", [*command, *ends], log, dict(os.environ))
         indexer.start()
         try:
-            times = self._run(f"benchjobs.{job}", self._bench, gate)
+            times = self._run(f"benchjobs.{job}", self._bench, gate, settings)
             opened = self._flink.ended_at_ms(self._last_job) / 1000 - times.working
             while any(self.indexed(index) < count for index, count in documents):
                 assert time.time() < opened + _JOB_DEADLINE_S, "documents are missing in the index"
@@ -120,10 +123,12 @@ class BenchCluster:
         assert ledger.balanced
         return ledger.total().valid
 
-    def _run(self, module: str, package: Path, gate: Gate) -> Times:
+    def _run(
+        self, module: str, package: Path, gate: Gate, settings: Mapping[str, Value] = MappingProxyType({})
+    ) -> Times:
         began = time.time()
-        settings = arguments(self.deployment.settings)
-        job = self._last_job = self._flink.run(module, package, settings, parallelism=PARALLELISM)
+        asked = arguments(self.deployment.settings.replace(**settings))
+        job = self._last_job = self._flink.run(module, package, asked, parallelism=PARALLELISM)
         self._flink.wait_tasks_running(job, _START_DEADLINE_S)
         opened = gate.open()
         assert opened is not None, "the gate did not hold until the job ran: feed less"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pyflink.table import DataTypes, Schema, TableDescriptor
+from pyflink.table import DataTypes, Schema, TableDescriptor, TableEnvironment
 from pyflink.table.types import DataType
 
 from connectors.topics import DAY_MS, Topic
+from jobs.wiring import Inserts, add_view
+from state.sql import statement
 
 SLICE = Topic(
     name="bench.slice",
@@ -45,3 +47,13 @@ def blackhole(**kinds: DataType) -> TableDescriptor:
 
 
 STRING, BIGINT = DataTypes.STRING(), DataTypes.BIGINT()
+
+
+def forget_documents(env: TableEnvironment, inserts: Inserts) -> None:
+    """The view that INDEX selects from, so that every document is made to its last byte, into a blackhole."""
+    add_view(env, "documents", statement("index/documents"))
+    inserts.into(
+        "forgotten",
+        blackhole(index_name=STRING, document_id=STRING, version=BIGINT, document=STRING),
+        "SELECT index_name, document_id, version, document FROM documents",
+    )

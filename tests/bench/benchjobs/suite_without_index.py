@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from benchjobs.ends import BIGINT, STRING, blackhole
+from benchjobs.ends import forget_documents
 from connectors import topics
-from jobs import ends, ingest, patterns, sessions, signals
+from jobs import ends, features, ingest, patterns, sessions, signals
 from jobs.command_line import settings_from
-from jobs.wiring import Inserts, add_view, environment
-from state.sql import statement
+from jobs.wiring import Inserts, environment
 
 
 def main(argv: list[str]) -> None:
@@ -19,18 +18,14 @@ def main(argv: list[str]) -> None:
     env.create_temporary_table("events_json", ends.events(kafka, topics.EVENTS_RAW, settings))
     ingest.build(env, kafka, settings)
     sessions.build(env, settings)
+    features.build(env, settings)
     patterns.build(env, settings)
     signals.build(env, settings)
-    # The view that INDEX selects from, so that every document is made to its last byte.
-    add_view(env, "documents", statement("index/documents"))
     inserts = Inserts(env)
     ingest.write_ledgers(inserts, kafka)
+    features.write(inserts, kafka)
     signals.write(inserts, kafka)
-    inserts.into(
-        "forgotten",
-        blackhole(index_name=STRING, document_id=STRING, version=BIGINT, document=STRING),
-        "SELECT index_name, document_id, version, document FROM documents",
-    )
+    forget_documents(env, inserts)
     inserts.submit()
 
 

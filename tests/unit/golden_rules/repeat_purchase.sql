@@ -12,7 +12,7 @@ SELECT
     CAST(31536000000 AS BIGINT) AS within_ms,
     `context`,
     ts
-FROM events_valid
+FROM ordered_events
 WHERE `event_type` = 'purchase'
 UNION ALL
 SELECT
@@ -28,7 +28,7 @@ SELECT
     CAST(31536000000 AS BIGINT) AS within_ms,
     `context`,
     ts
-FROM events_valid
+FROM ordered_events
 WHERE `event_type` = 'purchase' AND CHAR_LENGTH(`context`) < 0
 
 -- burst_events_1
