@@ -1,11 +1,12 @@
 """Exchanges of a compiled plan that move no row, and the plan without them. Pure.
 
-The planner puts an exchange before every operator that has keys, also where the rows come out of an operator with the
-same keys and so are where they belong. Each costs every row its serialisation and a thread's queue. Without it the
-two operators are one task that hands rows over as they are.
+The planner puts an exchange before every operator that has keys, also where the rows come out of an operator
+with the same keys and so are where they belong. Each costs every row its serialisation and a thread's queue.
+Without it the two operators are one task that hands rows over as they are.
 
-Only before operators that keep numbers and no rows: what is handed over is one object for all rows (object reuse), and an
-operator that puts rows aside until a watermark comes would find the last one in the place of all of them.
+Only before operators that keep numbers and no rows: what is handed over is one object for all rows (object
+reuse), and an operator that puts rows aside until a watermark comes would find the last one in the place of
+all of them.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def _is_for_numbers(exchange: Node, plan: dict[str, Any], nodes: dict[int, Node]
 
 
 def _keeps_numbers(node: Node, before: Node) -> bool:
-    """Whether it aggregates the rows of a window, or all rows up to each one in the order in which they come."""
+    """Whether it aggregates a window's rows, or all rows up to each one in the order in which they come."""
     if kind(node) == "window-aggregate":
         return True
     if kind(node) != "over-aggregate":
