@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from connectors.errors import BrokerUnavailable
+from connectors.partitions import partition_of
 
 _QUIET_S = 30.0
 
 
 def read_topic(
-    properties: Mapping[str, str], topic: str, group: str = "footfall-reader"
+    properties: Mapping[str, str],
+    topic: str,
+    group: str = "footfall-reader",
+    since_ms: int = 0,
+    key: str | None = None,
 ) -> Iterator[Message]:
     """Every committed message of the topic, up to the end offsets found at the start.
 
     The last offset of a partition may be no message (the mark of a transaction's end), so a partition is also
     over where the broker says that it ends.
+
+    Args:
+        properties: of a Kafka client.
+        topic: its name.
+        group: consumer group; nothing is committed.
+        since_ms: only from the first record on that is not older, epoch milliseconds.
+        key: only the partition in which it lies; of a topic that the jobs write.
 
     Raises:
         BrokerUnavailable: no broker answers, or nothing comes although there is more.
@@ -33,7 +45,10 @@ def read_topic(
     )
     try:
         unfinished = _ends(consumer, topic)
-        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in unfinished])
+        if key is not None and unfinished:
+            number = partition_of(key, len(unfinished))
+            unfinished = {number: unfinished[number]}
+        consumer.assign(_starts(consumer, topic, unfinished, since_ms))
         while unfinished:
             for message in _batch(consumer, topic):
                 if message.error() or message.offset() >= unfinished.get(message.partition(), 0):
@@ -54,6 +69,14 @@ def _ends(consumer: Consumer, topic: str) -> dict[int, int]:
         }
     except KafkaException as error:
         raise BrokerUnavailable(f"no broker answers: {error}; check kafka_bootstrap_servers") from error
+
+
+def _starts(consumer: Consumer, topic: str, partitions: Iterable[int], since_ms: int) -> list[TopicPartition]:
+    if not since_ms:
+        return [TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions]
+    moments = [TopicPartition(topic, number, since_ms) for number in partitions]
+    found: list[TopicPartition] = consumer.offsets_for_times(moments, timeout=_QUIET_S)
+    return found
 
 
 def _batch(consumer: Consumer, topic: str) -> list[Message]:

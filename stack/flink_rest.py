@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Collection
 from typing import Any
@@ -16,6 +17,9 @@ TERMINAL_STATES = frozenset({"FINISHED", "FAILED", "CANCELED", "SUSPENDED"})
 _WORKING = frozenset({"RUNNING", "FINISHED"})
 _TIMEOUT_S = 30
 _POLL_S = 0.25
+_NONE_YET = -(2**63)
+_NAME = 60  # characters of a task's name, which lists its operators
+_SPLIT = re.compile(r"\d+\..*\.split\.(.+)\.watermark\.currentWatermark")
 
 
 class FlinkRest:
@@ -32,6 +36,41 @@ class FlinkRest:
     def jobs(self) -> dict[str, str]:
         """State of each job the cluster remembers, by job id."""
         return {str(job["id"]): str(job["status"]) for job in self._get("/jobs")["jobs"]}
+
+    def overview(self) -> list[dict[str, Any]]:
+        """Each job that the cluster remembers, with jid, name, state, start-time and more."""
+        return list(self._get("/jobs/overview")["jobs"])
+
+    def told(self, job_id: str) -> dict[str, str]:
+        """What the job says of itself: its global parameters."""
+        return dict(self._get(f"/jobs/{job_id}/config")["execution-config"]["user-config"])
+
+    def event_time(self, job_id: str) -> tuple[int | None, str, str]:
+        """How far event time has come, and what holds it back.
+
+        Returns:
+            The lowest watermark of all tasks, None before the first; the task whose it is, with its subtask;
+            the partition of a source that is furthest behind, '' where Flink has no number of its partitions.
+        """
+        vertices = self._get(f"/jobs/{job_id}")["vertices"]
+        found = [
+            (int(mark["value"]), f"{vertex['name'][:_NAME]}, subtask {mark['id'].partition('.')[0]}")
+            for vertex in vertices
+            for mark in self._get(f"/jobs/{job_id}/vertices/{vertex['id']}/watermarks")
+        ]
+        lowest, task = min(found, default=(_NONE_YET, "no task"))
+        partitions = [mark for vertex in vertices for mark in self._partitions(job_id, vertex)]
+        partition = min(partitions, default=(0, ""))[1]
+        return (None if lowest <= _NONE_YET else lowest), task, partition
+
+    def _partitions(self, job_id: str, vertex: dict[str, Any]) -> list[tuple[int, str]]:
+        """(watermark, name) of each partition that a source reads."""
+        if "Source" not in vertex["name"]:
+            return []
+        path = f"/jobs/{job_id}/vertices/{vertex['id']}/metrics"
+        names = {match[0]: match[1] for each in self._get(path) if (match := _SPLIT.fullmatch(each["id"]))}
+        values = self._get(path, {"get": ",".join(names)}) if names else []
+        return [(int(float(each["value"])), names[each["id"]]) for each in values]
 
     def wait_job(self, job_id: str, states: Collection[str], deadline_s: float) -> str:
         """Return the job's state once it is one of `states`.
