@@ -24,11 +24,13 @@ def waits(rule: Absence, history: History, late: list[Event]) -> Iterator[Occurr
 
 def _in_vain(rule: Absence, history: History, begun: list[Event]) -> Occurrence:
     last = max(begun, key=lambda event: (place(event), str(event["event_id"])))
+    # Parts of a session that was cut for its size may begin one wait together: the SQL takes the larger id.
+    sessions = [_session_of(history, event) for event in begun] if rule.since == "first" else []
     return Occurrence(
         anchor=str(last["event_id"]),
         occurred_at_ms=at(last) + int(rule.within),
         evidence=_wait_evidence(rule, begun, last),
-        session_id=_session_of(history, last) if rule.since == "first" else None,
+        session_id=max(sessions, default=None),
     )
 
 
