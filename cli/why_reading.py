@@ -136,7 +136,8 @@ class Tap:
         return any(needle in value for needle in self._needles)
 
     def _is_mine(self, event: Document | None) -> bool:
-        return event is not None and any(event.get(name) in self.ids for name in _IDS)
+        named = [event[name] for name in _IDS if event.get(name) is not None] if event else []
+        return any(self._id(value) in self.ids for value in named)
 
     def accepted(self, refused: set[Place]) -> Iterator[Event]:
         """The events that the contract takes and that are neither refused nor late, with their place."""

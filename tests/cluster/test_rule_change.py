@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from tests.oracle import session_parts
 from tests.rule_oracle import VIEWS, _get, _nth, _of
 
 Deploy = Callable[..., Deployment]
-STREAM = "taobao_114users"
+STREAM = os.environ.get("FOOTFALL_HISTORY", "taobao_114users")  # any real stream
 
 
 def interests(least: int) -> set[tuple[str, int, str]]:

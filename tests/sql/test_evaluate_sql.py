@@ -76,7 +76,11 @@ steps: [{event_type: {in: [search, product_view]}}, {event_type: {in: [product_v
 within: 15 s
 ---
 kind: sequence
-steps: [{event_type: product_view}, {event_type: add_to_cart}, {event_type: product_view}, {event_type: purchase}]
+steps:
+  - {event_type: product_view}
+  - {event_type: {in: [page_view, search, product_view]}}
+  - {event_type: product_view}
+  - {event_type: {in: [search, click, page_view]}}
 key: product.category
 within: 30 d
 ---
