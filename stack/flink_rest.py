@@ -62,7 +62,9 @@ class FlinkRest:
             time.sleep(_POLL_S)
         lowest, task = marks[0]
         partitions = sorted(mark for vertex in vertices for mark in self._partitions(job_id, vertex))
-        return None if lowest == _NONE_YET else lowest, task, partitions[0][1] if partitions else ""
+        # One that is further behind than every task holds nobody back: event time has gone on without it.
+        holding = [name for watermark, name in partitions if watermark >= lowest]
+        return None if lowest == _NONE_YET else lowest, task, holding[0] if holding else ""
 
     def _watermarks(self, job_id: str, vertices: list[dict[str, Any]]) -> list[tuple[int, str]]:
         """(watermark, task) of each task, the lowest first; never empty."""

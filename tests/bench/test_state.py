@@ -57,9 +57,7 @@ class Job:
 
     def __init__(self, stack: EmbeddedStack, folder: Path) -> None:
         # A bot must get in to be weighed, and a million visitors need no quarantine.
-        settings = Settings(
-            {"parallelism": 2, "bot_events_per_minute": 0, "bot_events_per_day": 0, "idle_timeout_ms": 0}
-        )
+        settings = Settings({"parallelism": 2, "bot_events_per_minute": 0, "bot_events_per_day": 0})
         self._deployment = Deployment(stack, settings, folder)
         self._deployment.prepare()
         self._feeder = Feeder(self._deployment.kafka_properties)

@@ -133,8 +133,9 @@ def answers(idle_ms: int) -> Any:
     """What a cluster answers whose metrics are there."""
     split = "0.Source__events.split.events_{}.watermark.{}"
     metrics = {
-        split.format("raw-0", "currentWatermark"): "100",
-        split.format("raw-1", "currentWatermark"): "90",
+        split.format("raw-0", "currentWatermark"): "110",
+        split.format("raw-1", "currentWatermark"): "100",
+        split.format("reentry-0", "currentWatermark"): str(-(2**63)),
         split.format("raw-1", "idleTimeMsPerSecond"): str(idle_ms),
         "0.numRecordsIn": "7",
     }
