@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cli.options import utc
-from cli.why_facts import HELD_BACK, Document, Facts
+from cli.why_facts import HELD_BACK, Document, Facts, Reason
 from cli.why_misses import miss
 from connectors.signals import signal_id
 from state.rules.evaluate import evaluate
@@ -35,7 +35,7 @@ class Answer:
     rule: str
     version: int
     fired: bool
-    reason: str
+    reason: Reason
     said: str
     at_ms: int | None = None
     facts: dict[str, Any] = field(default_factory=dict)
@@ -115,7 +115,7 @@ def _not_there(rule: Any, occurrence: Occurrence, facts: Facts) -> Answer:
     return Answer(rule.name, rule.version, False, reason, f"{said} ({evidence})", at_ms, told)
 
 
-def _why_not_there(rule: Any, at_ms: int, facts: Facts) -> tuple[str, str]:
+def _why_not_there(rule: Any, at_ms: int, facts: Facts) -> tuple[Reason, str]:
     began_ms = facts.rule_changes.get((rule.name, rule.version), 0)
     if began_ms > at_ms:
         began = f"version {rule.version} began at {_when(began_ms, facts)}"
@@ -134,7 +134,7 @@ def _why_not_there(rule: Any, at_ms: int, facts: Facts) -> tuple[str, str]:
     )
 
 
-def _pending(at_ms: int, facts: Facts) -> tuple[str, str]:
+def _pending(at_ms: int, facts: Facts) -> tuple[Reason, str]:
     """Event time has not come so far: because it is too early, or because something holds it back."""
     if at_ms + facts.bound_ms + _USUAL_MS > facts.now_ms:
         return "pending", f"timer pending until {_when(at_ms, facts)}"
@@ -201,7 +201,7 @@ def _rejected(rule: Any, facts: Facts) -> Answer | None:
 
 
 def _with_them(
-    rule: Any, facts: Facts, reason: str, events: Iterable[Event], told: Callable[[Event], str]
+    rule: Any, facts: Facts, reason: Reason, events: Iterable[Event], told: Callable[[Event], str]
 ) -> Answer | None:
     """With these events it would have fired: one of them alone, or all of them together."""
     them = list(events)

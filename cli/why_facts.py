@@ -6,12 +6,19 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from connectors.events import VISITOR_ID_MAX_LENGTH
 from state.rules.histories import Event, History, Spans, at, place
 
 Document = dict[str, Any]
+# Why there is a signal, then why there is none: docs/operations/why.md explains each.
+Reason = Literal[
+    "active", "recovered", "retracted", "expired",
+    "pending", "watermark_held", "rule_started_later", "rule_not_running", "not_running", "not_in_index",
+    "late", "held_back", "rejected", "other_visitor",
+    "count", "steps", "dwell", "sessions", "values", "silence", "answered", "no_such_event", "no_events",
+]  # fmt: skip
 HELD_BACK = ("no_consent", "bot_quarantined")
 _IDENTIFYING = ("identify", "custom:login", "purchase")
 _WORDS = ("granted", "denied", "erased")

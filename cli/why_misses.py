@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from cli.options import utc
+from cli.why_facts import Reason
 from state.rules.at_end import is_at_end
 from state.rules.evaluate import steps_by_key, walk
 from state.rules.evaluate_counts import counted_in_span
@@ -31,7 +32,7 @@ class Miss:
         facts: the numbers of the sentence.
     """
 
-    reason: str
+    reason: Reason
     said: str
     open_until_ms: int | None = None
     facts: dict[str, Any] = field(default_factory=dict)
