@@ -41,6 +41,7 @@ def read_topic(
             "group.id": group,
             "enable.auto.commit": False,
             "enable.partition.eof": True,
+            "fetch.wait.max.ms": 20,  # the broker need not wait for more: what comes later is not wanted
         }
     )
     try:

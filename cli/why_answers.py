@@ -138,7 +138,7 @@ def _pending(at_ms: int, facts: Facts) -> tuple[Reason, str]:
     """Event time has not come so far: because it is too early, or because something holds it back."""
     if at_ms + facts.bound_ms + _USUAL_MS > facts.now_ms:
         return "pending", f"timer pending until {_when(at_ms, facts)}"
-    return "watermark_held", f"timer pending until {_when(at_ms, facts)}, {event_time(facts)}"
+    return "watermark_held", f"timer pending until {_when(at_ms, facts)}; {event_time(facts)}"
 
 
 def event_time(facts: Facts) -> str:

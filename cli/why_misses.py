@@ -51,8 +51,10 @@ def _nothing(rule: Any, history: History) -> Miss:
     seen, types = len(history.events), where.event_types() if where else None
     typed = [event for event in history.events if types is None or event["event_type"] in types]
     facts = {"events": seen, "of_type": len(typed)}
-    wanted = " or ".join(sorted(types)) if types else "its filter"
-    if not typed or where is None:
+    if where is None:
+        return Miss("no_such_event", f"of {seen} events none is a view with product.category", facts=facts)
+    if not typed:
+        wanted = " or ".join(sorted(types or ()))
         return Miss("no_such_event", f"of {seen} events none is of type {wanted}", facts=facts)
     passed, key = passing(where, typed), getattr(rule, "key", None)
     if passed and key:

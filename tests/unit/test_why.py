@@ -208,6 +208,7 @@ MISSES: list[tuple[list[Document], str, str, str]] = [
     ([event("v", "video_start", t(0)), event("v", "video_progress", t(0.15))], "video_engagement", "dwell",
      "9 s of 15 s in the session since"),
     ([page("v", t(0))], "funnel_step", "no_such_event", "of 1 events none belongs to a step (view, cart,"),
+    ([page("v", t(0))], "suggestions_paused", "no_such_event", "of 1 events none is a view with product.category"),
     ([begun(0, "a"), begun(1, "b")], "suggestions_paused", "sessions", "2 of 3 sessions that began with a category"),
     ([begun(0, "a"), begun(1, "b"), begun(2, "a")], "suggestions_paused", "values",
      "the last 3 sessions began with a, b, a: 2 different, 3 are asked for"),
