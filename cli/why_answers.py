@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from cli.options import utc
@@ -12,6 +12,7 @@ from cli.why_misses import miss
 from connectors.signals import signal_id
 from state.rules.evaluate import evaluate
 from state.rules.histories import Event, at
+from state.rules.model import Absence
 from state.rules.occurrences import Occurrence
 
 _USUAL_MS = 5_000  # what an answer may take on its way, beyond the bound, before it is to be wondered at
@@ -47,7 +48,7 @@ class Answer:
 
 
 def explain(rule: Any, facts: Facts) -> list[Answer]:
-    """Every signal of the rule, what is on its way, or the one reason why there is nothing; newest first.
+    """Why there is nothing of late, then every signal of the rule and what is on its way, newest first.
 
     Args:
         rule: one of the classes of state/rules/model.py, as it is active.
@@ -59,7 +60,18 @@ def explain(rule: Any, facts: Facts) -> list[Answer]:
     for identifier, occurrence in _newest(rule, facts).items():
         if identifier not in known:
             told.append(_not_there(rule, occurrence, facts))
-    return sorted(told, key=lambda one: -(one.at_ms or 0)) or [_not_fired(rule, facts)]
+    told.sort(key=lambda one: -(one.at_ms or 0))
+    return [*_lately(rule, facts, told), *told] if told else [_not_fired(rule, facts)]
+
+
+def _lately(rule: Any, facts: Facts, told: list[Answer]) -> list[Answer]:
+    """Why there is nothing of the newest session, when what is told is older and it can be judged alone."""
+    session = facts.history.sessions[-1] if facts.history.sessions else None
+    alone = rule.within == "session" or (isinstance(rule, Absence) and rule.without is not None)
+    if not alone or session is None or (told[0].at_ms or 0) >= session.started_at_ms:
+        return []
+    latest = replace(facts, events=session.events)
+    return [] if evaluate(rule, latest.history) else [_not_fired(rule, latest)]
 
 
 def others(rules: Iterable[Any], facts: Facts) -> list[Answer]:

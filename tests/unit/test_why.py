@@ -103,6 +103,16 @@ def test_what_was_done_about_a_signal_is_noted(status: str, reason: str | None) 
     assert note == f"send_cart_offer {status}" + (f": {reason}" if reason else ", due at 2023-11-15 00:40:00")
 
 
+def test_of_who_fired_before_the_newest_session_is_told_too() -> None:
+    views = [view(60 + minute) for minute in range(3)]
+    earlier = signal("category_interest", "session/shoes", t(4))
+    now, before = explain(RULES["category_interest"], facts(*views, signals=(earlier,)))
+    assert (now.reason, now.facts["count"], before.fired) == ("count", 3, True)
+    assert len(explain(RULES["category_interest"], facts(page("v", t(3)), signals=(earlier,)))) == 1
+    bought = signal("first_purchase", "order", t(4))
+    assert len(explain(RULES["first_purchase"], facts(*views, signals=(bought,)))) == 1
+
+
 def test_signals_of_no_rule_are_told_too() -> None:
     merged = {**ABANDONED, "kind": "visitor_merged", "rule": {"name": "visitor_merged", "version": 1}}
     (answer,) = others(RULES.values(), facts(signals=(merged, ABANDONED)))
