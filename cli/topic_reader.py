@@ -1,9 +1,9 @@
-"""Reads topics back from their beginning to the end they have when the reading starts."""
+"""Reads topics back, from their beginning or a kept place, to the end they have when the reading starts."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -13,12 +13,22 @@ _QUIET_S = 30.0
 
 
 def read_topic(
-    properties: Mapping[str, str], topic: str, group: str = "footfall-reader"
+    properties: Mapping[str, str],
+    topic: str,
+    group: str = "footfall-reader",
+    places: MutableMapping[int, int] | None = None,
 ) -> Iterator[Message]:
     """Every committed message of the topic, up to the end offsets found at the start.
 
     The last offset of a partition may be no message (the mark of a transaction's end), so a partition is also
     over where the broker says that it ends.
+
+    Args:
+        properties: of a Kafka client.
+        topic: its name.
+        group: name of the reader.
+        places: next offset by partition, from which to read; a partition that is not in it, or whose place
+            the topic no longer has, is read from its beginning. Moved on as partitions are over.
 
     Raises:
         BrokerUnavailable: no broker answers, or nothing comes although there is more.
@@ -29,15 +39,21 @@ def read_topic(
             "group.id": group,
             "enable.auto.commit": False,
             "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
         }
     )
+    places = {} if places is None else places
     try:
         unfinished = _ends(consumer, topic)
-        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in unfinished])
+        consumer.assign(
+            [TopicPartition(topic, number, places.get(number, OFFSET_BEGINNING)) for number in unfinished]
+        )
         while unfinished:
             for message in _batch(consumer, topic):
                 if message.error() or message.offset() >= unfinished.get(message.partition(), 0):
-                    unfinished.pop(message.partition(), None)
+                    end = unfinished.pop(message.partition(), None)
+                    if end is not None:
+                        places[message.partition()] = end
                 else:
                     yield message
     finally:

@@ -32,8 +32,9 @@ class Estimate:
 class Judge:
     """Metrics of one set of scores under many weightings; what does not change is computed once.
 
-    The definitions are those of scikit-learn (average precision without interpolation), held by a test; its
-    functions sort and check their input at every call, which hundreds of resamples cannot afford.
+    `bias` is the mean score less the share of positives. The other definitions are those of scikit-learn
+    (average precision without interpolation), held by a test; its functions sort and check their input at
+    every call, which hundreds of resamples cannot afford.
 
     Args:
         labels: what happened.
@@ -67,6 +68,7 @@ class Judge:
             "log_loss": float((self._losses * weights).sum() / total),
             "brier": float((self._squares * weights).sum() / total),
             "calibration_error": self._calibration_error(true, weights),
+            "bias": float((self._scores * weights).sum() - true.sum()) / total,
             "precision": called_hits / called if called else 0.0,
             "recall": called_hits / positives if positives else 0.0,
             "f1": 2 * called_hits / (called + positives) if called + positives else 0.0,
@@ -98,11 +100,18 @@ def evaluate(rows: Examples, scores: Probabilities, threshold: float, seed: int)
         threshold: scores from here on are called positive.
         seed: of the resampling.
     """
-    judge = Judge(rows.labels, scores, threshold)
-    values = judge.metrics(np.ones(len(rows)))
+    return estimates(rows.labels, scores, rows.owners, threshold, seed)
+
+
+def estimates(
+    labels: Bools, scores: Probabilities, owners: Integers, threshold: float, seed: int
+) -> dict[str, Estimate]:
+    """The same of bare arrays; `owners` says which rows are of one visitor."""
+    judge = Judge(labels, scores, threshold)
+    values = judge.metrics(np.ones(len(labels)))
     samples: dict[str, list[float]] = {name: [] for name in values}
-    for weights in resampled(rows.owners, seed):
-        if 0 < weights[rows.labels].sum() < weights.sum():
+    for weights in resampled(owners, seed):
+        if 0 < weights[labels].sum() < weights.sum():
             for name, value in judge.metrics(weights).items():
                 samples[name].append(value)
     return {name: _estimate(values[name], samples[name]) for name in values}
