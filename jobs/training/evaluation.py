@@ -130,10 +130,43 @@ def resampled(owners: Integers, seed: int, times: int = RESAMPLES) -> list[Weigh
     return [np.bincount(draw, minlength=len(known))[places].astype(np.float64) for draw in draws]
 
 
-def calibration_curve(labels: Bools, scores: Probabilities) -> list[tuple[float, float]]:
-    """(mean score, share of positives) of ten bins of equal size, rising."""
-    bins = np.array_split(np.argsort(scores, kind="stable"), CALIBRATION_BINS)
-    return [(float(scores[rows].mean()), float(labels[rows].mean())) for rows in bins if len(rows)]
+@dataclass(frozen=True)
+class CalibrationBin:
+    """Rows of about equal score: their mean score, and the share of positives among them."""
+
+    score: float
+    share: Estimate
+
+
+def calibration_curve(rows: Examples, scores: Probabilities, seed: int) -> list[CalibrationBin]:
+    """Ten bins of equal size, rising; intervals by resampled visitors."""
+    bins = [
+        places
+        for places in np.array_split(np.argsort(scores, kind="stable"), CALIBRATION_BINS)
+        if len(places)
+    ]
+    weights = resampled(rows.owners, seed)
+    return [CalibrationBin(float(scores[places].mean()), _share(rows, places, weights)) for places in bins]
+
+
+def _share(rows: Examples, places: Integers, weights: list[Weights]) -> Estimate:
+    labels = rows.labels[places]
+    samples = [
+        float(drawn[places] @ labels / drawn[places].sum()) for drawn in weights if drawn[places].any()
+    ]
+    return _estimate(float(labels.mean()), samples)
+
+
+def lift(labels: Bools, scores: Probabilities, shares: Weights) -> Weights:
+    """Positives among the best share of the rows, over those of a random choice; equal scores are shuffled.
+
+    >>> lift(np.array([True, False, True]), np.array([0.9, 0.5, 0.5]), np.array([1 / 3, 1])).tolist()
+    [1.5, 1.0]
+    """
+    order = np.argsort(-scores, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    gained = np.cumsum(labels[order])[ends] / max(labels.sum(), 1)
+    return np.interp(shares, np.append(0, (ends + 1) / len(labels)), np.append(0, gained)) / shares
 
 
 def last_action_rule(train: Examples, rows: Examples) -> Probabilities:
