@@ -100,7 +100,7 @@ def verify(registry: Registry, name: str | None, version: str | None) -> None:
     """Do every check of a worker: on one version, or on all (of a model) and on those that have a role."""
     with failures_told():
         models = [name] if name else registry.names()
-        checks = [
+        checks: list[tuple[str, Callable[[], object]]] = [
             (f"{model} {one}", partial(registry.verify, model, one, OFFERED))
             for model in models
             for one in ([version] if version else registry.versions(model))

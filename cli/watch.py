@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import islice
@@ -27,7 +29,7 @@ from jobs.training import watch_report
 from jobs.training.monitor import HOUR_MS
 from jobs.training.watch import Finding, Manifests, Spans, Watch
 
-STATE, LINES, PAGE = "state.json", "windows.jsonl", "index.html"
+STATE, LINES, PAGE, LOCK = "state.json", "windows.jsonl", "index.html", ".lock"
 _SCHEMA = "watch/1"
 _BATCH = 5_000
 _SHOWN = 400  # findings on the page
@@ -58,29 +60,28 @@ class Post:
         """Takes up what the folder keeps.
 
         Raises:
-            BadInput: it is of other windows or another version.
+            BadInput: it is of other models, other windows or another version.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / STATE
-        kept = orjson.loads(path.read_bytes()) if path.exists() else {"schema": _SCHEMA, "bytes": 0}
+        empty = {"schema": _SCHEMA, "bytes": 0, "places": {}, "watches": {}}
+        kept: dict[str, Any] = orjson.loads(path.read_bytes()) if path.exists() else empty
         if kept["schema"] != _SCHEMA:
             raise BadInput(f"{path} is {kept['schema']}, {_SCHEMA} is required; give another --folder")
-        for name, one in kept.get("watches", {}).items():
-            if name in self.watches:
-                self._restore(name, one, path)
+        self._restore(kept["watches"], path)
         self.places = {
             topic: {int(number): offset for number, offset in found.items()}
-            for topic, found in kept.get("places", {}).items()
+            for topic, found in kept["places"].items()
         }
         self._cut(kept["bytes"])
 
-    def _restore(self, name: str, kept: dict[str, Any], path: Path) -> None:
-        wanted = asdict(self.watches[name].spans)
-        if kept["spans"] != wanted:
-            raise BadInput(
-                f"{path} is of {name} with {kept['spans']}, {wanted} came; give the same, or another --folder"
-            )
-        self.watches[name].restore(kept)
+    def _restore(self, kept: dict[str, Any], path: Path) -> None:
+        known = {name: one["spans"] for name, one in kept.items()}
+        wanted = {name: asdict(one.spans) for name, one in self.watches.items()}
+        if known and known != wanted:
+            raise BadInput(f"{path} is of {known}, {wanted} came; give the same, or another --folder")
+        for name, one in kept.items():
+            self.watches[name].restore(one)
 
     def _cut(self, length: int) -> None:
         with (self.folder / LINES).open("ab") as file:
@@ -121,6 +122,22 @@ class Post:
         _replace(self.folder / PAGE, watch_report.page(self.findings, limits).encode())
         if metrics_file:
             _replace(metrics_file, watch_report.metrics(self.watches.values(), self.findings).encode())
+
+
+@contextmanager
+def alone_at(folder: Path) -> Iterator[None]:
+    """Keeps other watches out of the folder.
+
+    Raises:
+        BadInput: another one is at it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadInput(f"another watch is at {folder}; stop it, or give another --folder") from None
+        yield
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -216,7 +233,7 @@ def show_watch(
     Runs until it is stopped; begun again on the same folder it goes on where it was. Give the settings of the
     running jobs, and to each folder one watch.
     """
-    with failures_told():
+    with failures_told(), alone_at(folder):
         settings = load(settings_file, assignments, embedded_settings())
         messages = partial(from_kafka, ends.kafka("models", settings).client_properties())
         hours = (window_hours, quality_hours, horizon_hours)

@@ -7,7 +7,7 @@ purchases, and the first event of a session says that its visitor came back. Eit
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -153,7 +153,7 @@ class Maturing:
         """Every score that waits."""
         return (row for rows in self.waiting.values() for row in rows)
 
-    def _drop(self, goes: Any) -> None:
+    def _drop(self, goes: Callable[[Waiting], bool]) -> None:
         kept = {key: [row for row in rows if not goes(row)] for key, rows in self.waiting.items()}
         self.waiting = {key: rows for key, rows in kept.items() if rows}
 

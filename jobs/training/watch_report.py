@@ -11,7 +11,6 @@ from html import escape
 from typing import Any
 
 import orjson
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from connectors.drift import MIN_ROWS, MOVED
@@ -155,10 +154,7 @@ def _drawn(drift: Sequence[Finding], quality: Sequence[Finding], auc: float | No
         middle.axhline(auc, color="grey", linewidth=0.8, linestyle="--")
     _banded(right, quality, BIAS, "Mean score less share of positives")
     right.axhline(0, color="grey", linewidth=0.8, linestyle="--")
-    for axes in (left, middle, right):
-        locator = AutoDateLocator(minticks=3, maxticks=7)
-        axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    figure.autofmt_xdate(rotation=30)
     return figure
 
 

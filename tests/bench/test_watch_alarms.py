@@ -1,6 +1,6 @@
 """How often the standing watch alarms: over unchanged traffic of the generated shop, and over changed one.
 
-The shipped model, windows of three hours after its training window. With CI=true a third of the windows.
+The shipped model, windows of three or six hours after its training window. With CI=true fewer windows.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from jobs.training.watch import Finding
 from tests import model_traffic
 
 EVENTS = 250_000 if os.environ.get("CI", "").lower() == "true" else 700_000
-CHANGED = 160_000  # enough for a score of windows
+CHANGED = 250_000  # enough for some fifteen windows
 HOURS = (3.0, 24.0, 72.0)
+CHANGED_HOURS = (6.0, 24.0, 72.0)  # one of the changes loses half of the events
 REGISTRY = Registry(ROOT / "model_artifacts")
 CONSOLE = Console(stderr=True)
 
@@ -44,7 +45,9 @@ def events() -> pl.DataFrame:
     return generated_events(EVENTS, seed=1)
 
 
-def watched(model: Model, events: pl.DataFrame, folder: Path, *, has_labels: bool) -> list[Finding]:
+def watched(
+    model: Model, events: pl.DataFrame, folder: Path, hours: tuple[float, float, float], *, has_labels: bool
+) -> list[Finding]:
     """What the watch finds in windows that lie wholly after the training window and have rows enough."""
     written = {
         topics.SCORES.name: list(model_traffic.scores(model, events)),
@@ -54,14 +57,14 @@ def watched(model: Model, events: pl.DataFrame, folder: Path, *, has_labels: boo
     def messages(topic: str, places: dict[int, int]) -> Iterator[bytes]:
         return iter(written[topic])
 
-    post = Post(folder, watches_of(REGISTRY, [INTENT], Settings({}), HOURS))
+    post = Post(folder, watches_of(REGISTRY, [INTENT], Settings({}), hours))
     post.open()
     begin_ms = model.manifest.training.to_ms
     return [one for one in post.look(messages) if one.from_ms > begin_ms and one.rows >= MIN_ROWS]
 
 
 def test_unchanged_traffic(model: Model, events: pl.DataFrame, tmp_path: Path) -> None:
-    found = watched(model, events, tmp_path, has_labels=True)
+    found = watched(model, events, tmp_path, HOURS, has_labels=True)
     for what in ("drift", "quality"):
         windows = [one for one in found if one.what == what]
         alarms = [one.alarms for one in windows if one.alarms]
@@ -74,7 +77,7 @@ def test_unchanged_traffic(model: Model, events: pl.DataFrame, tmp_path: Path) -
 CHANGES: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {
     "prices in cents": (lambda rows: rows.with_columns(pl.col("price") * 100), "price_max"),
     "prices a half higher": (lambda rows: rows.with_columns(pl.col("price") * 1.5), "price_max"),
-    "everybody on tablets": (lambda rows: rows.with_columns(pl.lit("tablet").alias("device")), "is_tablet"),
+    "everybody on tablets": (lambda rows: rows.with_columns(pl.lit("tablet").alias("device")), "is_mobile"),
     "product views no longer sent": (
         lambda rows: rows.filter(pl.col("event_type") != "product_view"),
         "count_product_view",
@@ -86,11 +89,13 @@ CHANGES: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_changed_traffic(change: str, model: Model, events: pl.DataFrame, tmp_path: Path) -> None:
     altered, name = CHANGES[change]
-    windows = watched(model, altered(events.head(CHANGED)), tmp_path, has_labels=False)
+    rows = altered(events.head(CHANGED))
+    windows = watched(model, rows, tmp_path, CHANGED_HOURS, has_labels=False)
+    assert len(windows) >= 10
     alarmed = [one for one in windows if one.alarms]
     named = [one for one in windows if name in one.alarms]
     CONSOLE.print(
         f"{change}: {len(alarmed)} of {len(windows)} windows alarm, {len(named)} for {name};"
         f" the first: {windows[0].alarms[:4]}"
     )
-    assert len(alarmed) == len(windows) >= 3
+    assert len(alarmed) == len(windows)

@@ -15,7 +15,7 @@ from cli import models as command
 from cli import watch as cli_watch
 from cli.package import ROOT
 from cli.train import generated_events
-from cli.watch import LINES, STATE, Post, watches_of
+from cli.watch import LINES, STATE, Post, alone_at, watches_of
 from connectors import topics
 from connectors.errors import BadInput, BrokerUnavailable
 from connectors.model_inputs import CHURN, INTENT, MODELS, OFFERED
@@ -216,12 +216,21 @@ def test_too_many_scores_become_a_sample_of_the_visitors(
     assert max(row.owner for row in rows) <= one.share * 2**63
 
 
+def test_one_folder_is_for_one_watch(tmp_path: Path) -> None:
+    with alone_at(tmp_path), pytest.raises(BadInput, match="another watch is at"), alone_at(tmp_path):
+        pass
+    with alone_at(tmp_path):
+        pass
+
+
 def test_another_span_needs_another_folder(tmp_path: Path, traffic: Topics) -> None:
     broker = Broker(traffic)
     broker.share = 0.01
     post(tmp_path).look(broker)
     with pytest.raises(BadInput, match="give the same, or another --folder"):
         post(tmp_path, (1.0, 6.0, 5.0))
+    with pytest.raises(BadInput, match="give the same, or another --folder"):
+        Post(tmp_path, watches_of(REGISTRY, [INTENT], Settings({}), HOURS)).open()
 
 
 def test_numbers_for_prometheus(found: list[Finding]) -> None:
