@@ -33,7 +33,9 @@ from jobs.training.tables import column_aucs, read_table, table_examples
 from jobs.wiring import VERSION
 
 _DAY_MS = 24 * HOUR_MS
-_NEEDED_DAYS = {"hour_utc": 7, "weekday_utc": 28, "days_since_first_seen": 28}
+_NEEDED_DAYS = {
+    "hour_utc": 7, "weekday_utc": 28, "days_since_first_seen": 28, "days_away": 28, "days_since_purchase": 28,
+}  # fmt: skip
 _SHOP_START_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 _SHOP_RATE = 0.5  # events a second, so that the generated span has days
 
@@ -153,7 +155,7 @@ def too_early(span_ms: int) -> set[str]:
     """Features that a span so short cannot teach: a model would learn its few days by heart.
 
     >>> sorted(too_early(6 * _DAY_MS))
-    ['days_since_first_seen', 'hour_utc', 'weekday_utc']
+    ['days_away', 'days_since_first_seen', 'days_since_purchase', 'hour_utc', 'weekday_utc']
     """
     return {name for name, days in _NEEDED_DAYS.items() if span_ms < days * _DAY_MS}
 
