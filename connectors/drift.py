@@ -24,8 +24,8 @@ MIN_ROWS = 500  # below, chance alone moves the index past 0.1
 def distribution(values: Values, bins: int = BINS) -> Distribution:
     """Bins of about equal share, one below the least and one above the greatest value.
 
-    A value that is more frequent than a bin gets a bin to itself. Edges lie between values and not on them:
-    the scores of a few trees are a few numbers, which a worker's 32 bits and a document's six digits nearly meet.
+    A value that is more frequent than a bin gets a bin to itself. Edges lie between values, not on them:
+    a tree's few scores lie on another side in a worker's 32 bits, or in a document's six digits.
 
     >>> distribution(np.array([0, 0, 0, 0, 1, 2, 3, np.nan], np.float32), bins=4).edges
     (-0.5, 1.5, 3.5)

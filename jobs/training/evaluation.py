@@ -9,12 +9,11 @@ import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
 from jobs.training.candidates import Probabilities
-from jobs.training.examples import Bools, Examples, Integers
+from jobs.training.examples import Bools, Examples, Integers, Weights
 
 RESAMPLES = 300
 TOO_GOOD = 0.95  # one feature alone with this AUC knows the answer
 CALIBRATION_BINS = 10
-Weights = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

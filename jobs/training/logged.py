@@ -9,7 +9,7 @@ from connectors.errors import BadInput
 from connectors.model_inputs import OFFERED
 from jobs.training.examples import Examples
 from jobs.training.monitor import ScoreLog
-from jobs.training.rows import Moments, labelled_moments
+from jobs.training.rows import Moments, labelled_moments, numbered
 
 LOGGED = "logged"  # the point of the rows: the log does not say why a moment was scored
 
@@ -40,7 +40,8 @@ def logged_examples(log: ScoreLog, kind: str, events: pl.DataFrame, moments: Mom
         labels=rows["label"].to_numpy().astype(bool),
         at_ms=rows["event_time_ms"].to_numpy(),
         known_ms=rows["known_ms"].to_numpy(),
-        owners=rows["visitor_id"].rank("dense").to_numpy().astype(np.int64),
+        owners=numbered(rows, "visitor_id"),
+        sessions=numbered(rows, "visitor_id", "session_no"),
         points=np.full(len(rows), LOGGED),
         last_actions=rows["event_type"].to_numpy().astype(str),
     )

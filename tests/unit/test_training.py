@@ -27,7 +27,7 @@ def examples(count=2_000, seed=0) -> Examples:
     times = np.arange(count)
     kinds = np.where(columns[:, 0] > 1.5, "add_to_cart", "page_view")
     names = ("useful", "noise", "gaps", "constant")
-    return Examples(columns, names, labels, times, times, times // 3, np.full(count, "event"), kinds)
+    return Examples(columns, names, labels, times, times, times // 3, times, np.full(count, "event"), kinds)
 
 
 def test_parts_follow_each_other_and_labels_do_not_reach_over():
@@ -45,6 +45,14 @@ def test_a_visitor_is_in_one_part_only():
     parts = shuffled_split(examples(), seed=1)
     owners = [set(part.owners.tolist()) for part in (parts.train, parts.valid, parts.test)]
     assert not owners[0] & owners[1] and not owners[0] & owners[2] and not owners[1] & owners[2]
+
+
+def test_each_session_weighs_as_much_as_any_other():
+    rows = examples(6)
+    some = Examples(**{**vars(rows), "sessions": np.array([1, 1, 1, 2, 3, 3])})
+    assert some.weights.tolist() == pytest.approx([2 / 3, 2 / 3, 2 / 3, 2, 1, 1])
+    assert some.where(some.sessions > 1).weights.tolist() == pytest.approx([1.5, 0.75, 0.75])
+    assert rows.weights.tolist() == [1] * 6
 
 
 def test_what_never_changes_is_no_input():
@@ -153,7 +161,8 @@ def test_metrics_of_known_scores():
 def _judged(labels) -> Examples:
     count = len(labels)
     columns, times = np.zeros((count, 1), np.float32), np.arange(count)
-    return Examples(columns, ("x",), labels, times, times, times, np.full(count, "e"), np.full(count, "a"))
+    texts = np.full(count, "e"), np.full(count, "a")
+    return Examples(columns, ("x",), labels, times, times, times, times, *texts)
 
 
 def test_a_plain_table():
