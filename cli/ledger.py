@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from confluent_kafka import Message
 
 from cli.foreign import ForeignLedger
 from cli.topic_reader import read_topic
@@ -21,6 +22,7 @@ from connectors import topics
 WINDOW_MS = 300_000
 _HEARTBEAT = b'"event_type":"heartbeat"'  # as cli/feed.py writes it
 Place = tuple[str, int, int]  # topic, partition, offset
+Read = Callable[[Mapping[str, str], str], Iterable[Message]]
 _READ = (topics.EVENTS_RAW.name, *topics.EVENTS_RAW.read_with)  # what ingest reads
 
 
@@ -94,16 +96,19 @@ class Ledger:
         }
 
 
-def read_ledger(properties: Mapping[str, str], letters: Mapping[str, dict[str, Any]]) -> Ledger:
+def read_ledger(
+    properties: Mapping[str, str], letters: Mapping[str, dict[str, Any]], read: Read = read_topic
+) -> Ledger:
     """The ledger of everything in the raw topic.
 
     Args:
         properties: of a Kafka client.
         letters: the rejected documents by their id, see `read_letters`.
+        read: reads a topic; for who wants to see the messages on their way.
     """
     windows: defaultdict[tuple[int, int], Window] = defaultdict(Window)
-    _count_read(properties, windows, _late_places(properties))
-    for entry in _entries(properties).values():
+    _count_read(properties, windows, read)
+    for entry in _entries(read(properties, topics.LEDGER.name)).values():
         if entry["verdict"] not in ("valid", "duplicate"):  # heartbeats; what SESSIONS took in
             continue
         window = windows[(entry["arrived_in_ms"], entry["partition"])]
@@ -114,17 +119,18 @@ def read_ledger(properties: Mapping[str, str], letters: Mapping[str, dict[str, A
     return Ledger(dict(windows), oversized=sum(letter["topic"] == "file" for letter in letters.values()))
 
 
-def read_letters(properties: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def read_letters(properties: Mapping[str, str], read: Read = read_topic) -> dict[str, dict[str, Any]]:
     """The rejected documents by their id; one that was written twice counts once."""
-    messages = read_topic(properties, topics.EVENTS_REJECTED.name)
+    messages = read(properties, topics.EVENTS_REJECTED.name)
     return {message.key().decode(): orjson.loads(message.value()) for message in messages}
 
 
 def _count_read(
-    properties: Mapping[str, str], windows: defaultdict[tuple[int, int], Window], late: set[Place]
+    properties: Mapping[str, str], windows: defaultdict[tuple[int, int], Window], read: Read
 ) -> None:
+    late = _late_places(read(properties, topics.EVENTS_LATE.name))
     for topic in _READ:
-        for message in read_topic(properties, topic):
+        for message in read(properties, topic):
             if _HEARTBEAT in (message.value() or b""):
                 continue
             window = windows[_window(message.timestamp()[1], message.partition())]
@@ -132,17 +138,16 @@ def _count_read(
             window.late += (topic, message.partition(), message.offset()) in late
 
 
-def _late_places(properties: Mapping[str, str]) -> set[Place]:
-    messages = read_topic(properties, topics.EVENTS_LATE.name)
+def _late_places(messages: Iterable[Message]) -> set[Place]:
     # Not orjson: an event may carry a number that no double holds, and is late all the same.
     sources = (json.loads(message.value())["source"] for message in messages)
     return {(source["topic"], source["partition"], source["offset"]) for source in sources}
 
 
-def _entries(properties: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def _entries(messages: Iterable[Message]) -> dict[str, dict[str, Any]]:
     """The newest row of each entry: an open window is written again with a larger count."""
     newest: dict[str, dict[str, Any]] = {}
-    for message in read_topic(properties, topics.LEDGER.name):
+    for message in messages:
         entry = orjson.loads(message.value())
         known = newest.get(entry["entry_id"])
         if known is None or entry["events"] >= known["events"]:

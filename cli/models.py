@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from itertools import starmap
 from pathlib import Path
 
 import click
 
 from cli.monitor import show_comparison, show_drift, show_quality
 from cli.options import CONTEXT, failures_told, stamp
+from cli.watch import show_watch
 from connectors.errors import ModelRefused
 from connectors.model_inputs import OFFERED
 from connectors.model_manifest import Manifest
@@ -93,18 +97,42 @@ def described(manifest: Manifest, live: Pointer | None) -> list[str]:
 @click.argument("version", required=False)
 @click.pass_obj
 def verify(registry: Registry, name: str | None, version: str | None) -> None:
-    """Do every check of a worker on one version, on all of a model, or on all."""
+    """Do every check of a worker: on one version, or on all (of a model) and on those that have a role."""
     with failures_told():
-        checked = [
-            (model, one)
-            for model in ([name] if name else registry.names())
+        models = [name] if name else registry.names()
+        checks: list[tuple[str, Callable[[], object]]] = [
+            (f"{model} {one}", partial(registry.verify, model, one, OFFERED))
+            for model in models
             for one in ([version] if version else registry.versions(model))
         ]
-        if not checked:
+        if not checks:
             raise ModelRefused(f"{name or registry.root}: no version to verify")
-        for model, one in checked:
-            registry.verify(model, one, OFFERED)
-            click.echo(f"{model} {one} is sound")
+        checks += [
+            (f"{model} {role}", partial(_verify_role, registry, model, role))
+            for model in models
+            for role in (LIVE, SHADOW)
+            if not version and registry.stamp(model, role)
+        ]
+        refused = [error for error in starmap(_checked, checks) if error]
+        if refused:
+            raise ModelRefused(f"{len(refused)} of {len(checks)} checks failed; the first: {refused[0]}")
+
+
+def _verify_role(registry: Registry, name: str, role: str) -> None:
+    pointer = registry.pointer(name, role)
+    if pointer:
+        registry.load(name, pointer, OFFERED)
+
+
+def _checked(what: str, check: Callable[[], object]) -> ModelRefused | None:
+    """Says whether it is sound; returns what is wrong."""
+    try:
+        check()
+    except ModelRefused as error:
+        click.echo(f"{what} is REFUSED: {error}")
+        return error
+    click.echo(f"{what} is sound")
+    return None
 
 
 @main.command()
@@ -157,7 +185,7 @@ def shadow(registry: Registry, name: str, version: str | None, off: bool) -> Non
         _tell(name, registry.promote(name, version, SHADOW))
 
 
-for _command in (show_drift, show_quality, show_comparison):
+for _command in (show_drift, show_quality, show_comparison, show_watch):
     main.add_command(_command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,7 +55,12 @@ def show_drift(registry: Registry, name: str, file: Path | None, window_hours: f
 @click.command("quality")
 @_scores_of
 @_WINDOW
-@click.option("--events", type=click.Path(path_type=Path), required=True, help="JSON lines that tell labels.")
+@click.option(
+    "--events",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="What tells labels: a lake, or JSON lines.",
+)
 @click.option("--every", default=5, show_default=True, help="As the setting score_every_events.")
 @click.option("--horizon-hours", default=72.0, show_default=True, help="Of churn.")
 @click.pass_obj
@@ -109,15 +115,20 @@ def live_manifest(registry: Registry, name: str) -> Manifest:
 
 
 def _log(file: Path | None, name: str) -> ScoreLog:
-    return read_log(_lines(file) if file else _messages(), name)
+    return read_log(lines_of(file) if file else _messages(), name)
 
 
-def _lines(file: Path) -> Iterator[bytes]:
+def lines_of(file: Path) -> Iterator[bytes]:
+    """The lines of a file, plain or .gz.
+
+    Raises:
+        BadInput: it cannot be read.
+    """
     opener: Callable[..., Any] = gzip.open if file.suffix == ".gz" else open
     try:
         with opener(file, "rb") as stream:
             yield from (line for line in stream if line.strip())
-    except OSError as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise BadInput(f"{file} cannot be read: {error}") from error
 
 

@@ -21,6 +21,7 @@ from cli import (
     submit,
     test,
     train,
+    why,
 )
 from cli.live import LIVE_SETTINGS
 from cli.package import ROOT
@@ -34,6 +35,7 @@ COMMANDS: dict[str, click.Command] = {
     "scripts/lint": lint.main,
     "scripts/submit": submit.main,
     "scripts/signals": signals.main,
+    "scripts/why": why.main,
     "scripts/rules": rules.main,
     "scripts/train": train.main,
     "scripts/models": models.main,

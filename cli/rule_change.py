@@ -18,7 +18,6 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan, streaming_bulk
 
 from cli import local_flink
-from cli.feed import lines_of
 from cli.rules_try import message
 from connectors import indices
 from connectors.errors import BadInput
@@ -51,36 +50,20 @@ class Change:
         return {name: len(getattr(self, name)) for name in ("gained", "lost", "changed", "same")}
 
 
-def backfill(history: Path, folder: Path, settings: Settings) -> Signals:
-    """The newest version of each signal that the rules of `settings.rules_dir` find in a file of events.
+def backfill(history: Iterable[Document], folder: Path, settings: Settings) -> Signals:
+    """The newest version of each signal that the rules of `settings.rules_dir` find in a history.
 
     Args:
-        history: canonical events in order of arrival, a JSON object a line, plain or .gz.
+        history: canonical events in order of arrival, see cli/rule_history.py.
         folder: an empty one, for the job's files.
         settings: whose rules_dir names the folder of rules.
-
-    Raises:
-        BadInput: the file cannot be read.
     """
     messages = folder / "messages.jsonl"
     with messages.open("wb") as out:
-        out.writelines(message(event, number) for number, event in enumerate(_events(history)))
+        out.writelines(message(event, number) for number, event in enumerate(history))
     chosen = settings.replace(bounded=True, parallelism=1)
     rows = local_flink.run(messages, folder, ["signal_documents"], chosen)["signal_documents"]
     return newest(orjson.loads(row["document"]) for row in rows)
-
-
-def _events(history: Path) -> Iterator[Document]:
-    received_ms = 0
-    for number, line in lines_of(history):
-        try:
-            event = orjson.loads(line)
-            received_ms = int(event.get("received_at_ms") or received_ms or event["event_time_ms"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BadInput(
-                f"{history}:{number}: not an event: {error}; history holds valid events"
-            ) from error
-        yield {**event, "received_at_ms": received_ms}
 
 
 def newest(signals: Iterable[Document]) -> Signals:

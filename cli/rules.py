@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cli.options import CONTEXT, failures_told, settings_options
+from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
 from cli.rules_folder import RulesFolder
 from cli.signals import elasticsearch_ends
 from connectors.errors import BadInput
@@ -136,9 +136,9 @@ def list_(paths: tuple[Path, ...]) -> None:
 @_folder
 @click.option(
     "--history",
-    required=True,
     type=click.Path(path_type=Path),
-    help="Events to answer it anew over: JSON lines, plain or .gz.",
+    help="Events to answer it anew over: JSON lines, plain or .gz, or the folder of a lake. Default: what "
+    "the raw topics of Kafka still keep.",
 )
 @click.option("--dry-run", is_flag=True, help="Only show who gains and who loses.")
 @_url
@@ -146,7 +146,7 @@ def list_(paths: tuple[Path, ...]) -> None:
 def apply(
     file: Path,
     folder: Path,
-    history: Path,
+    history: Path | None,
     dry_run: bool,
     url: str | None,
     settings_file: Path | None,
@@ -159,6 +159,7 @@ def apply(
     the state of other rules carries over.
     """
     from cli import local_flink, rule_change  # here, because they start a JVM
+    from cli.rule_history import history_of
 
     with failures_told(), TemporaryDirectory(prefix="footfall-rules-") as work:
         rules = RulesFolder(folder)
@@ -168,8 +169,10 @@ def apply(
             made.mkdir()
         shutil.copy(new.path, alone)
         local_flink.prepare(Path(work))
-        settings = load_settings(settings_file, assignments).replace(rules_dir=str(alone))
-        after = rule_change.backfill(history, out, settings)
+        settings = load_settings(settings_file, assignments, embedded_settings()).replace(
+            rules_dir=str(alone)
+        )
+        after = rule_change.backfill(history_of(history, settings), out, settings)
         with elasticsearch_ends(url, settings_file, assignments).client() as client:
             name = new.rule.name
             before = rule_change.signals_of(client, rule_change.current(client), name)

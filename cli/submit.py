@@ -29,14 +29,14 @@ JOBS = (
     "adapt", "ingest", "sessions", "features", "patterns", "signals", "triggers", "index", "archive", "audit",
     "suite",
 )  # fmt: skip
-_DEFAULT_URL = f"http://{LOOPBACK}:8081"
+DEFAULT_URL = f"http://{LOOPBACK}:8081"
 
 
 @click.command(context_settings=CONTEXT)
 @click.argument("job", type=click.Choice(JOBS))
 @click.option(
     "--rest-url",
-    help=f"The cluster's REST address. Default: that of a running scripts/run, else {_DEFAULT_URL}.",
+    help=f"The cluster's REST address. Default: that of a running scripts/run, else {DEFAULT_URL}.",
 )
 @click.option("--parallelism", type=click.IntRange(1, 64), help="Of every operator; wins over the setting.")
 @click.option(
@@ -83,7 +83,7 @@ def main(
         _warn_of_secrets(settings)
         if prepare:
             create_ends(settings, prepare)
-        url = rest_url or addresses.get("flink", _DEFAULT_URL)
+        url = rest_url or addresses.get("flink", DEFAULT_URL)
         flags = ["-n"] if drops_state else []
         click.echo(_submit(job, url, settings, python or _python_at(url), from_savepoint, flags))
 

@@ -1,4 +1,4 @@
-"""`scripts/train`: from events, or a plain table, to a gated candidate and its report."""
+"""`scripts/train`: from the lake, a file of events or a plain table to a gated candidate and its report."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import polars as pl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cli.monitor import lines_of
 from cli.options import CONTEXT, failures_told
 from cli.shop import Shop
 from connectors.errors import BadInput
@@ -22,6 +23,8 @@ from jobs.training import gate, pipeline, report
 from jobs.training.evaluation import Estimate, evaluate
 from jobs.training.events import read_events, table
 from jobs.training.examples import Examples, Split, shuffled_split, split_in_time
+from jobs.training.logged import logged_examples
+from jobs.training.monitor import read_log
 from jobs.training.pipeline import Outcome, Task
 from jobs.training.rows import HOUR_MS, Moments, model_rows
 from jobs.training.search import TRIALS
@@ -30,14 +33,23 @@ from jobs.training.tables import column_aucs, read_table, table_examples
 from jobs.wiring import VERSION
 
 _DAY_MS = 24 * HOUR_MS
-_NEEDED_DAYS = {"hour_utc": 7, "weekday_utc": 28, "days_since_first_seen": 28}
+_NEEDED_DAYS = {
+    "hour_utc": 7, "weekday_utc": 28, "days_since_first_seen": 28, "days_away": 28, "days_since_purchase": 28,
+}  # fmt: skip
 _SHOP_START_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 _SHOP_RATE = 0.5  # events a second, so that the generated span has days
 
 
 @click.command(context_settings=CONTEXT)
 @click.argument("model", type=click.Choice([*MODELS, "table"]))
-@click.option("--events", "file", type=click.Path(path_type=Path), help="JSON lines of events, plain or .gz.")
+@click.option(
+    "--events", "file", type=click.Path(path_type=Path),
+    help="The lake's folder, or JSON lines of events, plain or .gz.",
+)  # fmt: skip
+@click.option(
+    "--scores", type=click.Path(path_type=Path),
+    help="With --events: learn from what was scored, JSON lines of footfall.scores; the events label it.",
+)  # fmt: skip
 @click.option("--generated", type=click.IntRange(10_000), metavar="N", help="N events of the generated shop.")
 @click.option(
     "--table", "table_file", type=click.Path(path_type=Path), help="With `table`: a CSV, plain or .gz."
@@ -74,6 +86,7 @@ _SHOP_RATE = 0.5  # events a second, so that the generated span has days
 def main(
     model: str,
     file: Path | None,
+    scores: Path | None,
     generated: int | None,
     table_file: Path | None,
     label: str,
@@ -97,6 +110,8 @@ def main(
         raise click.UsageError("exactly one of --events, --generated and --table is required")
     if (model == "table") != (table_file is not None):
         raise click.UsageError("`table` and --table FILE go together")
+    if scores and not file:
+        raise click.UsageError("--scores FILE goes with --events: these tell what came after")
     console = Console(stderr=True)
     with failures_told():
         if table_file:
@@ -105,7 +120,8 @@ def main(
             moments = Moments(every=every, horizon_ms=int(horizon_hours * HOUR_MS))
             events = read_events(file) if file else generated_events(generated or 0, seed)
             delay_ms = moments.horizon_ms if model == CHURN else 0
-            split = _in_time(_rows(model, events, moments, leave_out), events, test_days, delay_ms)
+            rows = _learnable(_rows(model, events, moments, scores), leave_out)
+            split = _in_time(rows, events, test_days, delay_ms)
             task = Task(model, _meaning(model, horizon_hours), seed, VERSION, {})
         task = Task(
             task.name, task.label, seed, VERSION, {name: trials or count for name, count in TRIALS.items()}
@@ -120,8 +136,14 @@ def _meaning(model: str, horizon_hours: float) -> str:
     return f"no session within {horizon_hours:g} hours after this one"
 
 
-def _rows(model: str, events: pl.DataFrame, moments: Moments, leave_out: tuple[str, ...]) -> Examples:
-    rows = model_rows(model, events, moments)
+def _rows(model: str, events: pl.DataFrame, moments: Moments, scores: Path | None) -> Examples:
+    if scores is None:
+        return model_rows(model, events, moments)
+    return logged_examples(read_log(lines_of(scores), model), model, events, moments)
+
+
+def _learnable(rows: Examples, leave_out: tuple[str, ...]) -> Examples:
+    """The rows without what is to be left out."""
     unknown = sorted(set(leave_out) - set(rows.names))
     if unknown:
         raise BadInput(f"--leave-out {unknown[0]}: no such feature; docs/features.md lists them")
@@ -133,7 +155,7 @@ def too_early(span_ms: int) -> set[str]:
     """Features that a span so short cannot teach: a model would learn its few days by heart.
 
     >>> sorted(too_early(6 * _DAY_MS))
-    ['days_since_first_seen', 'hour_utc', 'weekday_utc']
+    ['days_away', 'days_since_first_seen', 'days_since_purchase', 'hour_utc', 'weekday_utc']
     """
     return {name for name, days in _NEEDED_DAYS.items() if span_ms < days * _DAY_MS}
 

@@ -124,7 +124,15 @@ class Action(BaseModel):
 
 
 class ActionTable(BaseModel):
-    """The whole table."""
+    """The whole table.
+
+    Attributes:
+        version: counts up.
+        suppress: when nothing is done.
+        quiet_hours: when nobody is written to.
+        actions: the rows.
+        rule_caps: how many signals of a kind may set something off; job triggers takes it from the rules.
+    """
 
     model_config = _STRICT
 
@@ -132,6 +140,7 @@ class ActionTable(BaseModel):
     suppress: Suppress = Suppress()
     quiet_hours: QuietHours | None = None
     actions: tuple[Action, ...] = Field(min_length=1)
+    rule_caps: dict[_Name, Cap] = {}
 
     @model_validator(mode="after")
     def _names_each_once(self) -> Self:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from connectors.actions import Action, ActionTable
+from connectors.actions import Action, ActionTable, Cap
 from connectors.signals import Trigger, trigger_id
 
 Reason = Literal[
@@ -164,7 +164,17 @@ def _suppressed(visitor: _Visitor, change: Change, action: Action, table: Action
         if (sent.action.kind, sent.action.action) == (action.kind, action.action)
     ]
     near = [sent for sent in same if abs(at_ms - sent.at_ms) < action.cap.within_ms]
-    return "capped" if len(near) >= action.cap.triggers else None
+    capped = len(near) >= action.cap.triggers or _rule_is_capped(visitor, change, table.rule_caps)
+    return "capped" if capped else None
+
+
+def _rule_is_capped(visitor: _Visitor, change: Change, caps: Mapping[str, Cap]) -> bool:
+    """Whether as many other signals of this kind have set something off as their rule allows."""
+    if (cap := caps.get(change.kind)) is None:
+        return False
+    near = (sent for sent in visitor.sent if abs(change.occurred_at_ms - sent.at_ms) < cap.within_ms)
+    others = {sent.trigger.signal_id for sent in near if sent.action.kind == change.kind} - {change.signal_id}
+    return len(others) >= cap.triggers
 
 
 def _outranks(sent: _Sent, action: Action, at_ms: int) -> bool:

@@ -24,15 +24,15 @@ MIN_ROWS = 500  # below, chance alone moves the index past 0.1
 def distribution(values: Values, bins: int = BINS) -> Distribution:
     """Bins of about equal share, one below the least and one above the greatest value.
 
-    A value that is more frequent than a bin gets a bin to itself.
+    A value that is more frequent than a bin gets a bin to itself. Edges lie between values, not on them:
+    a tree's few scores lie on another side in a worker's 32 bits, or in a document's six digits.
 
-    >>> distribution(np.array([0, 0, 0, 0, 1, 2, 3, np.nan], np.float32), bins=4).edges[:-1]
-    (0.0, 2.0)
+    >>> distribution(np.array([0, 0, 0, 0, 1, 2, 3, np.nan], np.float32), bins=4).edges
+    (-0.5, 1.5, 3.5)
     """
     there = np.sort(values[~np.isnan(values)].astype(np.float64))
     places = (np.arange(1, bins) * len(there)) // bins
-    above = np.nextafter(np.float32(there[-1]), np.float32(np.inf)) if len(there) else 0.0
-    edges = np.unique([there[0], *there[places], above]) if len(there) else np.empty(0)
+    edges = _between(there, there[places]) if len(there) else np.empty(0)
     empty = Distribution(edges=tuple(edges.tolist()), shares=(1.0,) + (0.0,) * (len(edges) + 1))
     counts = binned(values, empty)
     shares = counts / max(counts.sum(), 1) if len(values) else np.array(empty.shares)
@@ -41,6 +41,15 @@ def distribution(values: Values, bins: int = BINS) -> Distribution:
         shares=tuple(shares.tolist()),
         median=float(np.median(there)) if len(there) else 0.0,
     )
+
+
+def _between(there: Values, chosen: Values) -> Values:
+    """An edge below each chosen value, one below the least and one above the greatest that is there."""
+    known = np.unique(there)
+    margin = np.diff(known)[[0, -1]] / 2 if len(known) > 1 else np.full(2, 1e-6 * max(abs(known[0]), 1.0))
+    borders = np.array([known[0] - margin[0], *(known[1:] + known[:-1]) / 2, known[-1] + margin[1]])
+    below = borders[np.searchsorted(known, chosen)]
+    return np.unique([borders[0], *below, borders[-1]])
 
 
 def binned(values: Values, reference: Distribution) -> Counts:

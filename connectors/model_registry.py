@@ -138,7 +138,7 @@ class Registry:
         Raises:
             ModelRefused: it does not pass the checks, or the version exists with other content.
         """
-        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+        manifest = load(folder).manifest
         target = self._writable() / manifest.name / manifest.version
         if target.exists():
             if _digests(folder) != _digests(target):
@@ -152,7 +152,7 @@ class Registry:
             staged.mkdir()
             for name in (GRAPH, MANIFEST, GOLDEN):
                 shutil.copyfile(folder / name, staged / name)
-            load(staged)
+            load(staged)  # what was copied, and not what lies there by now
             staged.rename(target)
         return manifest
 

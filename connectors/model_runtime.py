@@ -91,7 +91,9 @@ def read_manifest(folder: Traversable | Path) -> Manifest:
     except ValidationError as error:
         raise ModelRefused(f"{folder}/{MANIFEST}: {_first(error)}; publish the version again") from error
     if folder.name != manifest.version:
-        raise ModelRefused(f"{folder}: the manifest is of version {manifest.version}; publish it again")
+        raise ModelRefused(
+            f"{folder}: the manifest is of version {manifest.version}, and the folder must have that name"
+        )
     return manifest
 
 

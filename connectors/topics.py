@@ -176,7 +176,7 @@ FEATURES = Topic(
     cleanup="delete",
     retention_ms=7 * DAY_MS,
     writers=("features",),
-    readers=("scoring", "archive"),
+    readers=("scoring", "archive", "operators"),
 )
 VISITORS = Topic(
     name="footfall.visitors",

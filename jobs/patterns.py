@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Any
 
 from pyflink.table import DataTypes, Schema, TableDescriptor, TableEnvironment
 
 from connectors import topics
 from jobs import ends
+from jobs.active_rules import active_rules
 from jobs.command_line import settings_from
 from jobs.settings import Settings
-from jobs.wiring import Inserts, add_view, add_views, environment, read_valid_events
-from state.rules.pack import SHIPPED, load
+from jobs.wiring import Inserts, add_view, add_views, environment, read_valid_events, tell
 from state.rules.program import RULE_MATCHES, Program
 from state.sql import statement
 
@@ -24,6 +22,7 @@ COMPILED = (RULE_MATCHES,)  # the last of what the rules become
 
 def build(env: TableEnvironment, settings: Settings) -> None:
     """Adds the stage's views over the events and sessions; the rules' statements end in `rule_matches`."""
+    tell(env, rules=" ".join(rule.key_in_state for rule in active_rules(settings)))
     for view in program(settings).views:
         add_view(env, view.name, view.sql)
     add_views(env, VIEWS, settings)
@@ -35,24 +34,11 @@ def program(settings: Settings) -> Program:
     Raises:
         BadRule: a rule of the pack is refused; nothing has been touched.
     """
-    loaded = load([Path(settings.rules_dir) if settings.rules_dir else SHIPPED])
     return Program(
-        [_with_settings(one.rule, settings) for one in loaded],
+        active_rules(settings),
         session_gap_ms=settings.session_gap_ms,
         expires_ms=settings.signal_expires_after_ms,
     )
-
-
-def _with_settings(rule: Any, settings: Settings) -> Any:
-    """Cart abandonment's spans are settings too, so that a demonstration need not wait half an hour."""
-    if rule.name != "cart_abandoned":
-        return rule
-    spans = {"within": settings.cart_timeout_ms, "recovered_within": settings.cart_recovery_ms}
-    changed = {name: span for name, span in spans.items() if span != CART_SPANS[name]}
-    return rule.model_copy(update=changed)
-
-
-CART_SPANS = {"within": 1_800_000, "recovered_within": 86_400_000}  # the settings' defaults
 
 
 def pin_sessions(env: TableEnvironment, inserts: Inserts) -> None:

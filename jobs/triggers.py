@@ -14,6 +14,7 @@ from pyflink.table import TableEnvironment
 from connectors import actions, topics
 from connectors.kafka import KafkaEnds
 from jobs import ends
+from jobs.active_rules import active_rules
 from jobs.command_line import settings_from
 from jobs.settings import Settings
 from jobs.wiring import Inserts, add_view, add_views, environment
@@ -44,11 +45,25 @@ def write(inserts: Inserts, kafka: KafkaEnds, settings: Settings) -> None:
         )
 
 
+def table_of(settings: Settings) -> actions.ActionTable:
+    """The table of actions with the caps of the active rules.
+
+    >>> table_of(Settings()).rule_caps["cart_abandoned"].triggers
+    1
+    """
+    table = actions.load(Path(settings.actions_file) if settings.actions_file else None)
+    capped = [rule for rule in active_rules(settings) if rule.cap]
+    caps = {
+        rule.signal_kind: actions.Cap(triggers=rule.cap.at_most, within_ms=rule.cap.within) for rule in capped
+    }
+    return table.model_copy(update={"rule_caps": {**table.rule_caps, **caps}})
+
+
 def main(argv: list[str]) -> None:
     """Runs the job: signals from their topic, triggers to theirs."""
     settings = settings_from(argv)
     kafka = ends.kafka("triggers", settings)
-    table = actions.load(Path(settings.actions_file)) if settings.actions_file else actions.load()
+    table = table_of(settings)
     env = environment("triggers", settings)
     env.create_temporary_table("signals_read", kafka.text_source(topics.SIGNALS))
     add_view(env, "signal_documents", statement("index/signals_read_back"))

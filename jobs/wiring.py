@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pyflink.common import Configuration
 from pyflink.table import (
@@ -22,6 +22,7 @@ from state.uids import name_operators
 
 VERSION = "0.1.0"
 _NO_CAP = 2**62
+_TOLD = "pipeline.global-job-parameters"
 MEMORIES = ("rule_memory_ms", "visitor_memory_ms")
 
 
@@ -58,7 +59,19 @@ def _options(name: str, settings: Settings) -> dict[str, str]:
         "table.exec.sink.upsert-materialize": "NONE",
         # Footfall's own: the retention of single operators, which their rows in state/uids.py name.
         **{f"footfall.{name}": f"{settings[name]} ms" for name in MEMORIES},
+        # What the job works with, for whoever explains its answers: numbers and switches, no secrets.
+        _TOLD: _told({name: value for name, value in settings.items() if not isinstance(value, str)}),
     }
+
+
+def tell(env: TableEnvironment, **words: object) -> None:
+    """Adds to what the running job says of itself over Flink's REST interface (`user-config`)."""
+    before = env.get_config().get(_TOLD, "")
+    env.get_config().set(_TOLD, ",".join([*filter(None, [before]), _told(words)]))
+
+
+def _told(words: Mapping[str, object]) -> str:
+    return ",".join(f"{name}:{value}" for name, value in words.items())
 
 
 def _memories(env: TableEnvironment) -> dict[str, str]:

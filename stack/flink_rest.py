@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
@@ -16,6 +18,10 @@ TERMINAL_STATES = frozenset({"FINISHED", "FAILED", "CANCELED", "SUSPENDED"})
 _WORKING = frozenset({"RUNNING", "FINISHED"})
 _TIMEOUT_S = 30
 _POLL_S = 0.25
+_NONE_YET = -(2**63)
+_NAME = 60  # characters of a task's name, which lists its operators
+_SPLIT = re.compile(r"\d+\..*\.split\.(.+)\.watermark\.(currentWatermark|idleTimeMsPerSecond)")
+_MOSTLY_IDLE_MS, _COLLECTING_S, _METRICS_S, _IDS = 900, 1.0, 4.0, 20
 
 
 class FlinkRest:
@@ -32,6 +38,59 @@ class FlinkRest:
     def jobs(self) -> dict[str, str]:
         """State of each job the cluster remembers, by job id."""
         return {str(job["id"]): str(job["status"]) for job in self._get("/jobs")["jobs"]}
+
+    def overview(self) -> list[dict[str, Any]]:
+        """Each job that the cluster remembers, with jid, name, state, start-time and more."""
+        return list(self._get("/jobs/overview")["jobs"])
+
+    def told(self, job_id: str) -> dict[str, str]:
+        """What the job says of itself: its global parameters."""
+        return dict(self._get(f"/jobs/{job_id}/config")["execution-config"]["user-config"])
+
+    def event_time(self, job_id: str) -> tuple[int | None, str, str]:
+        """How far event time has come, and what holds it back.
+
+        Returns:
+            The lowest watermark of all tasks, None before the first; the task whose it is, with its subtask;
+            the partition of a source that is furthest behind, '' where Flink has no number of its partitions.
+        """
+        vertices, end = self._get(f"/jobs/{job_id}")["vertices"], time.monotonic() + _METRICS_S
+        # Asked for metrics, the cluster begins to collect them and answers with those that it had before.
+        self._watermarks(job_id, vertices)
+        time.sleep(_COLLECTING_S)
+        while (marks := self._watermarks(job_id, vertices))[0][0] == _NONE_YET and time.monotonic() < end:
+            time.sleep(_POLL_S)
+        lowest, task = marks[0]
+        partitions = sorted(mark for vertex in vertices for mark in self._partitions(job_id, vertex))
+        # One that is further behind than every task holds nobody back: event time has gone on without it.
+        holding = [name for watermark, name in partitions if watermark >= lowest]
+        return None if lowest == _NONE_YET else lowest, task, holding[0] if holding else ""
+
+    def _watermarks(self, job_id: str, vertices: list[dict[str, Any]]) -> list[tuple[int, str]]:
+        """(watermark, task) of each task, the lowest first; never empty."""
+        found = [
+            (int(mark["value"]), f"{vertex['name'][:_NAME]}, subtask {mark['id'].partition('.')[0]}")
+            for vertex in vertices
+            for mark in self._get(f"/jobs/{job_id}/vertices/{vertex['id']}/watermarks")
+        ]
+        return sorted(found) or [(_NONE_YET, "no task")]
+
+    def _partitions(self, job_id: str, vertex: dict[str, Any]) -> list[tuple[int, str]]:
+        """(watermark, name) of each partition that a source reads and that is not idle."""
+        if "Source" not in vertex["name"]:
+            return []
+        path = f"/jobs/{job_id}/vertices/{vertex['id']}/metrics"
+        ids = [str(each["id"]) for each in self._get(path) if _SPLIT.fullmatch(each["id"])]
+        values: dict[str, dict[str, int]] = defaultdict(dict)
+        for start in range(0, len(ids), _IDS):  # a request's line is short
+            for each in self._get(path, {"get": ",".join(ids[start : start + _IDS])}):
+                name, what = _SPLIT.fullmatch(each["id"]).groups()  # type: ignore[union-attr]  # asked for
+                values[name][what] = int(float(each["value"]))
+        return [
+            (found["currentWatermark"], name)
+            for name, found in values.items()
+            if "currentWatermark" in found and found.get("idleTimeMsPerSecond", 0) < _MOSTLY_IDLE_MS
+        ]
 
     def wait_job(self, job_id: str, states: Collection[str], deadline_s: float) -> str:
         """Return the job's state once it is one of `states`.

@@ -29,8 +29,8 @@ def answers(events: Iterable[Event]) -> Counter[Answer]:
         for rule in (*IN_SESSION, *AT_END):
             found.update(rule(part.visitor_id, part.events))
     for visitor, history in _histories(known).items():
-        for rule in OVER_ALL:
-            found.update(rule(visitor, history))
+        for over_all in OVER_ALL:
+            found.update(over_all(visitor, history))
     found.update(_carts(known))
     return found
 

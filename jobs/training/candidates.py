@@ -15,7 +15,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from jobs.training.examples import Bools, Examples, Floats
+from jobs.training.examples import Examples, Floats, Weights
 
 Probabilities = npt.NDArray[np.float64]
 # Called with (step, average precision on the validation part); raises to stop a hopeless trial.
@@ -78,12 +78,12 @@ def _trees(
     parameters: dict[str, Any], train: Examples, valid: Examples, seed: int, watch: Watch
 ) -> Candidate:
     missing = np.full(len(train.names), TREES_MISSING, np.float32)
-    data = lightgbm.Dataset(prepared(train.features, missing, False), label=train.labels)
-    seen = data.create_valid(prepared(valid.features, missing, False), label=valid.labels)
+    rows, checked = (prepared(part.features, missing, False) for part in (train, valid))
+    data = lightgbm.Dataset(rows, label=train.labels, weight=_weights(train, parameters))
+    seen = data.create_valid(checked, label=valid.labels, weight=valid.weights)
     options = {
         "objective": "binary", "metric": "average_precision", "seed": seed, "deterministic": True,
         "force_row_wise": True, "num_threads": 1, "verbosity": -1, "feature_pre_filter": False,
-        "scale_pos_weight": _weight(train.labels, parameters.get("balance", 0.0)),
         **{name: value for name, value in parameters.items() if name != "balance"},
     }  # fmt: skip
 
@@ -135,10 +135,10 @@ def _network(
         batch_size=256,
         random_state=seed,
     )
-    weights = np.where(train.labels, _weight(train.labels, parameters.get("balance", 0.0)), 1.0)
+    weights = _weights(train, parameters)
     for epoch in range(EPOCHS):
         network.partial_fit(rows, train.labels, classes=[False, True], sample_weight=weights)
-        watch(epoch, float(average_precision_score(valid.labels, network.predict_proba(checked)[:, 1])))
+        watch(epoch, _average_precision(valid, network.predict_proba(checked)[:, 1]))
     shares = np.abs(network.coefs_[0]).sum(axis=1)
     return Candidate(
         "network", parameters, make_pipeline(scaler, network), missing, True, shares / shares.sum()
@@ -152,20 +152,24 @@ def _logistic(
     rows = prepared(train.features, missing, True)
     scaler = StandardScaler().fit(rows)
     linear = LogisticRegression(C=parameters["c"], max_iter=300, random_state=seed)
-    weights = np.where(train.labels, _weight(train.labels, parameters.get("balance", 0.0)), 1.0)
-    linear.fit(scaler.transform(rows), train.labels, sample_weight=weights)
+    linear.fit(scaler.transform(rows), train.labels, sample_weight=_weights(train, parameters))
     shares = np.abs(linear.coef_[0])
     candidate = Candidate(
         "logistic", parameters, make_pipeline(scaler, linear), missing, True, shares / shares.sum()
     )
-    watch(0, float(average_precision_score(valid.labels, candidate.predict(valid.features))))
+    watch(0, _average_precision(valid, candidate.predict(valid.features)))
     return candidate
 
 
-def _weight(labels: Bools, balance: float) -> float:
-    """Weight of a positive: 1 for balance 0, negatives by positives for balance 1."""
-    positives = max(int(labels.sum()), 1)
-    return float(((len(labels) - positives) / positives) ** balance)
+def _weights(train: Examples, parameters: dict[str, Any]) -> Weights:
+    """Weights of the rows; `balance` 1 makes positives weigh together what negatives do, 0 changes none."""
+    positives = max(int(train.labels.sum()), 1)
+    more = ((len(train) - positives) / positives) ** parameters.get("balance", 0.0)
+    return train.weights * np.where(train.labels, more, 1.0)
+
+
+def _average_precision(rows: Examples, scores: Probabilities) -> float:
+    return float(average_precision_score(rows.labels, scores, sample_weight=rows.weights))
 
 
 def _medians(rows: Floats) -> Floats:

@@ -9,12 +9,11 @@ import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
 from jobs.training.candidates import Probabilities
-from jobs.training.examples import Bools, Examples, Integers
+from jobs.training.examples import Bools, Examples, Integers, Weights
 
 RESAMPLES = 300
 TOO_GOOD = 0.95  # one feature alone with this AUC knows the answer
 CALIBRATION_BINS = 10
-Weights = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,9 @@ class Estimate:
 class Judge:
     """Metrics of one set of scores under many weightings; what does not change is computed once.
 
-    The definitions are those of scikit-learn (average precision without interpolation), held by a test; its
-    functions sort and check their input at every call, which hundreds of resamples cannot afford.
+    `bias` is the mean score less the share of positives. The other definitions are those of scikit-learn
+    (average precision without interpolation), held by a test; its functions sort and check their input at
+    every call, which hundreds of resamples cannot afford.
 
     Args:
         labels: what happened.
@@ -67,6 +67,7 @@ class Judge:
             "log_loss": float((self._losses * weights).sum() / total),
             "brier": float((self._squares * weights).sum() / total),
             "calibration_error": self._calibration_error(true, weights),
+            "bias": float((self._scores * weights).sum() - true.sum()) / total,
             "precision": called_hits / called if called else 0.0,
             "recall": called_hits / positives if positives else 0.0,
             "f1": 2 * called_hits / (called + positives) if called + positives else 0.0,
@@ -98,11 +99,18 @@ def evaluate(rows: Examples, scores: Probabilities, threshold: float, seed: int)
         threshold: scores from here on are called positive.
         seed: of the resampling.
     """
-    judge = Judge(rows.labels, scores, threshold)
-    values = judge.metrics(np.ones(len(rows)))
+    return estimates(rows.labels, scores, rows.owners, threshold, seed)
+
+
+def estimates(
+    labels: Bools, scores: Probabilities, owners: Integers, threshold: float, seed: int
+) -> dict[str, Estimate]:
+    """The same of bare arrays; `owners` says which rows are of one visitor."""
+    judge = Judge(labels, scores, threshold)
+    values = judge.metrics(np.ones(len(labels)))
     samples: dict[str, list[float]] = {name: [] for name in values}
-    for weights in resampled(rows.owners, seed):
-        if 0 < weights[rows.labels].sum() < weights.sum():
+    for weights in resampled(owners, seed):
+        if 0 < weights[labels].sum() < weights.sum():
             for name, value in judge.metrics(weights).items():
                 samples[name].append(value)
     return {name: _estimate(values[name], samples[name]) for name in values}
@@ -121,10 +129,43 @@ def resampled(owners: Integers, seed: int, times: int = RESAMPLES) -> list[Weigh
     return [np.bincount(draw, minlength=len(known))[places].astype(np.float64) for draw in draws]
 
 
-def calibration_curve(labels: Bools, scores: Probabilities) -> list[tuple[float, float]]:
-    """(mean score, share of positives) of ten bins of equal size, rising."""
-    bins = np.array_split(np.argsort(scores, kind="stable"), CALIBRATION_BINS)
-    return [(float(scores[rows].mean()), float(labels[rows].mean())) for rows in bins if len(rows)]
+@dataclass(frozen=True)
+class CalibrationBin:
+    """Rows of about equal score: their mean score, and the share of positives among them."""
+
+    score: float
+    share: Estimate
+
+
+def calibration_curve(rows: Examples, scores: Probabilities, seed: int) -> list[CalibrationBin]:
+    """Ten bins of equal size, rising; intervals by resampled visitors."""
+    bins = [
+        places
+        for places in np.array_split(np.argsort(scores, kind="stable"), CALIBRATION_BINS)
+        if len(places)
+    ]
+    weights = resampled(rows.owners, seed)
+    return [CalibrationBin(float(scores[places].mean()), _share(rows, places, weights)) for places in bins]
+
+
+def _share(rows: Examples, places: Integers, weights: list[Weights]) -> Estimate:
+    labels = rows.labels[places]
+    samples = [
+        float(drawn[places] @ labels / drawn[places].sum()) for drawn in weights if drawn[places].any()
+    ]
+    return _estimate(float(labels.mean()), samples)
+
+
+def lift(labels: Bools, scores: Probabilities, shares: Weights) -> Weights:
+    """Positives among the best share of the rows, over those of a random choice; equal scores are shuffled.
+
+    >>> lift(np.array([True, False, True]), np.array([0.9, 0.5, 0.5]), np.array([1 / 3, 1])).tolist()
+    [1.5, 1.0]
+    """
+    order = np.argsort(-scores, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    gained = np.cumsum(labels[order])[ends] / max(labels.sum(), 1)
+    return np.interp(shares, np.append(0, (ends + 1) / len(labels)), np.append(0, gained)) / shares
 
 
 def last_action_rule(train: Examples, rows: Examples) -> Probabilities:

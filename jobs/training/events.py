@@ -1,4 +1,4 @@
-"""Events as a table: from JSON lines as a replay takes them, valid ones only, each event_id once."""
+"""Events as a table, valid ones, each event_id once: from the lake or from JSON lines."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import polars as pl
 from connectors.errors import BadInput
 from connectors.events import Event, validate_event
 from connectors.features import SCROLL_PROPERTY
+from connectors.lake import leaves, scan_events
 from connectors.messages import decimal_of, text_of
 from connectors.rejected import Reject
 
@@ -31,14 +32,52 @@ SCHEMA: dict[str, Any] = {
 }
 _SESSION_GAP_MS = 1_800_000
 MAX_PRICE = 1e12
+_LEAVES = {
+    "device": "context_device", "channel": "context_channel",
+    "product_id": "product_product_id", "category": "product_category",
+}  # fmt: skip
+_ORDER = ["event_time_ms", "sequence", "event_id"]
 
 
 def read_events(path: Path) -> pl.DataFrame:
-    """The valid events of a JSON-lines file, plain or .gz, in the order of time.
+    """The valid events of a lake's folder, or of a JSON-lines file, plain or .gz, in the order of time.
 
     Raises:
-        BadInput: the file cannot be read or holds no valid event.
+        BadInput: the path cannot be read or holds no valid event.
     """
+    return lake_events(path) if path.is_dir() else _file_events(path)
+
+
+def lake_events(lake: Path) -> pl.DataFrame:
+    """The lake's events; columns, ranges and order as of `table`, without a look at the JSON of each.
+
+    Raises:
+        BadInput: the folder is no lake, or an empty one.
+    """
+    scrolled = pl.col("properties").str.json_path_match(f"$.{SCROLL_PROPERTY}").cast(pl.Float64, strict=False)
+    rows = scan_events(lake).with_columns(*leaves("context", "product"), pl.col("sequence").fill_null(0))
+    events = (
+        rows.select(
+            *("event_id", "event_type", "event_time_ms", "sequence", "visitor_id"),
+            *(pl.col(leaf).alias(name) for name, leaf in _LEAVES.items()),
+            _between(pl.col("product_price"), MAX_PRICE).alias("price"),
+            pl.when(pl.col("event_type") == "scroll").then(_between(scrolled, 100)).alias("scroll_percent"),
+        )
+        .unique("event_id")
+        .sort(_ORDER)
+        .collect()
+    )
+    if not len(events):
+        raise BadInput(f"{lake} holds no event yet: job archive shows a file when a checkpoint covers it")
+    return events
+
+
+def _between(value: pl.Expr, largest: float) -> pl.Expr:
+    """As `_within`."""
+    return pl.when(value.is_between(0, largest)).then(value)
+
+
+def _file_events(path: Path) -> pl.DataFrame:
     opener: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rb") as file:
@@ -60,10 +99,8 @@ def table(messages: Iterable[bytes]) -> pl.DataFrame:
     rows = list(_rows(messages))
     if not rows:
         raise BadInput("no valid event came; training needs canonical events, one JSON object a line")
-    events = pl.DataFrame(rows, schema=SCHEMA, orient="row").unique(
-        "event_id", keep="first", maintain_order=True
-    )
-    return events.sort("event_time_ms", "sequence", "event_id")
+    events = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    return events.unique("event_id", keep="first", maintain_order=True).sort(_ORDER)
 
 
 def _rows(messages: Iterable[bytes]) -> Iterator[tuple[Any, ...]]:

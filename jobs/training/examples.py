@@ -13,6 +13,7 @@ from connectors.errors import BadInput
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
+Weights = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Examples:
         at_ms: event time of the moment, epoch milliseconds.
         known_ms: event time at which the label was known.
         owners: a number for each visitor, so that resampling keeps a visitor's rows together.
+        sessions: a number for each session: its rows weigh as one.
         points: why the row was taken: `event`, `cart`, `checkout`, `session_end`; several are joined by `+`.
         last_actions: type of the visitor's last event, for the trivial rule.
     """
@@ -36,6 +38,7 @@ class Examples:
     at_ms: Integers
     known_ms: Integers
     owners: Integers
+    sessions: Integers
     points: npt.NDArray[np.str_]
     last_actions: npt.NDArray[np.str_]
 
@@ -44,7 +47,7 @@ class Examples:
 
     def where(self, chosen: Bools) -> Examples:
         """The rows that are chosen."""
-        rows = ("features", "labels", "at_ms", "known_ms", "owners", "points", "last_actions")
+        rows = ("features", "labels", "at_ms", "known_ms", "owners", "sessions", "points", "last_actions")
         return replace(self, **{name: getattr(self, name)[chosen] for name in rows})
 
     def without(self, names: Collection[str]) -> Examples:
@@ -64,9 +67,24 @@ class Examples:
         return self.where(np.array([point in text.split("+") for text in self.points], dtype=bool))
 
     @property
+    def weights(self) -> Weights:
+        """Of the rows, for learning and choosing: else a few long sessions would decide."""
+        return _weights(self.sessions)
+
+    @property
     def share(self) -> float:
         """Of positives."""
         return float(self.labels.mean()) if len(self) else 0.0
+
+
+def _weights(sessions: Integers) -> Weights:
+    """The weight of each row: a session weighs as much as any other; 1 on average.
+
+    >>> _weights(np.array([5, 5, 7])).tolist()
+    [0.75, 0.75, 1.5]
+    """
+    _, places, rows = np.unique(sessions, return_inverse=True, return_counts=True)
+    return np.asarray(len(sessions) / len(rows) / rows[places])
 
 
 def _padded(features: Floats) -> Floats:

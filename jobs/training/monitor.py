@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import orjson
 import polars as pl
 
 from connectors.drift import MIN_ROWS, binned, moved, stability_index
-from connectors.model_inputs import CHURN, OFFERED, context_values
+from connectors.model_inputs import OFFERED, context_values
 from connectors.model_manifest import Manifest
 from jobs.training.evaluation import Judge
 from jobs.training.examples import Floats
@@ -29,7 +29,8 @@ class ScoreLog:
     """Scores of one model as the topic has them, in the order of time.
 
     Attributes:
-        rows: visitor_id, scored_at_ms, version, score, shadow_version, shadow_score, is_fallback.
+        rows: visitor_id, scored_at_ms, event_time_ms (of the latest event that was seen) and event_type,
+            version, score, shadow_version, shadow_score, is_fallback.
         vectors: what was scored, a row each, in the order of `connectors.model_inputs.OFFERED`.
     """
 
@@ -45,8 +46,9 @@ class ScoreLog:
 
 
 _SCHEMA = {
-    "score_id": pl.String, "visitor_id": pl.String, "scored_at_ms": pl.Int64, "version": pl.String,
-    "score": pl.Float64, "shadow_version": pl.String, "shadow_score": pl.Float64, "is_fallback": pl.Boolean,
+    "score_id": pl.String, "visitor_id": pl.String, "scored_at_ms": pl.Int64, "event_time_ms": pl.Int64,
+    "event_type": pl.String, "version": pl.String, "score": pl.Float64, "shadow_version": pl.String,
+    "shadow_score": pl.Float64, "is_fallback": pl.Boolean,
 }  # fmt: skip
 
 
@@ -57,7 +59,12 @@ def read_log(messages: Iterable[bytes], kind: str) -> ScoreLog:
         document = orjson.loads(message)
         if document["kind"] == kind:
             found[document["score_id"]] = document
-    documents = sorted(found.values(), key=lambda document: (document["scored_at_ms"], document["score_id"]))
+    order = sorted(found.values(), key=lambda document: (document["scored_at_ms"], document["score_id"]))
+    return log_of(order)
+
+
+def log_of(documents: Sequence[Mapping[str, Any]]) -> ScoreLog:
+    """Documents of one model as a table, in their order."""
     rows = pl.DataFrame([_row(document) for document in documents], schema=_SCHEMA, orient="row")
     vectors = [(*document["values"], *_context(document)) for document in documents]
     return ScoreLog(rows, np.array(vectors, dtype=np.float32).reshape(len(vectors), len(OFFERED)))
@@ -66,8 +73,9 @@ def read_log(messages: Iterable[bytes], kind: str) -> ScoreLog:
 def _row(document: Mapping[str, dict[str, object]]) -> tuple[object, ...]:
     shadow = document.get("shadow", {})
     return (
-        document["score_id"], document["visitor_id"], document["scored_at_ms"], document["model"]["version"],
-        document["score"], shadow.get("version"), shadow.get("score"), "fallback" in document["evidence"],
+        document["score_id"], document["visitor_id"], document["scored_at_ms"], document["event_time_ms"],
+        document["event_type"], document["model"]["version"], document["score"],
+        shadow.get("version"), shadow.get("score"), "fallback" in document["evidence"],
     )  # fmt: skip
 
 
@@ -162,9 +170,7 @@ def quality(
         window_ms: length of a window.
     """
     known = labelled_moments(kind, events, moments)
-    after_ms = moments.session_gap_ms if kind == CHURN else 0
-    rows = log.rows.with_columns((pl.col("scored_at_ms") - after_ms).alias("event_time_ms"))
-    joined = rows.join(known, on=["visitor_id", "event_time_ms"], how="inner")
+    joined = log.rows.join(known, on=["visitor_id", "event_time_ms"], how="inner")
     groups = joined.with_columns((pl.col("scored_at_ms") // window_ms * window_ms).alias("from_ms"))
     return [
         _quality(int(key[0]), str(key[1]), part, manifest)

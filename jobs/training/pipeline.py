@@ -51,7 +51,7 @@ class Outcome:
     Attributes:
         task: what was to be learnt.
         split: the rows.
-        chosen: algorithm with the greatest average precision on the validation part.
+        chosen: algorithm with the greatest average precision on the validation part, sessions weighing alike.
         models: every algorithm's best candidate, calibrated.
         scores: of the test rows, by algorithm and by baseline.
         estimates: metrics of `scores` on all test rows.
@@ -120,7 +120,7 @@ def _fitted(task: Task, split: Split, progress: Progress) -> dict[str, Calibrate
 
 
 def _average_precision(rows: Examples, scores: Probabilities) -> float:
-    return evaluation.Judge(rows.labels, scores, 1.0).metrics(np.ones(len(rows)))["average_precision"]
+    return evaluation.Judge(rows.labels, scores, 1.0).metrics(rows.weights)["average_precision"]
 
 
 def _baselines(split: Split) -> dict[str, Probabilities]:

@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 from matplotlib.figure import Figure
 
-from jobs.training.evaluation import Estimate, calibration_curve
+from jobs.training.evaluation import Estimate, calibration_curve, lift
 from jobs.training.examples import Examples
 from jobs.training.pipeline import Outcome
 
@@ -136,8 +136,13 @@ def _calibration(outcome: Outcome) -> Figure:
     axes = figure.add_subplot(xlabel="mean score", ylabel="share of positives", title="Calibration (test)")
     axes.axline((0, 0), slope=1, color="grey", linewidth=0.8)
     for name in outcome.models:
-        curve = calibration_curve(outcome.split.test.labels, outcome.scores[name])
-        axes.plot([point[0] for point in curve], [point[1] for point in curve], marker="o", label=name)
+        bins = calibration_curve(outcome.split.test, outcome.scores[name], outcome.task.seed)
+        shares = [one.share for one in bins]
+        places = [one.score for one in bins]
+        (line,) = axes.plot(places, [one.value for one in shares], marker="o", markersize=4, label=name)
+        if name == outcome.chosen:
+            low, high = [one.low for one in shares], [one.high for one in shares]
+            axes.fill_between(places, low, high, alpha=0.2, color=line.get_color(), linewidth=0)
     axes.legend()
     return figure
 
@@ -145,12 +150,9 @@ def _calibration(outcome: Outcome) -> Figure:
 def _lift(outcome: Outcome) -> Figure:
     figure = Figure(figsize=(4.5, 4), layout="constrained")
     axes = figure.add_subplot(xlabel="share of rows, best first", ylabel="lift", title="Lift (test)")
-    labels = outcome.split.test.labels
-    shares = np.arange(1, len(labels) + 1) / len(labels)
+    shares = np.linspace(0.01, 1, 200)
     for name, scores in outcome.scores.items():
-        gained = np.cumsum(labels[np.argsort(-scores, kind="stable")]) / max(labels.sum(), 1)
-        shown = slice(len(labels) // 100, None, max(len(labels) // 200, 1))
-        axes.plot(shares[shown], (gained / shares)[shown], label=name)
+        axes.plot(shares, lift(outcome.split.test.labels, scores, shares), label=name)
     axes.legend()
     return figure
 

@@ -10,7 +10,7 @@ import polars as pl
 from connectors.errors import BadInput
 from connectors.model_inputs import CHURN, INTENT, OFFERED
 from jobs.training.events import with_sessions
-from jobs.training.examples import Examples, Floats
+from jobs.training.examples import Examples, Integers
 from jobs.training.features import feature_rows
 
 HOUR_MS = 3_600_000
@@ -86,20 +86,19 @@ def _churn_moments(events: pl.DataFrame, moments: Moments) -> pl.LazyFrame:
     )
 
 
-def moment_rows(model: str, events: pl.DataFrame, moments: Moments) -> tuple[Floats, list[tuple[str, int]]]:
-    """Every moment at which the stream scores, labelled or not: its vector; visitor and time of its event."""
-    taken = {INTENT: _intent_moments, CHURN: _churn_moments}[model](events, moments).collect()
-    vectors = taken.select(pl.col(OFFERED).cast(pl.Float32)).to_numpy()
-    return vectors, taken.select("visitor_id", "event_time_ms").rows()
+def moment_table(model: str, events: pl.DataFrame, moments: Moments) -> pl.DataFrame:
+    """Every moment at which the stream scores: the features, `label`, and when that is known, `known_ms`."""
+    return {INTENT: _intent_moments, CHURN: _churn_moments}[model](events, moments).collect()
 
 
 def labelled_moments(model: str, events: pl.DataFrame, moments: Moments) -> pl.DataFrame:
-    """visitor_id, event_time_ms and label of every moment whose label the events can tell."""
+    """visitor_id, session_no, event_time_ms, label, known_ms of every moment whose label the events tell."""
     end_ms = events["event_time_ms"].max()
-    taken = {INTENT: _intent_moments, CHURN: _churn_moments}[model](events, moments)
-    known = taken.filter(pl.col("known_ms") <= end_ms).select("visitor_id", "event_time_ms", "label")
+    known = moment_table(model, events, moments).filter(pl.col("known_ms") <= end_ms)
     # Two moments of one millisecond: the later one has seen what the stream's last score had seen.
-    return known.unique(["visitor_id", "event_time_ms"], keep="last", maintain_order=True).collect()
+    return known.select("visitor_id", "session_no", "event_time_ms", "label", "known_ms").unique(
+        ["visitor_id", "event_time_ms"], keep="last", maintain_order=True
+    )
 
 
 def model_rows(model: str, events: pl.DataFrame, moments: Moments) -> Examples:
@@ -117,6 +116,12 @@ def _points(points: list[tuple[str, pl.Expr]]) -> pl.Expr:
     return pl.concat_str(names, separator="+", ignore_nulls=True).alias("points")
 
 
+def numbered(rows: pl.DataFrame, *names: str) -> Integers:
+    """A number for each combination of values that occurs."""
+    texts = rows.select(pl.concat_str(names, separator="/")).to_series()
+    return texts.rank("dense").to_numpy().astype(np.int64)
+
+
 def to_examples(rows: pl.DataFrame, names: tuple[str, ...]) -> Examples:
     """The table's rows as arrays.
 
@@ -132,7 +137,8 @@ def to_examples(rows: pl.DataFrame, names: tuple[str, ...]) -> Examples:
         labels=rows["label"].to_numpy().astype(bool),
         at_ms=rows["event_time_ms"].to_numpy(),
         known_ms=rows["known_ms"].to_numpy(),
-        owners=rows["visitor_id"].rank("dense").to_numpy().astype(np.int64),
+        owners=numbered(rows, "visitor_id"),
+        sessions=numbered(rows, "visitor_id", "session_no"),
         points=rows["points"].to_numpy().astype(str),
         last_actions=rows["event_type"].to_numpy().astype(str),
     )

@@ -47,8 +47,8 @@ def table_examples(
     if missing:
         raise BadInput(f"the table has no column {missing[0]!r}; it has {', '.join(table.columns)}")
     features = encoded(table.drop({label, *leave_out, *([owner] if owner else [])}))
-    owners = table[owner].rank("dense").to_numpy() if owner else np.arange(len(table))
-    times = np.zeros(len(table), np.int64)
+    times, rows = np.zeros(len(table), np.int64), np.arange(len(table))
+    owners = table[owner].rank("dense").to_numpy() if owner else rows
     return Examples(
         features=features.to_numpy().astype(np.float32),
         names=tuple(features.columns),
@@ -56,6 +56,7 @@ def table_examples(
         at_ms=times,
         known_ms=times,
         owners=owners.astype(np.int64),
+        sessions=rows,
         points=np.full(len(table), "row"),
         last_actions=np.full(len(table), "row"),
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Any, Literal
 
 from connectors.events import CUSTOM_PREFIX, EVENT_TYPES, Context, Order, Product
 
@@ -50,6 +52,26 @@ class EventField:
             return f"`{self.name}`"
         text = f"JSON_VALUE(`{self.block}`, '$.{self.leaf}')"
         return f"TRY_CAST({text} AS DOUBLE)" if (kind or self.kind) == "number" else text
+
+    def text(self, event: Mapping[str, Any]) -> str | None:
+        """The value in an event's document as SQL reads it as text; None where that is NULL.
+
+        >>> field("product.product_id").text({"product": {"product_id": 7}})
+        '7'
+        """
+        holder = event if self.block is None else event.get(self.block)
+        found = holder.get(self.leaf) if isinstance(holder, Mapping) else None
+        if found is None or isinstance(found, (Mapping, list)):
+            return None
+        return str(found).lower() if isinstance(found, bool) else str(found)
+
+    def number(self, event: Mapping[str, Any]) -> float | None:
+        """The value in an event's document as SQL reads it as a number; None where that is NULL."""
+        try:
+            found = float(self.text(event) or "")
+        except ValueError:
+            return None
+        return found if math.isfinite(found) else None
 
 
 def _known() -> dict[str, EventField]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -12,6 +13,9 @@ from state.rules.literals import Scalar, literal
 
 Place = tuple[str | int, ...]
 _ORDER = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le,
+}  # fmt: skip
 
 
 class Condition(BaseModel):
@@ -92,6 +96,21 @@ class Condition(BaseModel):
         if self.exists is not None:
             parts.append(f"{expression} IS {'NOT NULL' if self.exists else 'NULL'}")
         return " AND ".join(parts)
+
+    def holds(self, value: str | float | None) -> bool:
+        """Whether the condition is true of a value; None is what SQL calls NULL.
+
+        >>> Condition(gte=3).holds(3.0), Condition(gte=3).holds(None), Condition(exists=False).holds(None)
+        (True, False, True)
+        """
+        if self.exists is not None and self.exists != (value is not None):
+            return False
+        if value is None:
+            return not self.values()
+        if self.eq is not None and value != self.eq or self.in_ is not None and value not in self.in_:
+            return False
+        bounds = ((_COMPARE[name], getattr(self, name)) for name in _ORDER)
+        return all(test(value, bound) for test, bound in bounds if bound is not None)
 
 
 class Where(BaseModel):
@@ -178,6 +197,23 @@ class Where(BaseModel):
             parts.append(f"({self.not_.sql()}) IS NOT TRUE")
         return " AND ".join(parts)
 
+    def holds(self, event: Mapping[str, Any]) -> bool:
+        """Whether an event's document passes, as `sql` has it.
+
+        >>> Where.model_validate({"event_type": "search"}).holds({"event_type": "click"})
+        False
+        """
+        # What is unknown in SQL does not pass, and `not` is true of it: two values are enough here.
+        return (
+            all(
+                condition.holds(_value(event, name, condition))
+                for name, condition in self.conditions().items()
+            )
+            and all(part.holds(event) for part in self.all_ or ())
+            and (not self.any_ or any(part.holds(event) for part in self.any_))
+            and not (self.not_ and self.not_.holds(event))
+        )
+
 
 def _types(condition: Condition | None) -> frozenset[str] | None:
     if condition is None or (condition.eq is None and condition.in_ is None):
@@ -193,6 +229,12 @@ def _types(condition: Condition | None) -> frozenset[str] | None:
 def _compared_as(name: str, condition: Condition) -> FieldType:
     declared = field(name)
     return "number" if declared.block == "properties" and condition.is_numeric() else declared.kind
+
+
+def _value(event: Mapping[str, Any], name: str, condition: Condition) -> str | float | None:
+    declared = field(name)
+    as_number = _compared_as(name, condition) == "number"
+    return declared.number(event) if as_number else declared.text(event)
 
 
 def _problem(name: str, condition: Condition) -> str | None:

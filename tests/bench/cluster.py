@@ -62,7 +62,7 @@ class BenchCluster:
         self._kafka = self.deployment.kafka_properties
         self._last_job = ""
         self._production, self._bench = workdir / "suite.zip", workdir / "bench.zip"
-        _add_bench_jobs(pack(self._bench))
+        add_bench_jobs(pack(self._bench))
 
     def run_suite(self, work: Work) -> Times:
         """Runs the shipped suite over the work."""
@@ -169,7 +169,7 @@ class BenchCluster:
         return read_topic(self._kafka, topic.name)
 
 
-def _add_bench_jobs(package: Path) -> None:
+def add_bench_jobs(package: Path) -> None:
     """Puts benchjobs/ into the zip, which `pack` leaves out so that no production package has it."""
     with zipfile.ZipFile(package, "a", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(_JOBS.glob("*.py")):

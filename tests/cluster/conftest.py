@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +16,7 @@ from rich.console import Console
 
 from cli.deploy import Deployment
 from cli.dump import documents
+from cli.package import ROOT
 from connectors import indices
 from connectors.admin import drop_all
 from jobs.settings import Settings
@@ -66,6 +70,21 @@ def abandoned_carts(deployment: Deployment) -> list[Document]:
     """The signals of one rule; the others of the pack have their say on the same events."""
     found = documents(deployment.client, indices.SIGNALS.alias)
     return [one for one in found if one["kind"] == "cart_abandoned"]
+
+
+def why(deployment: Deployment, *arguments: str) -> Document:
+    """What `scripts/why` says about a visitor, and of one rule."""
+    settings = deployment.settings
+    ends = [f"{name}={settings[name]}" for name in ("kafka_bootstrap_servers", "elasticsearch_url")]
+    sets = [word for end in ends for word in ("--set", end)]
+    command = ["scripts/why", *arguments, "--json", *sets, "--rest-url", deployment.stack.flink.rest_url]
+    environment = {**os.environ, "FOOTFALL_VENV": sys.prefix}
+    result = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    found: Document = json.loads(result.stdout)
+    return found
 
 
 def read_lines(path: Path) -> list[Document]:

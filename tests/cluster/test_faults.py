@@ -17,10 +17,11 @@ from cli.dump import documents
 from cli.feed import Feeder
 from cli.ledger import read_ledger, read_letters
 from cli.replay import feed_file
-from connectors import indices
+from cli.topic_reader import read_topic
+from connectors import indices, topics
 from stack.embedded import EmbeddedStack
 from tests import datasets
-from tests.cluster.conftest import CONSOLE, abandoned_carts, wait_until
+from tests.cluster.conftest import CONSOLE, Document, abandoned_carts, wait_until, why
 
 Deploy = Callable[..., Deployment]
 STREAM = "ga360_20160801_20160814"
@@ -106,6 +107,7 @@ def test_an_armed_timer_survives_a_savepoint(deploy: Deploy) -> None:
     feeder.flush()
     flink.wait_tasks_running(job, 180)
     wait_until(lambda: _read(flink.rest_url, job) >= feeder.written, 60, "everything read")
+    _assert_pending(deployment, job, start_ms)
     savepoint = flink.savepoint(job, stop=True)
     assert documents(deployment.client, indices.SIGNALS.alias) == []
     job = deployment.submit(from_savepoint=savepoint)
@@ -116,6 +118,56 @@ def test_an_armed_timer_survives_a_savepoint(deploy: Deploy) -> None:
     wait_until(lambda: bool(abandoned_carts(deployment)), 120, "the abandonment")
     (signal_document,) = abandoned_carts(deployment)
     assert (signal_document["visitor_id"], signal_document["occurred_at_ms"]) == ("armed", due_ms)
+    _assert_told(deployment, job, feeder, signal_document, start_ms)
+
+
+def _assert_pending(deployment: Deployment, job: str, start_ms: int) -> None:
+    """`scripts/why` sees the armed timer, and by whom event time is held: nothing came after ten minutes."""
+    flink = deployment.stack.flink
+    wait_until(lambda: flink.event_time(job)[0] is not None, 30, "a watermark")
+    found = why(deployment, "armed", "cart_abandoned")
+    (answer,) = found["answers"]
+    assert (answer["fired"], answer["reason"]) == (False, "watermark_held")
+    assert answer["at_ms"] == start_ms + 1_800_000
+    assert start_ms <= found["watermark_ms"] <= start_ms + 600_000 - deployment.settings.out_of_orderness_ms
+    assert found["held_by"]["partition"].startswith("footfall_events_raw-"), found["held_by"]
+    assert found["rules_running"]["cart_abandoned"] == 1
+
+
+def _assert_told(
+    deployment: Deployment, job: str, feeder: Feeder, signal_document: Document, start_ms: int
+) -> None:
+    """`scripts/why` tells of who fired with the evidence of the index, and of who did not: a late view was missed."""
+    flink = deployment.stack.flink
+    (answer,) = why(deployment, "armed", "cart_abandoned")["answers"]
+    assert (answer["fired"], answer["reason"], answer["facts"]) == (True, "active", signal_document)
+    for minute in range(3):
+        _view(feeder, minute, start_ms + 7_200_000 + minute * 60_000)
+    now_ms = start_ms + 7_200_000 + 300_000
+    feeder.heartbeat(now_ms, "after three views", now_ms)
+    feeder.flush()
+    wait_until(lambda: (flink.event_time(job)[0] or 0) > now_ms - 10_000, 60, "three views read")
+    (answer,) = why(deployment, "looks", "category_interest")["answers"]
+    assert (answer["fired"], answer["reason"], answer["facts"]["count"]) == (False, "count", 3)
+    _view(feeder, 3, now_ms - 60_000, arrives_ms=now_ms)
+    feeder.flush()
+    late = topics.EVENTS_LATE.name
+    wait_until(lambda: any(read_topic(deployment.kafka_properties, late)), 60, "the late view")
+    (answer,) = why(deployment, "looks", "category_interest")["answers"]
+    assert (answer["fired"], answer["reason"]) == (False, "late")
+    assert "view-3" in answer["said"] and "came late by 58 s" in answer["said"]
+
+
+def _view(feeder: Feeder, number: int, time_ms: int, arrives_ms: int = 0) -> None:
+    event = {
+        "schema": "event/1",
+        "event_id": f"view-{number}",
+        "event_type": "product_view",
+        "visitor_id": "looks",
+        "event_time_ms": time_ms,
+        "product": {"category": "shoes"},
+    }
+    feeder.send(json.dumps(event).encode(), "looks", timestamp_ms=arrives_ms or time_ms)
 
 
 def _cart(feeder: Feeder, time_ms: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,14 +13,16 @@ import pytest
 from cli.deploy import Deployment
 from cli.dump import documents
 from cli.package import ROOT
+from cli.replay import feed_file
 from connectors import indices
 from state.rules.pack import SHIPPED
 from tests import datasets
+from tests.cluster.conftest import CONSOLE
 from tests.oracle import session_parts
 from tests.rule_oracle import VIEWS, _get, _nth, _of
 
 Deploy = Callable[..., Deployment]
-STREAM = "taobao_114users"
+STREAM = os.environ.get("FOOTFALL_HISTORY", "taobao_114users")  # any real stream
 
 
 def interests(least: int) -> set[tuple[str, int, str]]:
@@ -68,7 +71,10 @@ def test_a_rule_is_changed_and_the_change_taken_back(deploy: Deploy, history: Pa
     }
     other["rule"] = {"name": "bounce", "version": 1}
     _index(deployment, other)
-    second = rules("apply", _version(tmp_path, 3, 5), *where, "--history", history)
+    # Once over a file, once over what the raw topic keeps of the same events.
+    feed_file(deployment, history, CONSOLE)
+    kafka = f"kafka_bootstrap_servers={deployment.settings.kafka_bootstrap_servers}"
+    second = rules("apply", _version(tmp_path, 3, 5), *where, "--set", kafka)
     assert second.returncode == 0, second.stderr
     gained, lost = interests(6) - interests(4), interests(4) - interests(6)
     assert told(deployment, "active") == interests(6)

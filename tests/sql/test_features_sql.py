@@ -1,4 +1,4 @@
-"""Running features equal the naive ones of tests/feature_oracle.py: random streams, and a real one."""
+"""Running features equal the naive ones of tests/feature_oracle.py: random streams, and real ones."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import json
 import math
 import random
 from collections.abc import Iterable
+from itertools import islice
 
+import orjson
 import pytest
 
 from connectors import features
 from connectors.events import EVENT_TYPES
+from jobs.training.events import table, with_sessions
+from jobs.training.features import feature_rows
 from tests import datasets, feature_oracle
 from tests.feature_oracle import Values
 from tests.sql.random_streams import stream
@@ -20,7 +24,7 @@ from tests.sql.vocabulary import ORDERS, Document, by_arrival, placed
 GAP, MAX_MS, MAX_EVENTS = 1_800_000, 4 * 3_600_000, 5
 LIMITS = {"gap_ms": GAP, "max_ms": MAX_MS, "max_events": MAX_EVENTS}
 SEEDS = range(1000, 1150)
-REAL = "rees46_0000_0214"
+REAL = {"rees46_0000_0214": None, "ga360_20160801_20160814": 20_000}  # so many events, or all
 Found = dict[str, tuple[dict[str, str | None], Values]]
 
 
@@ -126,14 +130,26 @@ def test_a_visitor_has_the_newest(rows: dict[str, list[Row]]) -> None:
         assert document["context"]["device"] == newest[visitor]["device"]
 
 
+def batch(events: Iterable[Document]) -> Found:
+    """What models are trained on; it has no texts."""
+    rows = feature_rows(with_sessions(table(map(orjson.dumps, events))).lazy()).collect()
+    chosen = rows.select("event_id", *features.NAMES).to_dicts()
+    return {row.pop("event_id"): ({}, row) for row in chosen}
+
+
+@pytest.mark.parametrize("stream", REAL)
 @pytest.mark.parametrize("shuffled_within_ms", [0, 1_500])
-def test_a_real_stream_equals_the_oracle(flink: Flink, shuffled_within_ms: int) -> None:
+def test_a_real_stream_equals_the_oracle_and_the_training_rows(
+    flink: Flink, stream: str, shuffled_within_ms: int
+) -> None:
     chance = random.Random(7)
     events = [
         event | {"received_at_ms": event["event_time_ms"] + chance.randint(0, shuffled_within_ms)}
-        for event in datasets.canonical_events(REAL)
+        for event in islice(datasets.canonical_events(stream), REAL[stream])
     ]
     copies = [event for event in events if shuffled_within_ms and chance.random() < 0.05]
     rows = flink.run(placed(by_arrival(events + copies)), ["features"])["features"]
     assert len(rows) == len(events)
-    equal(read(rows), oracle(events, gap_ms=GAP))
+    found = read(rows)
+    equal(found, oracle(events, gap_ms=GAP))
+    equal({event: ({}, values) for event, (_, values) in found.items()}, batch(events))

@@ -136,8 +136,9 @@ def test_a_storm_of_merges_gives_one_signal_and_alias_for_each_device(rows: dict
 
 
 def test_a_merge_is_a_signal_of_the_user_about_the_device(rows: dict[str, list[Row]]) -> None:
-    (row,) = [row for row in rows["signal_documents"] if row["visitor_id"] == "u-anna"]
-    signal = Signal.model_validate(orjson.loads(row["document"]))
+    documents = [orjson.loads(row["document"]) for row in rows["signal_documents"]]
+    (merged,) = [one for one in documents if (one["kind"], one["visitor_id"]) == ("visitor_merged", "u-anna")]
+    signal = Signal.model_validate(merged)
     assert signal.signal_id == signal_id("visitor_merged", "visitor_merged", "u-anna", "anna")
     assert signal.occurred_at_ms == signal.version == t(1)
     assert signal.evidence == {

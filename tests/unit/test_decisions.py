@@ -102,6 +102,19 @@ def test_the_cap_counts_what_was_due_in_any_stretch() -> None:
     assert told(first, second, change(3, NOON + 24 * HOUR)) == [("due", None)]
 
 
+def test_a_rules_own_cap_counts_signals_whatever_their_actions() -> None:
+    second = {**TABLE.actions[0].model_dump(), "step": "second"}
+    cap = {"cart_abandoned": {"triggers": 1, "within_ms": 48 * HOUR}}
+    rows = [*(row.model_dump() for row in TABLE.actions), second]
+    table = ActionTable.model_validate({**TABLE.model_dump(), "actions": rows, "rule_caps": cap})
+    first = change(1, NOON)
+    assert told(first, table=table) == [("due", None)] * 2
+    assert told(first, change(2, NOON + 48 * HOUR - 1), table=table) == [("suppressed", "capped")] * 2
+    assert told(first, change(2, NOON + 48 * HOUR), table=table) == [("due", None)] * 2
+    other = change(2, NOON + 2 * HOUR, "category_interest")
+    assert told(first, other, table=table) == [("due", None)]
+
+
 def test_what_was_suppressed_does_not_count() -> None:
     history = [change(1, NOON), *(change(n, NOON + n, consent="denied") for n in range(2, 9))]
     assert told(*history, change(9, NOON + 9)) == [("due", None)]

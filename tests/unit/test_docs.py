@@ -8,6 +8,7 @@ import tomllib
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 
@@ -17,6 +18,7 @@ from cli.package import ROOT
 from cli.replay import summarise
 from cli.submit import JOBS
 from cli.test import LEVELS
+from cli.why_facts import Reason
 from connectors import indices, rejected, topics
 from jobs.settings import TABLE
 from jobs.wiring import VERSION
@@ -98,6 +100,11 @@ def test_every_level_of_tests_is_explained() -> None:
 @pytest.mark.parametrize("reason", rejected.REASONS)
 def test_every_reason_is_in_the_runbook(reason: str) -> None:
     assert len(rows(page("docs/operations/dead-letters.md"), reason)) == 1
+
+
+def test_every_answer_to_why_is_explained() -> None:
+    text = page("docs/operations/why.md")
+    assert [reason for reason in get_args(Reason) if f"`{reason}`" not in text] == []
 
 
 def test_every_error_that_operators_see_is_in_a_runbook() -> None:

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
-import pytest
 
-from cli import ledger
 from cli.feed import heartbeat
 from cli.ledger import WINDOW_MS, Ledger, Window, read_ledger, read_letters
 from connectors import topics
@@ -56,16 +54,15 @@ def letter(reason: str, place: str, *, topic: str = RAW) -> FakeMessage:
     return FakeMessage(orjson.dumps(document), key=place)
 
 
-def balance(monkeypatch: pytest.MonkeyPatch, **messages: list[FakeMessage]) -> Ledger:
+def balance(**messages: list[FakeMessage]) -> Ledger:
     """The ledger over topics with these messages: raw, late, rejected, entries."""
     names = {"raw": RAW, "late": topics.EVENTS_LATE.name, "rejected": topics.EVENTS_REJECTED.name}
     held = {names.get(name, topics.LEDGER.name): rows for name, rows in messages.items()}
 
-    def read_topic(properties: Mapping[str, str], topic: str) -> Iterator[Any]:
+    def read(properties: Mapping[str, str], topic: str) -> Iterator[Any]:
         return iter(held.get(topic, []))
 
-    monkeypatch.setattr(ledger, "read_topic", read_topic)
-    return read_ledger({}, read_letters({}))
+    return read_ledger({}, read_letters({}, read), read)
 
 
 def test_a_window_balances_when_everything_read_became_something() -> None:
@@ -94,29 +91,28 @@ def test_the_document_has_totals_and_windows_in_order() -> None:
     assert [row["window_start_ms"] for row in document["windows"]] == [300_000, 600_000]
 
 
-def test_the_newest_count_of_an_entry_is_its_largest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_newest_count_of_an_entry_is_its_largest() -> None:
     raw = [FakeMessage(b"{}", offset=offset) for offset in range(7)]
     entries = [entry("valid", 2), entry("valid", 7), entry("valid", 5)]
-    found = balance(monkeypatch, raw=raw, entries=entries)
+    found = balance(raw=raw, entries=entries)
     assert found.total().valid == 7 and found.balanced
 
 
-def test_entries_of_one_arrival_window_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_entries_of_one_arrival_window_add_up() -> None:
     entries = [entry("valid", 2, entry_id="a"), entry("valid", 3, entry_id="b"), entry("duplicate", 1)]
-    total = balance(monkeypatch, entries=entries).total()
+    total = balance(entries=entries).total()
     assert (total.valid, total.duplicate) == (5, 1)
 
 
-def test_heartbeats_count_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heartbeats_count_nowhere() -> None:
     raw = [FakeMessage(heartbeat(5, "h"), offset=0), FakeMessage(b"{}", offset=1)]
-    found = balance(monkeypatch, raw=raw, entries=[entry("heartbeat", 1), entry("valid", 1)])
+    found = balance(raw=raw, entries=[entry("heartbeat", 1), entry("valid", 1)])
     assert found.balanced and found.total().read == 1
 
 
-def test_late_and_rejected_come_from_their_topics_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_late_and_rejected_come_from_their_topics_once_each() -> None:
     late = FakeMessage(orjson.dumps({"source": {"topic": RAW, "partition": 0, "offset": 1}}))
     found = balance(
-        monkeypatch,
         raw=[FakeMessage(b"{}", offset=offset) for offset in range(3)],
         late=[late, late],
         rejected=[letter("not_json", "raw:0:2"), letter("not_json", "raw:0:2")],
@@ -133,9 +129,9 @@ def test_late_and_rejected_come_from_their_topics_once_each(monkeypatch: pytest.
     }
 
 
-def test_a_lost_message_shows_in_its_window(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_message_shows_in_its_window() -> None:
     raw = [FakeMessage(b"{}", offset=0), FakeMessage(b"{}", offset=1, at_ms=AT_MS + WINDOW_MS)]
-    found = balance(monkeypatch, raw=raw, entries=[entry("valid", 1)])
+    found = balance(raw=raw, entries=[entry("valid", 1)])
     assert {place: window.difference() for place, window in found.windows.items()} == {
         (AT_MS, 0): 0,
         (AT_MS + WINDOW_MS, 0): 1,
@@ -143,6 +139,6 @@ def test_a_lost_message_shows_in_its_window(monkeypatch: pytest.MonkeyPatch) -> 
     assert not found.balanced
 
 
-def test_letters_of_other_topics_are_of_no_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = balance(monkeypatch, rejected=[letter("oversized", "file:0:3", topic="file")])
+def test_letters_of_other_topics_are_of_no_window() -> None:
+    found = balance(rejected=[letter("oversized", "file:0:3", topic="file")])
     assert (found.windows, found.oversized) == ({}, 1)

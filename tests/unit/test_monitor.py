@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import orjson
 import polars as pl
 import pytest
 from click.testing import CliRunner
@@ -13,13 +12,13 @@ from cli import models as command
 from cli.package import ROOT
 from cli.train import generated_events
 from connectors.drift import MOVED
-from connectors.model_inputs import CONTEXT, INTENT, OFFERED
+from connectors.model_inputs import INTENT, OFFERED
 from connectors.model_registry import Registry
 from jobs.training.monitor import comparison, drift, quality, read_log
-from jobs.training.rows import Moments, moment_rows
+from jobs.training.rows import Moments
+from tests import model_traffic
 
 REGISTRY = Registry(ROOT / "model_artifacts")
-VECTOR = len(OFFERED) - len(CONTEXT)
 HOUR = 3_600_000
 
 
@@ -27,24 +26,6 @@ HOUR = 3_600_000
 def model():
     pointer = REGISTRY.pointer(INTENT)
     return REGISTRY.load(INTENT, pointer, OFFERED)
-
-
-def lines(model, events, shadow=None):
-    """The topic's documents, as the stream would write them."""
-    rows, moments = moment_rows(INTENT, events, Moments())
-    scores = model.score(rows[:, [OFFERED.index(name) for name in model.manifest.names]])
-    for number, ((visitor, at_ms), row, score) in enumerate(zip(moments, rows, scores, strict=True)):
-        document = {
-            "score_id": f"s{number}", "kind": INTENT, "visitor_id": visitor, "scored_at_ms": at_ms,
-            "model": {"version": model.manifest.version}, "score": float(score), "evidence": {"band": "low"},
-            "event_type": next((n.removeprefix("last_") for n, v in zip(CONTEXT, row[VECTOR:], strict=True) if v and n.startswith("last_")), "page_view"),
-            "values": [None if value != value else float(value) for value in row[:VECTOR]],
-            "device": "mobile" if row[VECTOR] else "desktop",
-            "channel": next((n.removeprefix("from_") for n, v in zip(CONTEXT, row[VECTOR:], strict=True) if v and n.startswith("from_")), None),
-        }  # fmt: skip
-        if shadow:
-            document["shadow"] = {"version": "other", "score": shadow(float(score))}
-        yield orjson.dumps(document)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +36,7 @@ def events():
 
 @pytest.fixture(scope="module")
 def log(model, events):
-    return read_log(list(lines(model, events)), INTENT)
+    return read_log(list(model_traffic.scores(model, events)), INTENT)
 
 
 def test_stable_traffic_does_not_alarm(model, log):
@@ -66,7 +47,7 @@ def test_stable_traffic_does_not_alarm(model, log):
 
 def test_changed_traffic_alarms_in_every_window(model, events):
     changed = events.with_columns(pl.col("price") * 5, pl.lit("tablet").alias("device"))
-    log = read_log(list(lines(model, changed)), INTENT)
+    log = read_log(list(model_traffic.scores(model, changed)), INTENT)
     found = [window for window in drift(log, model.manifest, 3 * HOUR) if window.rows >= 500]
     assert found and all("price_max" in window.alarms for window in found)
     assert all(window.indices["price_max"] > MOVED for window in found)
@@ -86,7 +67,7 @@ def test_quality_is_known_once_labels_are(model, log, events):
 
 
 def test_a_shadow_is_compared_on_common_moments(model, events):
-    log = read_log(list(lines(model, events, shadow=lambda score: score / 2)), INTENT)
+    log = read_log(list(model_traffic.scores(model, events, shadow=lambda score: score / 2)), INTENT)
     found = comparison(log, model.manifest)
     assert found["rows"] == len(log)
     assert found["mean_shadow"] == pytest.approx(found["mean_live"] / 2)
@@ -99,7 +80,7 @@ def test_without_a_shadow_there_is_nothing_to_compare(model, log):
 
 
 def test_a_repeated_score_counts_once(model, events):
-    documents = list(lines(model, events.head(2_000)))
+    documents = list(model_traffic.scores(model, events.head(2_000)))
     assert len(read_log(documents * 2, INTENT)) == len(documents)
 
 
@@ -109,7 +90,9 @@ def run(*arguments):
 
 def test_the_commands(model, events, tmp_path):
     scores, happened = tmp_path / "scores.jsonl", tmp_path / "events.jsonl"
-    scores.write_bytes(b"\n".join(lines(model, events.head(9_000), shadow=lambda score: score)))
+    scores.write_bytes(
+        b"\n".join(model_traffic.scores(model, events.head(9_000), shadow=lambda score: score))
+    )
     happened.write_text(
         "\n".join(
             json.dumps({"schema": "event/1", **{k: v for k, v in row.items() if v is not None and k in KEPT}})

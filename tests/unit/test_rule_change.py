@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from cli.rule_change import compare, newest, result
+from cli.rule_history import history_of
 from cli.rules_folder import RulesFolder
 from cli.scenarios import BEGINNING_MS, VARIANTS, Scenario, read, stream, tellings
+from connectors import lake
 from connectors.errors import BadInput
+from jobs.settings import Settings
 from state.rules.pack import SHIPPED, BadRule
 
 RULE = {"name": "bounce", "version": 2}
@@ -28,6 +31,18 @@ def signal(
 
 def known(*signals: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return newest(signals)
+
+
+def test_history_is_a_file_or_a_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "history.jsonl"
+    file.write_text('{"event_time_ms": 5, "received_at_ms": 7}\n{"event_time_ms": 6}\n')
+    assert [one["received_at_ms"] for one in history_of(file, Settings())] == [7, 7]
+    file.write_text("no event\n")
+    with pytest.raises(BadInput, match=r"history.jsonl:1: not an event"):
+        list(history_of(file, Settings()))
+    told = [lake.Message(b'{"event_time_ms": 5}', "v", 9, 5)]
+    monkeypatch.setattr(lake, "messages", lambda folder: iter(told))
+    assert list(history_of(tmp_path, Settings())) == [{"event_time_ms": 5, "received_at_ms": 9}]
 
 
 def test_who_gains_who_loses_and_what_changes() -> None:

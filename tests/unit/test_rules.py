@@ -9,7 +9,8 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from jobs.patterns import CART_SPANS, program
+from jobs.active_rules import CART_SPANS
+from jobs.patterns import program
 from jobs.settings import Settings
 from state.rules import schema
 from state.rules.literals import interval, literal

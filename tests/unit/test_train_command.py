@@ -7,8 +7,11 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from cli.train import main
+from cli.package import ROOT
+from cli.train import generated_events, main
 from connectors.model_registry import Registry
+from tests import model_traffic
+from tests.lake_files import write_lake
 
 
 @pytest.fixture
@@ -54,6 +57,34 @@ def test_a_leak_is_refused_and_nothing_is_published(run, tmp_path):
 def test_wrong_input_ends_with_status_2(run, arguments, words):
     told = run(*arguments)
     assert told.exit_code == 2 and words in told.output
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory):
+    """What job archive would have left of the generated shop."""
+    events = generated_events(12_000, seed=1)
+    names = ("event_id", "event_type", "event_time_ms", "visitor_id", "sequence")
+    documents = ({"schema": "event/1", **{name: row[name] for name in names}} for row in events.to_dicts())
+    return write_lake(tmp_path_factory.mktemp("lake"), documents), events
+
+
+def test_from_the_lake_to_a_gated_candidate(run, lake, tmp_path):
+    told = run("purchase_intent", "--events", str(lake[0]), "--publish")
+    assert told.exit_code in (0, 1), told.output
+    kept = Registry(tmp_path / "models").versions("purchase_intent")
+    assert bool(kept) == (told.exit_code == 0) != ("refused: " in told.output)
+    assert (tmp_path / "out" / "purchase_intent" / "report" / "report.html").is_file()
+
+
+def test_from_the_log_of_scores(run, lake, tmp_path):
+    registry = Registry(ROOT / "model_artifacts")
+    model = registry.load("purchase_intent", registry.pointer("purchase_intent"))
+    log = tmp_path / "scores.jsonl"
+    log.write_bytes(b"\n".join(model_traffic.scores(model, lake[1])))
+    told = run("purchase_intent", "--events", str(lake[0]), "--scores", str(log))
+    assert told.exit_code in (0, 1) and "logged" in told.output, told.output
+    alone = run("purchase_intent", "--generated", "12000", "--scores", str(log))
+    assert alone.exit_code == 2 and "goes with --events" in alone.output
 
 
 def test_generated_events_make_a_version(run, tmp_path):

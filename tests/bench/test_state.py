@@ -1,0 +1,164 @@
+"""What the whole suite remembers of a visitor, weighed in savepoints: a bot's day, then a million visitors.
+
+Each visitor looks at a product and puts it into a cart, all of them within twenty minutes: every session, wait and
+count is open at once. Then the carts are abandoned, the sessions over and the recovery times past: what is left is what
+Footfall remembers of somebody who left. With CI=true they are few. FOOTFALL_STATE_VISITORS sizes it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import requests
+from rich.console import Console
+from rich.table import Table
+
+from cli.assignments import arguments
+from cli.deploy import Deployment
+from cli.feed import Feeder
+from cli.package import pack
+from jobs.settings import Settings
+from stack.embedded import EmbeddedStack
+from tests.bench.cluster import add_bench_jobs
+from tests.cluster.conftest import wait_until
+
+SMALL = os.environ.get("CI", "").lower() == "true"
+VISITORS = int(os.environ.get("FOOTFALL_STATE_VISITORS", "20000" if SMALL else "1000000"))
+BOT_EVENTS = (
+    Settings().bot_events_per_day
+)  # more of a visitor in a day are held back before anything remembers them
+DEADLINE_S = 1_200
+T0 = 1_700_000_000_000
+MINUTE, HOUR = 60_000, 3_600_000
+OPEN_MS, OVER_MS = 20 * MINUTE, 30 * HOUR
+Sizes = dict[str, int]
+# A million visitors must fit a machine's disk: measured, and half as much again.
+MOST_OPEN_BYTES, MOST_LEFT_BYTES = 9_000, 4_500
+
+
+@dataclass
+class Weighed:
+    """Bytes of state of each task of the job, by stage."""
+
+    stages: dict[str, Sizes]
+
+    def each(self, stage: str, before: str, visitors: int) -> float:
+        """Bytes a visitor that came between two stages."""
+        return (sum(self.stages[stage].values()) - sum(self.stages[before].values())) / visitors
+
+
+class Job:
+    """The suite on RocksDB, fed through Kafka and weighed by savepoints."""
+
+    def __init__(self, stack: EmbeddedStack, folder: Path) -> None:
+        settings = Settings({"parallelism": 2})
+        self._deployment = Deployment(stack, settings, folder)
+        self._deployment.prepare()
+        self._feeder = Feeder(self._deployment.kafka_properties)
+        package = folder / "bench.zip"
+        add_bench_jobs(pack(package))
+        self._flink, self._weighed = stack.flink, 0
+        told = arguments(self._deployment.settings)
+        self._id = self._flink.run("benchjobs.suite_forgetting", package, told, parallelism=2)
+        self._flink.wait_tasks_running(self._id, 300)
+
+    def weigh(self, events: Iterator[dict[str, Any]], now_ms: int) -> Sizes:
+        """Feeds the events, waits until event time has come to `now_ms`, and writes a savepoint."""
+        for event in events:
+            value = {"schema": "event/1", **event}
+            self._feeder.send(orjson.dumps(value), event["visitor_id"], timestamp_ms=event["event_time_ms"])
+        self._feeder.heartbeat(now_ms, f"at {now_ms}", now_ms)
+        self._feeder.flush()
+        wait_until(lambda: self._event_time_ms() >= now_ms - 10_000, DEADLINE_S, f"event time at {now_ms}")
+        self._flink.savepoint(self._id, stop=False, deadline_s=DEADLINE_S)
+        return self._sizes()
+
+    def _event_time_ms(self) -> int:
+        return self._flink.event_time(self._id)[0] or 0
+
+    def _sizes(self) -> Sizes:
+        url = f"{self._flink.rest_url}/jobs/{self._id}"
+        wait_until(lambda: bool(self._savepoint(url)), 60, "the savepoint in the list of checkpoints")
+        self._weighed = self._savepoint(url)
+        tasks = requests.get(f"{url}/checkpoints/details/{self._weighed}", timeout=30).json()["tasks"]
+        names = {one["id"]: one["name"] for one in requests.get(url, timeout=30).json()["vertices"]}
+        return {f"{names[key]} {key[:4]}": int(task["state_size"]) for key, task in tasks.items()}
+
+    def _savepoint(self, url: str) -> int:
+        found = requests.get(f"{url}/checkpoints", timeout=30).json()["history"]
+        done = [one["id"] for one in found if one["is_savepoint"] and one["status"] == "COMPLETED"]
+        return max((one for one in done if one > self._weighed), default=0)
+
+
+def bot(started_ms: int) -> Iterator[dict[str, Any]]:
+    """One visitor for a day without a gap."""
+    for number in range(BOT_EVENTS):
+        yield {
+            "event_id": f"bot-{number}", "event_type": "product_view", "visitor_id": "bot",
+            "event_time_ms": started_ms + number * 24 * HOUR // BOT_EVENTS,
+            "product": {"product_id": str(number % 500), "category": str(number % 20)}, "context": {"path": "/p"},
+        }  # fmt: skip
+
+
+def crowd(started_ms: int) -> Iterator[dict[str, Any]]:
+    """Everybody within OPEN_MS, in order of time."""
+    for number in range(VISITORS):
+        at_ms, visitor = started_ms + number * OPEN_MS // VISITORS, f"a-{number:08}-visitor"
+        product = {
+            "product_id": f"p-{number % 5_000}",
+            "category": f"c-{number % 40}",
+            "price": 19.99,
+            "quantity": 1,
+        }
+        rest = {"visitor_id": visitor, "product": product, "context": {"device": "mobile", "country": "DE"}}
+        yield {"event_id": f"v-{number}", "event_type": "product_view", "event_time_ms": at_ms, **rest}
+        yield {"event_id": f"c-{number}", "event_type": "add_to_cart", "event_time_ms": at_ms + 1_000, **rest}
+
+
+@pytest.fixture(scope="module")
+def weighed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weighed]:
+    folder = tmp_path_factory.mktemp("state")
+    console = Console(stderr=True)
+    with EmbeddedStack(folder / "stack", parallelism=2, console=console, state_backend="rocksdb") as stack:
+        job, nobody = Job(stack, folder), iter(())
+        day = T0 + 24 * HOUR
+        stages = {"empty": job.weigh(nobody, T0)}
+        stages["bot"] = job.weigh(bot(T0), day)
+        stages["bot gone"] = job.weigh(nobody, day + OVER_MS)
+        began = day + OVER_MS + MINUTE
+        stages["open"] = job.weigh(crowd(began), began + OPEN_MS + 5_000)
+        stages["left"] = job.weigh(nobody, began + OVER_MS)
+        found = Weighed(stages)
+        _show(console, found)
+        yield found
+
+
+def _show(console: Console, found: Weighed) -> None:
+    table = Table(*("task", *found.stages), box=None)
+    names = sorted(found.stages["open"], key=lambda name: -found.stages["open"][name])
+    for name in names[:25]:
+        table.add_row(name[:70], *(f"{sizes.get(name, 0):,}" for sizes in found.stages.values()))
+    table.add_row("all", *(f"{sum(sizes.values()):,}" for sizes in found.stages.values()))
+    console.print(table)
+    for stage in ("open", "left"):
+        console.print(
+            f"{stage}: {found.each(stage, 'bot gone', VISITORS):,.0f} bytes a visitor ({VISITORS:,})"
+        )
+    console.print(json.dumps(found.stages))
+
+
+def test_a_bots_day_is_forgotten_but_for_its_event_ids(weighed: Weighed) -> None:
+    """Sessions are cut at 5,000 events and after a day, and more are not let in."""
+    assert weighed.each("bot", "empty", BOT_EVENTS) < 1_000
+
+
+def test_a_million_visitors_fit(weighed: Weighed) -> None:
+    assert weighed.each("open", "bot gone", VISITORS) < MOST_OPEN_BYTES
+    assert weighed.each("left", "bot gone", VISITORS) < MOST_LEFT_BYTES
