@@ -96,6 +96,9 @@ OPERATORS: tuple[Operator, ...] = (
     Operator("features-sessions", _OVER, ("session_id",)),
     Operator("features-ended", _WINDOW, ("visitor_id", "session_id"), "session_id, MAX("),
     Operator("features-visitors", _WINDOW, _VISITOR, "TUMBLE("),
+    Operator("scoring-raised", _OVER, ("model", "visitor_id"), memory="visitor_memory_ms"),
+    Operator("scoring-visitors", _WINDOW, _VISITOR, "churn"),
+    Operator("scoring-last-scores", _OVER, _VISITOR, "LAST_VALUE(intent)", memory="visitor_memory_ms"),
     Operator("triggers-histories", _OVER, ("record_key",), "63 PRECEDING", memory="visitor_memory_ms"),
     Operator("sessions-ledger", _WINDOW, ("happened_in",)),
     # Its two readers need different columns, and the planner makes an operator for each.
