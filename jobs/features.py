@@ -24,7 +24,7 @@ VIEWS = (
 
 
 def build(env: TableEnvironment, settings: Settings) -> None:
-    """Adds the stage's views over `session_events`; what is known of a visitor is SCORING's, where that runs."""
+    """Adds the stage's views over `session_events`; visitors are SCORING's, where that runs."""
     add_views(env, VIEWS[:-1] if settings.scoring else VIEWS, settings)
 
 
@@ -48,7 +48,7 @@ def write_visitors(inserts: Inserts, kafka: KafkaEnds) -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Runs the stage alone: valid events from their topic, features to theirs, and visitors if nobody scores."""
+    """Runs the stage alone: valid events from their topic, features to theirs; visitors if nobody scores."""
     settings = settings_from(argv)
     env, kafka = environment("features", settings), ends.kafka("features", settings)
     read_valid_events(env, ends.events(kafka, topics.EVENTS_VALID, settings), settings)

@@ -1,4 +1,4 @@
-"""SCORING: features -> scores, signals, visitors. What models say of a visitor, at the moments they learnt from.
+"""SCORING: features -> scores, signals, visitors. What models say at the moments that they learnt from.
 
 On its own it reads features from their topic and not events: it keeps no session, and what is scored is, byte
 for byte, what the topic has for whoever wants to know why.
