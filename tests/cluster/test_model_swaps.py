@@ -31,7 +31,7 @@ from tests.cluster.conftest import CONSOLE, wait_until
 Deploy = Callable[..., Deployment]
 SWAPS, SWAP_S, QUIET_S = 20, 3.0, 15.0
 RATE = 250.0
-GAP_MS = 4_000  # sessions end within the test
+GAP_MS = 10_000  # sessions end within the test
 SETTINGS = {"session_gap_ms": GAP_MS, "out_of_orderness_ms": 200, "score_every_events": 1}
 SLACK_MS = 500  # a batch that had begun, a pointer that was about to be written
 Document = dict[str, Any]
