@@ -17,7 +17,7 @@ from cli.package import ROOT
 from cli.replay import CANONICAL, replay
 from connectors.adapters import ADAPTERS, AUTO
 from connectors.errors import BadInput, FootfallError, SettingError
-from jobs.settings import Settings, load
+from jobs.settings import Settings, Value, load
 from stack.embedded import EmbeddedStack
 from stack.errors import StackError
 
@@ -94,7 +94,7 @@ def main(
     console = Console(stderr=True)
     try:
         _check(file, target, seconds, adapter)
-        defaults = {**_DEFAULTS, **({} if file else LIVE_SETTINGS)}
+        defaults: dict[str, Value] = {**_DEFAULTS, **({} if file else LIVE_SETTINGS)}
         settings = load(settings_file, assignments, defaults).replace(bounded=bool(file))
         if parallelism:
             settings = settings.replace(parallelism=parallelism)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 import requests
+from confluent_kafka import Consumer, TopicPartition
 
 from cli.deploy import Deployment
 from cli.dump import documents
@@ -29,11 +30,11 @@ from tests import models
 from tests.cluster.conftest import CONSOLE, wait_until
 
 Deploy = Callable[..., Deployment]
-SWAPS, SWAP_S, QUIET_S = 20, 3.0, 15.0
+SWAPS, SWAP_S, QUIET_S = 20, 2.8, 8.0
 RATE = 250.0
 GAP_MS = 10_000  # sessions end within the test
 SETTINGS = {"session_gap_ms": GAP_MS, "out_of_orderness_ms": 200, "score_every_events": 1}
-SLACK_MS = 500  # a batch that had begun, a pointer that was about to be written
+SLACK_MS = 400  # a batch that had begun, a pointer that was about to be written
 Document = dict[str, Any]
 
 
@@ -78,7 +79,7 @@ def _now_ms() -> int:
 def _registry(folder: Path) -> tuple[Registry, list[str]]:
     """Two versions of one model, the first is live, and one of the other."""
     registry = Registry(folder)
-    versions = [models.write(folder / INTENT, (0.1, weight)).version for weight in (0.5, 0.6)]
+    versions = [models.write(folder / INTENT, (0.1, weight), high=0.6).version for weight in (0.5, 0.6)]
     registry.promote(INTENT, versions[0])
     registry.promote(CHURN, models.write(folder / CHURN, (-0.3, 0.0), 0.5, name=CHURN).version)
     return registry, versions
@@ -86,6 +87,15 @@ def _registry(folder: Path) -> tuple[Registry, list[str]]:
 
 def _scores(deployment: Deployment) -> list[Document]:
     return [orjson.loads(one.value()) for one in read_topic(deployment.kafka_properties, topics.SCORES.name)]
+
+
+def _written(deployment: Deployment) -> int:
+    """How many scores the topic holds."""
+    consumer = Consumer({**deployment.kafka_properties, "group.id": "counting"})
+    places = [TopicPartition(topics.SCORES.name, number) for number in range(topics.SCORES.partitions)]
+    ends = [consumer.get_watermark_offsets(place, timeout=10)[1] for place in places]
+    consumer.close()
+    return sum(ends)
 
 
 def _expected(events: list[bytes]) -> set[str]:
@@ -116,10 +126,10 @@ def test_swaps_under_load_lose_nothing_and_score_nothing_twice(deploy: Deploy, t
         swaps.append((_now_ms(), versions[number % 2]))
         registry.promote(INTENT, versions[number % 2])
         traffic.flow(SWAP_S)
+    swapped_at = _now_ms()
+    traffic.flow(QUIET_S)
     wanted = _expected(traffic.sent)
-    wait_until(
-        lambda: traffic.rest() or len(_scores(deployment)) >= len(wanted), 60, "every moment is scored"
-    )
+    wait_until(lambda: traffic.rest() or _written(deployment) >= len(wanted), 60, "every moment is scored")
     scores = _scores(deployment)
     assert Counter(one["score_id"] for one in scores) == Counter(wanted)
     assert flink.restarts(job) == 0
@@ -127,7 +137,7 @@ def test_swaps_under_load_lose_nothing_and_score_nothing_twice(deploy: Deploy, t
     assert len(followed) == 2 and min(followed) >= SWAPS - 1, followed
     intents = sorted((one for one in scores if one["kind"] == INTENT), key=lambda one: one["detected_at_ms"])
     _assert_of_their_time(intents, swaps)
-    _assert_not_slower(intents, quiet_from, swaps[1][0])
+    _assert_not_slower(intents, quiet_from, swaps[1][0], swapped_at)
     _assert_in_the_index(deployment, scores)
 
 
@@ -143,13 +153,15 @@ def _assert_of_their_time(scores: list[Document], swaps: list[tuple[int, str]]) 
     assert told > 100, "scores that only one version may have made"
 
 
-def _assert_not_slower(scores: list[Document], quiet_from: int, swaps_from: int) -> None:
-    """From an event to its score, 99 of 100, in milliseconds."""
+def _assert_not_slower(scores: list[Document], quiet_from: int, swaps_from: int, swapped_at: int) -> None:
+    """From an event to its score, milliseconds: 99 of 100 while versions are swapped, and before and after it."""
     waits = [(one["scored_at_ms"], one["detected_at_ms"] - one["scored_at_ms"]) for one in scores]
-    quiet = np.percentile([wait for at_ms, wait in waits if quiet_from <= at_ms < swaps_from], 99)
-    swapping = np.percentile([wait for at_ms, wait in waits if at_ms >= swaps_from], 99)
-    CONSOLE.print(f"event to score, p99: {quiet:.0f} ms; while versions are swapped {swapping:.0f} ms")
-    assert swapping <= 2 * quiet
+    swapping = [wait for at_ms, wait in waits if swaps_from <= at_ms < swapped_at]
+    quiet = [wait for at_ms, wait in waits if quiet_from <= at_ms < swaps_from or at_ms >= swapped_at]
+    for name, found in (("usual", quiet), ("while versions are swapped", swapping)):
+        p50, p99 = np.percentile(found, [50, 99])
+        CONSOLE.print(f"event to score, {name}: p50 {p50:.0f} ms, p99 {p99:.0f} ms of {len(found)}")
+    assert np.percentile(swapping, 99) <= 2 * np.percentile(quiet, 99)
 
 
 def _assert_in_the_index(deployment: Deployment, scores: list[Document]) -> None:
