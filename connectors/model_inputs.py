@@ -37,8 +37,8 @@ def context_values(device: str | None, channel: str | None, event_type: str) -> 
     )
 
 
-# Statements take elements of the vector by these placeholders: of an array, which SQL counts from 1, by `at_…`;
-# of its JSON text, which counts from 0, by `in_…`.
+# Statements take elements of the vector by these placeholders: of an array, which SQL counts from 1, by
+# `at_…`; of its JSON text, which counts from 0, by `in_…`.
 PLACES: dict[str, int] = {
     f"{verb}_{name}": place
     for verb, first in (("at", 1), ("in", 0))
