@@ -163,7 +163,7 @@ def test_a_savepoint_outlives_another_sink(flink: Flink) -> None:
 
 def _run(flink: Flink, folder: Path, views: list[str], options: dict[str, str], drain: bool) -> str:
     """Runs until the messages are read, stops and returns the savepoint's place; `drain` ends time first."""
-    settings = Settings({"parallelism": 1})
+    settings = Settings({"parallelism": 1, "scoring": False})
     env = flink.environment(settings, {"pipeline.auto-watermark-interval": "0 ms", **options})
     messages = local_flink.events_file(folder / "messages", settings, **{"source.monitor-interval": "1 s"})
     env.create_temporary_table("events_json", messages)
