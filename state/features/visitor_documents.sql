@@ -2,21 +2,21 @@
 -- grain: one row per visitor with events in a window of visitor_step_ms        key: visitor_id; version orders the changes
 -- time: none
 -- state: the newest document of each visitor with events in the open window, dropped when it closes
+-- Text is cut out of the features' text and joined: their order is fixed (feature_documents), and inside of JSON strings every
+-- quote is escaped, so what is looked for is found in its place only. Functions of JSON would read all of it at each use.
 SELECT
     visitor_id,
     CAST(SUBSTRING(newest, 1, 13) AS BIGINT) AS version,
-    JSON_OBJECT(
-        'visitor_id' VALUE visitor_id,
-        'session_id' VALUE JSON_VALUE(SUBSTRING(newest, 26), '$.session_id'),
-        'first_seen_ms' VALUE CAST(JSON_VALUE(SUBSTRING(newest, 26), '$.first_seen_ms') AS BIGINT),
-        'last_seen_ms' VALUE CAST(SUBSTRING(newest, 1, 13) AS BIGINT),
-        'features' VALUE JSON(SUBSTRING(newest, 26)),
-        'context' VALUE JSON_OBJECT(
-            'device' VALUE JSON_VALUE(SUBSTRING(newest, 26), '$.device'),
-            'country' VALUE JSON_VALUE(SUBSTRING(newest, 26), '$.country'),
-            'channel' VALUE JSON_VALUE(SUBSTRING(newest, 26), '$.channel') ABSENT ON NULL),
-        'version' VALUE CAST(SUBSTRING(newest, 1, 13) AS BIGINT)
-        ABSENT ON NULL) AS document
+    '{"visitor_id":' || JSON_STRING(visitor_id)
+        || ',"session_id":"' || REGEXP_EXTRACT(newest, '"session_id":"([0-9a-f]+)"', 1) || '"'
+        || COALESCE(',"first_seen_ms":' || REGEXP_EXTRACT(newest, '"first_seen_ms":([0-9]+)', 1), '')
+        || ',"last_seen_ms":' || CAST(CAST(SUBSTRING(newest, 1, 13) AS BIGINT) AS STRING)
+        || ',"context":{' || SUBSTRING(REGEXP_EXTRACT(
+            newest,
+            '"event_time_ms":[0-9]+(?:,"first_seen_ms":[0-9]+)?((?:,"(?:device|country|channel)":"[^"\\]*+(?:\\.[^"\\]*+)*+")*+)',
+            1), 2) || '}'
+        || ',"features":' || SUBSTRING(newest, 26)
+        || ',"version":' || CAST(CAST(SUBSTRING(newest, 1, 13) AS BIGINT) AS STRING) || '}' AS document
 FROM (
     SELECT visitor_id, MAX(place || document) AS newest
     FROM TABLE(TUMBLE(TABLE feature_documents, DESCRIPTOR(ts), INTERVAL '${visitor_step_interval}' DAY TO SECOND(3)))

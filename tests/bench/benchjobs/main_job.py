@@ -1,4 +1,4 @@
-"""The main job: events in, sessions and abandoned carts out and indexed; no features, no other rule.
+"""The main job: events in, sessions and abandoned carts out and indexed; no features, no scores, no other rule.
 
 The work that the ceiling, the naive job and the batch are held against. Which rules there are, the setting
 rules_dir says. With `--no-index` as the first argument documents are made and forgotten.
@@ -13,7 +13,7 @@ from pyflink.table import TableEnvironment
 from benchjobs.ends import forget_documents
 from connectors import topics
 from connectors.kafka import KafkaEnds
-from jobs import ends, index, ingest, patterns, sessions, signals
+from jobs import ends, index, ingest, patterns, scoring, sessions, signals
 from jobs.command_line import settings_from
 from jobs.settings import Settings
 from jobs.wiring import Inserts, add_view, environment
@@ -24,11 +24,12 @@ SELECT visitor_id, CAST(0 AS BIGINT) AS version, CAST('' AS STRING) AS document 
 
 
 def build(env: TableEnvironment, kafka: KafkaEnds, settings: Settings) -> Inserts:
-    """The stages in the order of jobs/suite.py, without FEATURES and INDEX."""
+    """The stages in the order of jobs/suite.py, without FEATURES, SCORING and INDEX."""
     env.create_temporary_table("events_json", ends.events(kafka, topics.EVENTS_RAW, settings))
     ingest.build(env, kafka, settings)
     sessions.build(env, settings)
     patterns.build(env, settings)
+    scoring.build_nothing(env)
     signals.build(env, settings)
     add_view(env, "visitor_documents", _NO_VISITORS)
     inserts = Inserts(env)

@@ -6,7 +6,7 @@ import sys
 
 from benchjobs.ends import forget_documents
 from connectors import topics
-from jobs import ends, features, ingest, patterns, sessions, signals
+from jobs import ends, features, ingest, patterns, scoring, sessions, signals
 from jobs.command_line import settings_from
 from jobs.wiring import Inserts, environment
 
@@ -20,10 +20,12 @@ def main(argv: list[str]) -> None:
     sessions.build(env, settings)
     features.build(env, settings)
     patterns.build(env, settings)
+    scoring.build(env, settings)
     signals.build(env, settings)
     inserts = Inserts(env)
     ingest.write_ledgers(inserts, kafka)
     features.write(inserts, kafka)
+    scoring.write(inserts, kafka, settings)
     signals.write(inserts, kafka)
     forget_documents(env, inserts)
     inserts.submit()
