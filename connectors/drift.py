@@ -48,7 +48,8 @@ def _between(there: npt.NDArray[np.float64], chosen: npt.NDArray[np.float64]) ->
     known = np.unique(there)
     gaps = np.diff(known) if len(known) > 1 else np.array([2e-6 * max(abs(float(known[0])), 1.0)])
     below = known - np.append(gaps[0], gaps)[: len(known)] / 2
-    return np.unique([below[0], *below[np.searchsorted(known, chosen)], known[-1] + gaps[-1] / 2])
+    edges = [below[0], *below[np.searchsorted(known, chosen)], known[-1] + gaps[-1] / 2]
+    return np.unique(np.array(edges, np.float64))
 
 
 def binned(values: Values, reference: Distribution) -> Counts:
