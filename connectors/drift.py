@@ -43,13 +43,13 @@ def distribution(values: Values, bins: int = BINS) -> Distribution:
     )
 
 
-def _between(there: Values, chosen: Values) -> Values:
+def _between(there: npt.NDArray[np.float64], chosen: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """An edge below each chosen value, one below the least and one above the greatest that is there."""
     known = np.unique(there)
-    margin = np.diff(known)[[0, -1]] / 2 if len(known) > 1 else np.full(2, 1e-6 * max(abs(known[0]), 1.0))
-    borders = np.array([known[0] - margin[0], *(known[1:] + known[:-1]) / 2, known[-1] + margin[1]])
-    below = borders[np.searchsorted(known, chosen)]
-    return np.unique([borders[0], *below, borders[-1]])
+    gaps = np.diff(known) if len(known) > 1 else np.array([2e-6 * max(abs(float(known[0])), 1.0)])
+    below = known - np.append(gaps[0], gaps)[: len(known)] / 2
+    edges = [below[0], *below[np.searchsorted(known, chosen)], known[-1] + gaps[-1] / 2]
+    return np.unique(np.array(edges, np.float64))
 
 
 def binned(values: Values, reference: Distribution) -> Counts:

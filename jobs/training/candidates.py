@@ -165,7 +165,7 @@ def _weights(train: Examples, parameters: dict[str, Any]) -> Weights:
     """Weights of the rows; `balance` 1 makes positives weigh together what negatives do, 0 changes none."""
     positives = max(int(train.labels.sum()), 1)
     more = ((len(train) - positives) / positives) ** parameters.get("balance", 0.0)
-    return train.weights * np.where(train.labels, more, 1.0)
+    return np.asarray(train.weights * np.where(train.labels, more, 1.0))
 
 
 def _average_precision(rows: Examples, scores: Probabilities) -> float:
