@@ -21,7 +21,6 @@ from pyflink.table.types import DataType, LocalZonedTimestampType
 from connectors import kafka
 from connectors.elasticsearch import ElasticsearchEnds
 from jobs import suite, wiring
-from jobs.patterns import pin_sessions
 from jobs.settings import Settings
 from stack.java import java_home
 from state.sql import statement
@@ -89,7 +88,9 @@ def collect(env: TableEnvironment, folders: Mapping[str, Path]) -> dict[str, lis
     """Runs to the end; the rows of each view."""
     inserts = wiring.Inserts(env)
     if {"signal_documents", "rule_matches"} & set(folders):
-        pin_sessions(env, inserts)
+        wiring.pin(env, inserts, "sessions")
+    if any(view.startswith("score") for view in folders):
+        wiring.pin(env, inserts, "feature_documents")
     for view, folder in folders.items():
         into = files(folder, columns(env, view), {"format": "json"})
         inserts.into(f"{view}_out", into, f"SELECT * FROM {view}")  # noqa: S608 - name of a view

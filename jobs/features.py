@@ -29,13 +29,16 @@ def build(env: TableEnvironment, settings: Settings) -> None:
 
 
 def write(inserts: Inserts, kafka: KafkaEnds) -> None:
-    """Features of events and of closed sessions to their topic, in every deployment."""
-    inserts.into(
-        "features_topic",
-        kafka.text_sink(topics.FEATURES),
-        "SELECT visitor_id, document FROM feature_documents"
-        " UNION ALL SELECT visitor_id, document FROM session_features",
-    )
+    """Features of events and of closed sessions to their topic, in every deployment.
+
+    By two sinks: for the branches of one the planner would compute the features twice.
+    """
+    for sink, view in (("features_topic", "feature_documents"), ("ended_topic", "session_features")):
+        inserts.into(
+            sink,
+            kafka.text_sink(topics.FEATURES),
+            f"SELECT visitor_id, document FROM {view}",  # noqa: S608 - name of a view
+        )
 
 
 def write_visitors(inserts: Inserts, kafka: KafkaEnds) -> None:

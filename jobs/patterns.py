@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from pyflink.table import DataTypes, Schema, TableDescriptor, TableEnvironment
+from pyflink.table import TableEnvironment
 
 from connectors import topics
 from jobs import ends
 from jobs.active_rules import active_rules
 from jobs.command_line import settings_from
 from jobs.settings import Settings
-from jobs.wiring import Inserts, add_view, add_views, environment, read_valid_events, tell
+from jobs.wiring import Inserts, add_view, add_views, environment, pin, read_valid_events, tell
 from state.rules.program import RULE_MATCHES, Program
 from state.sql import statement
 
@@ -41,17 +41,6 @@ def program(settings: Settings) -> Program:
     )
 
 
-def pin_sessions(env: TableEnvironment, inserts: Inserts) -> None:
-    """Makes the planner compute `sessions` once for all rules, as it does in the suite.
-
-    It plans what several sinks read on its own, with all columns; for the branches of a single sink it would
-    make a window with just the columns of each.
-    """
-    schema = Schema.new_builder().column("visitor_id", DataTypes.STRING()).build()
-    nowhere = TableDescriptor.for_connector("blackhole").schema(schema).build()
-    inserts.into("sessions_once", nowhere, "SELECT visitor_id FROM sessions")
-
-
 def main(argv: list[str]) -> None:
     """Runs the stage alone: valid and late events from their topics, matches to theirs."""
     settings = settings_from(argv)
@@ -62,7 +51,7 @@ def main(argv: list[str]) -> None:
     add_views(env, ("sessions/ordered_events", "sessions/session_events", "sessions/sessions"), settings)
     build(env, settings)
     inserts = Inserts(env)
-    pin_sessions(env, inserts)
+    pin(env, inserts, "sessions")
     inserts.into(
         "matches_topic", kafka.text_sink(topics.MATCHES), "SELECT visitor_id, document FROM match_documents"
     )

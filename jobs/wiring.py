@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 from pyflink.common import Configuration
 from pyflink.table import (
     CompiledPlan,
+    DataTypes,
     EnvironmentSettings,
     PlanReference,
+    Schema,
     StatementSet,
     TableDescriptor,
     TableEnvironment,
@@ -126,6 +128,17 @@ def read_valid_events(env: TableEnvironment, source: TableDescriptor, settings: 
     """Makes `events_valid` of the topic's source, for a stage that runs on its own."""
     env.create_temporary_table("events_read", source)
     add_view(env, "events_valid", statement("ingest/events_read_back", {"events": "events_read"}))
+
+
+def pin(env: TableEnvironment, inserts: Inserts, view: str) -> None:
+    """Makes the planner compute a view of visitors once for all its readers, as it does in the suite.
+
+    It plans what several sinks read on its own, with all columns; for the branches of a single sink it would
+    make operators with just the columns of each.
+    """
+    schema = Schema.new_builder().column("visitor_id", DataTypes.STRING()).build()
+    nowhere = TableDescriptor.for_connector("blackhole").schema(schema).build()
+    inserts.into(f"{view}_once", nowhere, f"SELECT visitor_id FROM {view}")  # noqa: S608 - name of a view
 
 
 class Inserts:

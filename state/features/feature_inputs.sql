@@ -1,6 +1,6 @@
 -- feature_inputs: what the running features take from an event
 -- grain: one row per event        key: event_id
--- time: ts, event time
+-- time: ts, event time; in_order_at, the order in which a visitor's events come
 -- state: none
 SELECT
     visitor_id, session_id, event_id, event_no, event_type, event_time_ms, session_started_at_ms, ts,
@@ -27,7 +27,8 @@ SELECT
     END AS step,
     CASE WHEN scrolled BETWEEN 0 AND 100 THEN scrolled END AS percent_scrolled,
     CASE WHEN price BETWEEN 0 AND 1e12 THEN price END AS price,
-    product_id, category, path, device, country, channel
+    product_id, category, path, device, country, channel,
+    PROCTIME() AS in_order_at
 FROM (
     SELECT
         *,

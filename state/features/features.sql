@@ -117,6 +117,6 @@ FROM (
         SUM(EXP(LEAST(session_age / 3600000e0, 700))) OVER so_far AS weight_1h,
         FIRST_VALUE(path) OVER so_far AS entry_page,
         LAST_VALUE(path) OVER so_far AS page
-    FROM (SELECT *, PROCTIME() AS in_order_at FROM feature_inputs)
+    FROM feature_inputs
     WINDOW so_far AS (PARTITION BY visitor_id, session_id ORDER BY in_order_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 )

@@ -6,8 +6,9 @@
 --        place of the newest features, for visitor_memory_ms after the visitor's last change
 -- A session that is cut by force ends when another is open already: its features are no longer the newest, its score waits for
 -- the next window's document. Then no document rolls a visitor back.
--- Text is cut out of the features' text and joined: their order is fixed (feature_documents), and inside of JSON strings every
--- quote is escaped, so what is looked for is found in its place only. Functions of JSON would read all of it at each use.
+-- Text is cut out of the features' text and joined: Flink writes the members of an object in the order of their names, and inside
+-- of JSON strings every quote is escaped, so what is looked for is found in its place only. Functions of JSON would read all
+-- of the text at each use.
 SELECT
     visitor_id,
     at_ms AS version,
@@ -15,10 +16,8 @@ SELECT
         || ',"session_id":"' || REGEXP_EXTRACT(newest, '"session_id":"([0-9a-f]+)"', 1) || '"'
         || COALESCE(',"first_seen_ms":' || REGEXP_EXTRACT(newest, '"first_seen_ms":([0-9]+)', 1), '')
         || ',"last_seen_ms":' || CAST(CAST(SUBSTRING(newest, 1, 13) AS BIGINT) AS STRING)
-        || ',"context":{' || SUBSTRING(REGEXP_EXTRACT(
-            newest,
-            '"event_time_ms":[0-9]+(?:,"first_seen_ms":[0-9]+)?((?:,"(?:device|country|channel)":"[^"\\]*+(?:\\.[^"\\]*+)*+")*+)',
-            1), 2) || '}'
+        || ',"context":{' || TRIM(TRAILING ',' FROM REGEXP_EXTRACT(
+            newest, '^.{25}\{((?:"(?:channel|country|device)":"[^"\\]*+(?:\\.[^"\\]*+)*+",)*+)', 1)) || '}'
         || ',"features":' || SUBSTRING(newest, 26)
         || ',"scores":[' || COALESCE(SUBSTRING(intent, 26), '')
             || CASE WHEN intent IS NOT NULL AND churn IS NOT NULL THEN ',' ELSE '' END

@@ -3,7 +3,7 @@
 -- time: ts, event time
 -- state: the events that the watermark has not passed
 -- A window of one millisecond holds the events that time does not tell apart; their ranks are all wanted, the operator just
--- sorts (half the work of MATCH_RECOGNIZE with each event a match of its own). What is in order stays so: a visitor's rows
+-- sorts (half the work of pattern matching with each event a match of its own). What is in order stays so: a visitor's rows
 -- go the same way from operator to operator. So whoever counts them by visitor, or by anything that belongs to one visitor,
 -- takes them as they come (ORDER BY in_order_at, which is PROCTIME()): at once, and with a number for each event also of
 -- one millisecond. ORDER BY ts would put every row aside once more, with a timer, until a watermark comes.

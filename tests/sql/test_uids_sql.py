@@ -69,6 +69,7 @@ SUITE = {
     "write-ledger_topic_sink",
     "write-aliases_topic_sink",
     "write-features_topic_sink",
+    "write-ended_topic_sink",
     "write-scores_topic_sink",
     "write-signals_topic_sink",
     "write-index_failures_topic_sink",
