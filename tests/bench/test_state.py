@@ -1,4 +1,4 @@
-"""What the whole suite remembers of a visitor, weighed in savepoints: a bot's day, then a million visitors.
+"""What the whole suite remembers of a visitor, weighed in savepoints: a bot's day, then a crowd.
 
 Each visitor looks at a product and puts it into a cart, all of them within twenty minutes: every session, wait and
 count is open at once. Then the carts are abandoned, the sessions over and the recovery times past: what is left is what
@@ -31,7 +31,7 @@ from tests.bench.cluster import add_bench_jobs
 from tests.cluster.conftest import wait_until
 
 SMALL = os.environ.get("CI", "").lower() == "true"
-VISITORS = int(os.environ.get("FOOTFALL_STATE_VISITORS", "20000" if SMALL else "1000000"))
+VISITORS = int(os.environ.get("FOOTFALL_STATE_VISITORS", "20000" if SMALL else "100000"))
 BOT_EVENTS = (
     Settings().bot_events_per_day
 )  # more of a visitor in a day are held back before anything remembers them
@@ -42,8 +42,8 @@ T0 = 1_700_000_000_000
 MINUTE, HOUR = 60_000, 3_600_000
 OPEN_MS, OVER_MS = 20 * MINUTE, 30 * HOUR
 Sizes = dict[str, int]
-# A million visitors must fit a machine's disk: measured, and half as much again.
-MOST_OPEN_BYTES, MOST_LEFT_BYTES = 90_000, 45_000
+# Measured with everything open, and half as much again; what is left must not be more.
+MOST_OPEN_BYTES, MOST_LEFT_BYTES = 12_000, 12_000
 
 
 @dataclass
@@ -170,6 +170,6 @@ def test_a_bots_day_is_forgotten_but_for_its_event_ids(weighed: Weighed) -> None
     assert weighed.each("bot", "empty", BOT_EVENTS) < 1_000
 
 
-def test_a_million_visitors_fit(weighed: Weighed) -> None:
+def test_a_crowd_keeps_so_much_each(weighed: Weighed) -> None:
     assert weighed.each("open", "bot gone", VISITORS) < MOST_OPEN_BYTES
     assert weighed.each("left", "bot gone", VISITORS) < MOST_LEFT_BYTES
