@@ -71,7 +71,10 @@ def _lately(rule: Any, facts: Facts, told: list[Answer]) -> list[Answer]:
     if not alone or session is None or (told[0].at_ms or 0) >= session.started_at_ms:
         return []
     latest = replace(facts, events=session.events)
-    return [] if evaluate(rule, latest.history) else [_not_fired(rule, latest)]
+    if evaluate(rule, latest.history):
+        return []
+    found = _not_fired(rule, latest)
+    return [replace(found, said=f"in the newest session, {found.said}")]
 
 
 def others(rules: Iterable[Any], facts: Facts) -> list[Answer]:
@@ -96,7 +99,7 @@ def _fired(rule: Any | None, signal: Document, facts: Facts) -> Answer:
     said = f"{signal['status']} since {_when(at_ms, facts)}: {evidence}"
     if signal["status"] != "active":
         changed = f"{signal['status']} at {utc(int(signal['version']))}"
-        said = f"fired for {_when(at_ms, facts)}, {changed}: {evidence}"
+        said = f"{changed}, was active since {_when(at_ms, facts)}: {evidence}"
     version = int(origin["version"]) if str(origin.get("version", "")).isdigit() else 0
     name = str(origin.get("name") or signal["kind"])
     notes = tuple(_notes(rule, version, signal, facts))

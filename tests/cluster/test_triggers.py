@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, Producer
 
 from cli.deploy import Deployment
 from connectors import topics
+from connectors.partitions import partition_of
 from connectors.signals import signal_id, trigger_id
 from tests.cluster.conftest import wait_until
 
@@ -64,6 +65,9 @@ class Receiver:
         """Reads what is there; gives how many different triggers were seen so far."""
         for message in self._consumer.consume(10_000, timeout=0.5):
             assert not message.error()
+            # Who asks about one visitor (scripts/why) reads this partition alone.
+            wanted = partition_of(message.key().decode(), topics.TRIGGERS.partitions)
+            assert message.partition() == wanted
             self.documents[message.value()] += 1
             self.seen[json.loads(message.value())["trigger_id"]] += 1
         return len(self.seen)
