@@ -263,7 +263,7 @@ def test_a_real_stream_is_scored_as_it_would_be_offline(flink: Flink) -> None:
     """With the models that ship, out of the package."""
     events = list(islice(datasets.canonical_events("ga360_20160801_20160814"), 25_000))
     arrived = [event | {"received_at_ms": event["event_time_ms"]} for event in events]
-    rows = flink.run(placed(arrived), ["sessions", "score_documents", "score_signals"], scoring=True)
+    rows = flink.run(placed(arrived), OUT, scoring=True)
     found, wanted = by_moment(documents(rows, "score_documents")), expected(events, training.Moments())
     assert found.keys() == wanted.keys() and len(found) > 3_000
     shipped = Registry(ROOT / "model_artifacts")
