@@ -6,8 +6,8 @@ from pathlib import Path
 
 from jobs.settings import Settings, Value
 
-# Read on this side; `flink run` works in a folder of its own.
-_LOCAL_FILES = frozenset({"kafka_properties_file"})
+# Read on this side, or by every process of this machine; `flink run` works in a folder of its own.
+_LOCAL_FILES = frozenset({"kafka_properties_file", "model_dir"})
 
 
 def arguments(settings: Settings) -> list[str]:

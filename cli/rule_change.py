@@ -65,7 +65,7 @@ def backfill(history: Path, folder: Path, settings: Settings) -> Signals:
     messages = folder / "messages.jsonl"
     with messages.open("wb") as out:
         out.writelines(message(event, number) for number, event in enumerate(_events(history)))
-    chosen = settings.replace(bounded=True, parallelism=1)
+    chosen = settings.replace(bounded=True, parallelism=1, scoring=False)
     rows = local_flink.run(messages, folder, ["signal_documents"], chosen)["signal_documents"]
     return newest(orjson.loads(row["document"]) for row in rows)
 

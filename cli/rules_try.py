@@ -25,7 +25,7 @@ def judge(scenarios: Iterable[Scenario], folder: Path, settings: Settings) -> tu
         folder: an empty one, for the job's files.
         settings: `rules_dir` names the rules.
     """
-    chosen = settings.replace(bounded=True, parallelism=1)
+    chosen = settings.replace(bounded=True, parallelism=1, scoring=False)
     told = tellings(scenarios)
     messages = folder / "messages.jsonl"
     events = stream(told, chosen.out_of_orderness_ms)

@@ -13,13 +13,16 @@ from cli import foreign
 from cli.deploy import Deployment
 from cli.feed import require_an_event
 from cli.live import LIVE_SETTINGS, live
+from cli.package import ROOT
 from cli.replay import CANONICAL, replay
 from connectors.adapters import ADAPTERS, AUTO
 from connectors.errors import BadInput, FootfallError, SettingError
-from jobs.settings import Settings, load
+from jobs.settings import Settings, Value, load
 from stack.embedded import EmbeddedStack
 from stack.errors import StackError
 
+# What `scripts/models promote` changes, so that the workers follow.
+_DEFAULTS = {"model_dir": str(ROOT / "model_artifacts")}
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
@@ -91,7 +94,8 @@ def main(
     console = Console(stderr=True)
     try:
         _check(file, target, seconds, adapter)
-        settings = load(settings_file, assignments, {} if file else LIVE_SETTINGS).replace(bounded=bool(file))
+        defaults: dict[str, Value] = {**_DEFAULTS, **({} if file else LIVE_SETTINGS)}
+        settings = load(settings_file, assignments, defaults).replace(bounded=bool(file))
         if parallelism:
             settings = settings.replace(parallelism=parallelism)
         balanced = _run(console, settings, workdir, state_backend, file, adapter, target, rate, seed, seconds)

@@ -158,10 +158,22 @@ def _print_table(signals: list[Document]) -> None:
             signal["kind"],
             signal["status"],
             signal["visitor_id"],
-            ", ".join(f"{name}={value}" for name, value in signal["evidence"].items()),
+            _why(signal),
         )
     console = Console(width=None if sys.stdout.isatty() else _WIDTH, markup=False, highlight=False)
     console.print(table if signals else "no signal matches")
+
+
+def _why(signal: Document) -> str:
+    """Evidence in a line; of a model its score, and only the names of what spoke for it.
+
+    >>> _why({"model": {}, "score": 0.7, "evidence": {"reasons": [{"feature": "events", "value": 9.0}]}})
+    'score=0.7, reasons=events'
+    """
+    said = {"score": signal["score"], **signal["evidence"]} if "model" in signal else dict(signal["evidence"])
+    if "model" in signal and "reasons" in said:
+        said["reasons"] = " ".join(reason["feature"] for reason in said["reasons"])
+    return ", ".join(f"{name}={value}" for name, value in said.items())
 
 
 if __name__ == "__main__":

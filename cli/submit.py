@@ -26,8 +26,8 @@ from stack.flink_remote import RemoteFlink
 from stack.ports import LOOPBACK
 
 JOBS = (
-    "adapt", "ingest", "sessions", "features", "patterns", "signals", "triggers", "index", "archive", "audit",
-    "suite",
+    "adapt", "ingest", "sessions", "features", "patterns", "scoring", "signals", "triggers", "index",
+    "archive", "audit", "suite",
 )  # fmt: skip
 _DEFAULT_URL = f"http://{LOOPBACK}:8081"
 

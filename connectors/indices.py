@@ -202,6 +202,7 @@ SHADOW_SCORES = Index(
         "visitor_id": _KEYWORD,
         "session_id": _KEYWORD,
         "scored_at_ms": _TIME,
+        "detected_at_ms": _TIME,
         "model": _object(name=_KEYWORD, version=_KEYWORD, sha256=_KEYWORD),
         "score": _DOUBLE,
         "evidence": _STORED,

@@ -119,6 +119,18 @@ class KafkaEnds:
         )
         return self.source(topic, schema, _TEXT_OPTIONS)
 
+    def features_source(self, topic: Topic, watermark: str) -> TableDescriptor:
+        """A text source of features; event time is that of the event, or when the session was closed."""
+        schema = (
+            Schema.new_builder()
+            .column("record_key", DataTypes.STRING())
+            .column("record_value", DataTypes.STRING())
+            .column_by_expression("ts", FEATURES_TIME)
+            .watermark("ts", watermark)
+            .build()
+        )
+        return self.source(topic, schema, _TEXT_OPTIONS)
+
     def message_source(self, topic: Topic) -> TableDescriptor:
         """A source of every message, whatever is in it: record_value as text; where and when it came in."""
         builder = Schema.new_builder().column("record_value", DataTypes.STRING())
@@ -154,6 +166,10 @@ _CHANGELOG_OPTIONS = {
     "value.format": "raw",
     "value.fields-include": "EXCEPT_KEY",
 }
+FEATURES_TIME = (
+    "TO_TIMESTAMP_LTZ(CAST(COALESCE(JSON_VALUE(record_value, '$.closed_at_ms'),"
+    " JSON_VALUE(record_value, '$.event_time_ms'), '0') AS BIGINT), 3)"
+)
 _DOCUMENT_TIME = "TO_TIMESTAMP_LTZ(COALESCE(CAST(JSON_VALUE(record_value, '$.version') AS BIGINT), 0), 3)"
 
 

@@ -37,5 +37,10 @@ def context_values(device: str | None, channel: str | None, event_type: str) -> 
     )
 
 
-# The statements of state/scoring/ take elements of the vector by these placeholders; SQL counts from 1.
-PLACES: dict[str, int] = {f"at_{name}": place for place, name in enumerate(NAMES, 1)}
+# Statements take elements of the vector by these placeholders: of an array, which SQL counts from 1, by
+# `at_…`; of its JSON text, which counts from 0, by `in_…`.
+PLACES: dict[str, int] = {
+    f"{verb}_{name}": place
+    for verb, first in (("at", 1), ("in", 0))
+    for place, name in enumerate(NAMES, first)
+}

@@ -27,6 +27,7 @@ POLL_SECONDS = 2.0
 REASONS = 2  # features that are named
 TRIED = 5  # features that are tried for it, the most important ones
 ROUND = 6
+BANDS = ("low", "medium", "high")
 _LOG = logging.getLogger(__name__)
 
 
@@ -149,13 +150,14 @@ class Scorer:
         shadow = self._shadowed(name, rows)
         reference = {"name": name, "version": manifest.version, "sha256": manifest.sha256}
         answers = []
-        for place, score in enumerate(scores.tolist()):
-            evidence: Answer = {"band": manifest.band(score)}
+        rounded, bands = np.round(scores, ROUND).tolist(), _bands(manifest, scores)
+        for place, (score, band) in enumerate(zip(rounded, bands, strict=True)):
+            evidence: Answer = {"band": band}
             if place in faults:
                 evidence["fallback"] = faults[place]
             if place in reasons:
                 evidence["reasons"] = reasons[place]
-            answer: Answer = {"model": reference, "score": round(score, ROUND), "evidence": evidence}
+            answer: Answer = {"model": reference, "score": score, "evidence": evidence}
             if shadow:
                 answer["shadow"] = {"version": shadow[0], "score": shadow[1][place]}
             answers.append(answer)
@@ -237,6 +239,12 @@ class Scorer:
             self._registry.rollback(name, since=bad, note=f"rolled back by a worker: {why}")
         except (ModelRefused, OSError) as error:
             _LOG.error("only this worker rolled back, the registry cannot be changed: %s", error)
+
+
+def _bands(manifest: Manifest, scores: Scores) -> list[str]:
+    """`Manifest.band` of each score."""
+    reached = (scores >= manifest.threshold).astype(int)
+    return [BANDS[number] for number in reached + (scores >= max(manifest.high, manifest.threshold))]
 
 
 def _reasons(seat: Seat, rows: Matrix, scores: Scores) -> dict[int, list[dict[str, float | str]]]:

@@ -1,86 +1,63 @@
-"""The documents of a score: the signal, the log with what it was made of, what a shadow said. Pure."""
+"""The texts of a score, of which the statements of state/scoring/ make documents. Pure."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
 
-from connectors.model_inputs import CHURN
-from connectors.signals import signal_id
-
 SCHEMA = "score/1"
+# The texts of an answer, in the order in which state/scoring/scores.sql takes them.
+TEXTS = ("score_id", "model_version", "score", "band", "context", "said", "shadow")
 _CONTEXT = ("device", "country", "channel")
-_LOGGED = ("visitor_id", "session_id", "event_id", "event_no", "event_type", *_CONTEXT)
 
 
-def answer_lines(
-    kind: str,
-    request: Mapping[str, Any],
-    answer: Mapping[str, Any],
-    values: Sequence[float | None],
-    times: tuple[int, int, int],
-) -> str:
-    """The lines that the statements of state/scoring/ take apart.
-
-    signal_id, score_id, version, signal document, log document, and the shadow's document if one shadows.
+def answer_texts(
+    kind: str, request: Mapping[str, Any], answer: Mapping[str, Any], now_ms: int
+) -> list[str | None]:
+    """TEXTS of one score; members of documents are JSON already, so that a document is joined and not made.
 
     Args:
         kind: the model's name.
-        request: what the stream said of the moment: visitor, session, event, context.
+        request: the features as of the moment: a document of the topic `footfall.features`.
         answer: of `connectors.model_scorer`.
-        values: the vector that was scored.
-        times: ms: the wall clock; from a session's last event to its end; how long a signal is of use.
+        now_ms: wall clock, epoch milliseconds.
     """
-    now_ms, gap_ms, expires_after_ms = times
-    scored_at_ms = request["event_time_ms"] + (gap_ms if kind == CHURN else 0)
-    anchor = "visitor" if kind == CHURN else request["session_id"]
-    signal = signal_id(kind, kind, request["visitor_id"], anchor)
-    said = {name: answer[name] for name in ("model", "score", "evidence")}
-    document = {
-        "signal_id": signal,
-        "kind": kind,
-        "visitor_id": request["visitor_id"],
-        "occurred_at_ms": scored_at_ms,
-        "detected_at_ms": now_ms,
-        "expires_at_ms": scored_at_ms + expires_after_ms,
-        "session_id": request["session_id"],
-        "status": "active",
-        "version": scored_at_ms,
-        **said,
-        "context": {name: request[name] for name in _CONTEXT if name in request},
-    }
-    score = score_id(signal, request["event_id"])
-    log = {
-        "schema": SCHEMA,
-        "score_id": score,
-        "kind": kind,
-        **{name: request[name] for name in _LOGGED if name in request},
-        "scored_at_ms": scored_at_ms,
-        **said,
-    }
-    documents = [document, {**log, **_shadow(answer), "values": values}]
-    if "shadow" in answer:
-        documents.append(_compared(log, answer))
-    texts = (orjson.dumps(each).decode() for each in documents)
-    return "\n".join((signal, score, str(scored_at_ms), *texts))
+    model, score = answer["model"], repr(answer["score"])
+    reference = _reference(model["name"], model["version"], model["sha256"])
+    evidence = _json(answer["evidence"])
+    return [
+        score_id(kind, request["visitor_id"], request["event_id"]),
+        model["version"],
+        score,
+        answer["evidence"]["band"],
+        _context(*(request.get(name) for name in _CONTEXT)),
+        f'"detected_at_ms":{now_ms},"model":{reference},"score":{score},"evidence":{evidence}',
+        _json(answer["shadow"]) if "shadow" in answer else None,
+    ]
 
 
-def _shadow(answer: Mapping[str, Any]) -> dict[str, Any]:
-    return {"shadow": answer["shadow"]} if "shadow" in answer else {}
+@lru_cache(maxsize=100)
+def _reference(name: str, version: str, sha256: str) -> str:
+    return _json({"name": name, "version": version, "sha256": sha256})
 
 
-def _compared(log: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
-    kept = ("score_id", "kind", "visitor_id", "session_id", "scored_at_ms", "model", "score", "evidence")
-    return {**{name: log[name] for name in kept}, **_shadow(answer), "version": log["scored_at_ms"]}
+@lru_cache(maxsize=10_000)
+def _context(*values: str | None) -> str:
+    return _json({name: value for name, value in zip(_CONTEXT, values, strict=True) if value is not None})
 
 
-def score_id(signal: str, event_id: str) -> str:
-    """First 32 hex digits of SHA-256 over signal and event: a replay finds the same moment under it.
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
-    >>> len(score_id("0" * 32, "e"))
+
+def score_id(kind: str, visitor_id: str, event_id: str) -> str:
+    """First 32 hex digits of SHA-256 over model, visitor and event: a replay finds the moment under it again.
+
+    >>> len(score_id("purchase_intent", "v", "e"))
     32
     """
-    return hashlib.sha256(f"{signal}\n{event_id}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{kind}\n{visitor_id}\n{event_id}".encode()).hexdigest()[:32]

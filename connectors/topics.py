@@ -166,7 +166,7 @@ SCORES = Topic(
     cleanup="delete",
     retention_ms=30 * DAY_MS,
     writers=("scoring",),
-    readers=("operators", "training"),
+    readers=("index", "operators", "training"),
 )
 FEATURES = Topic(
     name="footfall.features",
@@ -185,7 +185,7 @@ VISITORS = Topic(
     partitions=4,
     cleanup="delete",
     retention_ms=7 * DAY_MS,
-    writers=("features",),
+    writers=("features", "scoring"),
     readers=("index",),
 )
 MATCHES = Topic(
@@ -205,7 +205,7 @@ SIGNALS = Topic(
     partitions=4,
     cleanup="delete",
     retention_ms=30 * DAY_MS,
-    writers=("signals",),
+    writers=("signals", "scoring"),
     readers=("index", "triggers", "archive"),
 )
 ALIASES = Topic(

@@ -24,8 +24,8 @@ VIEWS = (
 
 
 def build(env: TableEnvironment, settings: Settings) -> None:
-    """Adds the stage's views over `session_events`."""
-    add_views(env, VIEWS, settings)
+    """Adds the stage's views over `session_events`; visitors are SCORING's, where that runs."""
+    add_views(env, VIEWS[:-1] if settings.scoring else VIEWS, settings)
 
 
 def write(inserts: Inserts, kafka: KafkaEnds) -> None:
@@ -38,8 +38,17 @@ def write(inserts: Inserts, kafka: KafkaEnds) -> None:
     )
 
 
+def write_visitors(inserts: Inserts, kafka: KafkaEnds) -> None:
+    """What is known of visitors to their topic, for INDEX on its own."""
+    inserts.into(
+        "visitors_topic",
+        kafka.text_sink(topics.VISITORS),
+        "SELECT visitor_id, document FROM visitor_documents",
+    )
+
+
 def main(argv: list[str]) -> None:
-    """Runs the stage alone: valid events from their topic, features and visitors to theirs."""
+    """Runs the stage alone: valid events from their topic, features to theirs; visitors if nobody scores."""
     settings = settings_from(argv)
     env, kafka = environment("features", settings), ends.kafka("features", settings)
     read_valid_events(env, ends.events(kafka, topics.EVENTS_VALID, settings), settings)
@@ -47,11 +56,8 @@ def main(argv: list[str]) -> None:
     build(env, settings)
     inserts = Inserts(env)
     write(inserts, kafka)
-    inserts.into(
-        "visitors_topic",
-        kafka.text_sink(topics.VISITORS),
-        "SELECT visitor_id, document FROM visitor_documents",
-    )
+    if not settings.scoring:
+        write_visitors(inserts, kafka)
     inserts.submit()
 
 

@@ -16,7 +16,7 @@ from jobs.wiring import Inserts, add_view, add_views, environment
 from state.sql import statement
 from udfs.bulk_index import bulk_index
 
-READS = ("session_documents", "signal_documents", "alias_documents", "visitor_documents")
+READS = ("session_documents", "signal_documents", "alias_documents", "visitor_documents", "shadow_documents")
 VIEWS = ("index/documents", "index/index_failures")
 
 
@@ -47,6 +47,8 @@ def main(argv: list[str]) -> None:
     add_view(env, "signal_documents", statement("index/signals_read_back"))
     add_view(env, "alias_documents", statement("index/aliases_read_back"))
     add_view(env, "visitor_documents", statement("index/visitors_read_back"))
+    env.create_temporary_table("scores_read", kafka.text_source(topics.SCORES))
+    add_view(env, "shadow_documents", statement("index/shadow_scores_read_back"))
     build(env, ends.elasticsearch(settings), settings)
     inserts = Inserts(env)
     write(inserts, kafka)

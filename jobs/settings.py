@@ -70,6 +70,14 @@ TABLE: tuple[Setting, ...] = (
         1,
     ),
     Setting("rules_dir", "", "folder of the active rules (*.yaml); empty = the shipped pack"),
+    Setting("scoring", True, "false: no model scores anybody; then features writes footfall.visitors itself"),
+    Setting(
+        "model_dir", "", "folder of the models, the same for all workers; empty = those that travel along"
+    ),
+    Setting(
+        "score_every_events", 5, "purchase intent after each so-manieth event of a session; 0 = not so", 0
+    ),
+    Setting("score_max_events", 100, "purchase intent up to this event of a session, none in the rest", 1),
     Setting("ledger_step_ms", 10_000, "how often an open ledger window is written; divides 300000", 1_000),
     Setting("consent_required", False, "true: only who has said granted last gets through"),
     Setting(

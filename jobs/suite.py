@@ -9,7 +9,7 @@ from pyflink.table import TableEnvironment
 from connectors import topics
 from connectors.elasticsearch import ElasticsearchEnds
 from connectors.kafka import KafkaEnds
-from jobs import archive, ends, features, index, ingest, patterns, sessions, signals
+from jobs import archive, ends, features, index, ingest, patterns, scoring, sessions, signals
 from jobs.command_line import settings_from
 from jobs.settings import Settings
 from jobs.wiring import Inserts, environment
@@ -23,15 +23,17 @@ def build(
     sessions.build(env, settings)
     features.build(env, settings)
     patterns.build(env, settings)
+    scoring.build(env, settings)
     signals.build(env, settings)
     index.build(env, elasticsearch, settings)
     archive.build(env, settings)
 
 
-def write(inserts: Inserts, kafka: KafkaEnds) -> None:
-    """Adds every insert of the suite but the lake's, which is there only when the settings name one."""
+def write(inserts: Inserts, kafka: KafkaEnds, settings: Settings) -> None:
+    """Adds every insert of the suite but the lake's and the audit's, which are there only when asked for."""
     ingest.write_ledgers(inserts, kafka)
     features.write(inserts, kafka)
+    scoring.write(inserts, kafka, settings)
     signals.write(inserts, kafka)
     index.write(inserts, kafka)
 
@@ -43,7 +45,7 @@ def main(argv: list[str]) -> None:
     env.create_temporary_table("events_json", ends.events(kafka, topics.EVENTS_RAW, settings))
     build(env, kafka, ends.elasticsearch(settings), settings)
     inserts = Inserts(env)
-    write(inserts, kafka)
+    write(inserts, kafka, settings)
     sessions.write_ledger(inserts, kafka, settings)
     archive.write(inserts, settings)
     inserts.submit()

@@ -15,6 +15,7 @@ from pyflink.table import (
     TableEnvironment,
 )
 
+from connectors.model_inputs import PLACES
 from jobs.settings import Settings
 from state.sql import Value, statement
 from state.uids import name_operators
@@ -86,6 +87,9 @@ def values(settings: Settings) -> dict[str, Value]:
         "bot_events_per_minute": settings.bot_events_per_minute or _NO_CAP,
         "bot_events_per_day": settings.bot_events_per_day or _NO_CAP,
         "bot_quarantine_ms": settings.bot_quarantine_ms,
+        "score_every_events": settings.score_every_events or _NO_CAP,
+        "score_max_events": settings.score_max_events,
+        **PLACES,
         "job_version": VERSION,
         "matches": "rule_matches",
         "ledger_step_interval": 300_000 if settings.bounded else settings.ledger_step_ms,

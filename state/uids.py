@@ -36,6 +36,7 @@ class Operator:
         shows: a text of its description that no other operator of this kind and these keys has.
         suffix: for operators of which a job has several: what in the description tells them apart, a regular
             expression whose groups are put behind the name.
+        lacks: a text that its description does not have, where only that tells it from another.
         memory: the setting that says how long it keeps what is not used, where table.exec.state.ttl, which is
             meant for what a session needs, is too short.
     """
@@ -46,6 +47,7 @@ class Operator:
     shows: str = ""
     suffix: str = ""
     memory: str = ""
+    lacks: str = ""
 
     def is_at(self, node: Node) -> bool:
         """Whether the node of a plan is this operator."""
@@ -53,6 +55,7 @@ class Operator:
             kind(node) in self.kinds
             and _same_keys(_keys(node["description"]), self.keys)
             and self.shows in node["description"]
+            and not (self.lacks and self.lacks in node["description"])
         )
 
     def name_of(self, node: Node) -> str:
@@ -95,7 +98,10 @@ OPERATORS: tuple[Operator, ...] = (
     Operator("sessions-ended", _WINDOW, ("visitor_id", "session_id"), "session_id, start("),
     Operator("features-sessions", _OVER, ("session_id",)),
     Operator("features-ended", _WINDOW, ("visitor_id", "session_id"), "session_id, MAX("),
-    Operator("features-visitors", _WINDOW, _VISITOR, "TUMBLE("),
+    Operator("features-visitors", _WINDOW, _VISITOR, "TUMBLE(", lacks="churn"),
+    Operator("scoring-raised", _OVER, ("model", "visitor_id"), memory="visitor_memory_ms"),
+    Operator("scoring-visitors", _WINDOW, _VISITOR, "churn"),
+    Operator("scoring-last-scores", _OVER, _VISITOR, "LAST_VALUE(intent)", memory="visitor_memory_ms"),
     Operator("triggers-histories", _OVER, ("record_key",), "63 PRECEDING", memory="visitor_memory_ms"),
     Operator("sessions-ledger", _WINDOW, ("happened_in",)),
     # Its two readers need different columns, and the planner makes an operator for each.

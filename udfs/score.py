@@ -1,10 +1,9 @@
-"""Scores feature vectors: one call is one Arrow batch, scored by the version that is live at that moment."""
+"""Scores features: one call is one Arrow batch, scored by the version that is live at that moment."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -16,12 +15,11 @@ import pandas as pd
 from pyflink.table import DataTypes, ScalarFunction
 from pyflink.table.udf import udf
 
-from connectors.features import NAMES
 from connectors.model_inputs import MODELS, OFFERED, context_values
 from connectors.model_registry import Registry
 from connectors.model_runtime import Matrix
 from connectors.model_scorer import Scorer
-from connectors.scores import answer_lines
+from connectors.scores import answer_texts
 
 COUNTS = ("rows", "fallbacks", "swaps", "refused", "rollbacks", "shadow_rows")
 
@@ -31,56 +29,33 @@ def registry_at(model_dir: str) -> Registry:
     return Registry(Path(model_dir) if model_dir else files("model_artifacts"))
 
 
-def matrix(requests: Iterable[Mapping[str, Any]], vectors: Iterable[Any]) -> Matrix:
-    """What the models may take, a row a request; a null element is NaN.
+def matrix(requests: Iterable[Mapping[str, Any]]) -> Matrix:
+    """What the models may take, a row a document of features; a null element is NaN.
 
-    Args:
-        requests: what the stream says of the moment; the features under `values` where there is no vector.
-        vectors: arrays of the running features, or None.
-
-    >>> row = matrix([{"event_type": "search", "device": "mobile", "values": [1, None]}], [None])[0]
+    >>> row = matrix([{"event_type": "search", "device": "mobile", "values": [1, None]}])[0]
     >>> row[:4].tolist(), float(row.sum(where=row == row))
     ([1.0, nan, 1.0, 0.0], 3.0)
     """
     requests = list(requests)
-    pairs = zip(requests, vectors, strict=True)
-    rows = [_values(request) if vector is None else vector for request, vector in pairs]
-    asked = [_context(row.get("device"), row.get("channel"), row["event_type"]) for row in requests]
-    return np.hstack([np.array(rows, dtype=np.float32), np.array(asked, dtype=np.float32)])
-
-
-def _values(request: Mapping[str, Any]) -> list[float | None]:
-    return list(request.get("values", ())) or [None] * len(NAMES)
+    values = np.array([request["values"] for request in requests], dtype=np.float32)
+    asked = [_asked(row.get("device"), row.get("channel"), row["event_type"]) for row in requests]
+    return np.hstack([values, np.array(asked, dtype=np.float32)])
 
 
 @lru_cache(maxsize=10_000)
-def _context(device: str | None, channel: str | None, event_type: str) -> tuple[float, ...]:
+def _asked(device: str | None, channel: str | None, event_type: str) -> tuple[float, ...]:
     return context_values(device, channel, event_type)
 
 
-@dataclass(frozen=True)
-class Spans:
-    """Times that the documents need.
-
-    Attributes:
-        session_gap_ms: after its last event a session has ended.
-        expires_after_ms: so long a signal is of use.
-    """
-
-    session_gap_ms: int
-    expires_after_ms: int
-
-
 class Score(ScalarFunction):  # type: ignore[misc]
-    """(model, request as JSON, vector) -> the documents of the score, a line each.
+    """(model, features as JSON) -> the texts of the score, see `connectors.scores`.
 
     Two calls may find different versions live, and yet it counts as deterministic: only then does the planner
     let all readers of the answers share one call.
     """
 
-    def __init__(self, model_dir: str, spans: Spans, models: Sequence[str] = MODELS) -> None:
+    def __init__(self, model_dir: str, models: Sequence[str] = MODELS) -> None:
         self._model_dir = model_dir
-        self._spans = spans
         self._models = tuple(models)
 
     def open(self, function_context: Any) -> None:
@@ -102,18 +77,15 @@ class Score(ScalarFunction):  # type: ignore[misc]
         manifest = self._scorer.live(model)
         return int(manifest.sha256[:7], 16) if manifest else 0
 
-    def eval(self, models: pd.Series | str, requests: pd.Series, vectors: pd.Series) -> pd.Series:
+    def eval(self, models: pd.Series | str, requests: pd.Series) -> pd.Series:
         """Scores one batch. The planner passes a model that is the same for every row as plain text."""
         names = [models] * len(requests) if isinstance(models, str) else list(models)
         asked = [orjson.loads(request) for request in requests]
-        rows = matrix(asked, vectors if isinstance(vectors, pd.Series) else [None] * len(asked))
-        answers = self._scorer.score(names, rows)
-        times = (time.time_ns() // 1_000_000, self._spans.session_gap_ms, self._spans.expires_after_ms)
-        # JSON has no NaN: orjson writes null.
-        values = rows[:, : len(NAMES)].tolist()
-        scored = zip(names, asked, answers, values, strict=True)
+        answers = self._scorer.score(names, matrix(asked))
+        now_ms = time.time_ns() // 1_000_000
         self._count()
-        return pd.Series([answer_lines(*each, times) for each in scored], dtype=object)
+        scored = zip(names, asked, answers, strict=True)
+        return pd.Series([answer_texts(*each, now_ms) for each in scored], dtype=object)
 
     def _count(self) -> None:
         for name, counter in self._counters.items():
@@ -122,11 +94,11 @@ class Score(ScalarFunction):  # type: ignore[misc]
             self._counted[name] = now
 
 
-def score(model_dir: str, spans: Spans, models: Sequence[str] = MODELS) -> Any:
+def score(model_dir: str, models: Sequence[str] = MODELS) -> Any:
     """The function as Flink registers it."""
     return udf(
-        Score(model_dir, spans, models),
-        input_types=[DataTypes.STRING(), DataTypes.STRING(), DataTypes.ARRAY(DataTypes.FLOAT())],
-        result_type=DataTypes.STRING(),
+        Score(model_dir, models),
+        input_types=[DataTypes.STRING(), DataTypes.STRING()],
+        result_type=DataTypes.ARRAY(DataTypes.STRING()),
         func_type="pandas",
     )

@@ -9,3 +9,5 @@ UNION ALL
 SELECT 'footfall-aliases', alias_id, version, document FROM alias_documents
 UNION ALL
 SELECT 'footfall-visitors', visitor_id, version, document FROM visitor_documents
+UNION ALL
+SELECT 'footfall-shadow-scores', score_id, version, document FROM shadow_documents

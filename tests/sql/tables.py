@@ -23,11 +23,14 @@ class Flink:
         self._runs = 0
 
     def run(self, messages: Iterable[str], views: Iterable[str], **settings: Any) -> dict[str, list[Row]]:
-        """The rows of each view when the messages came in this order and then time ended."""
+        """The rows of each view when the messages came in this order and then time ended.
+
+        No model scores unless the settings say so: its workers take longer to start than most tests run.
+        """
         folder = self.new_folder()
         source = folder / "messages.jsonl"
         source.write_text("".join(f"{message}\n" for message in messages), encoding="utf-8")
-        chosen = Settings({"bounded": True, "parallelism": 1, **settings})
+        chosen = Settings({"bounded": True, "parallelism": 1, "scoring": False, **settings})
         return local_flink.run(source, folder, views, chosen)
 
     def environment(self, settings: Settings, options: Mapping[str, str] = OPTIONS) -> TableEnvironment:

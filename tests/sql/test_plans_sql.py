@@ -26,6 +26,9 @@ READ_BACK = {
     "index/aliases_read_back.sql": "alias_documents",
     "ingest/events_pseudonymous.sql": "events_accepted",
     "index/visitors_read_back.sql": "visitor_documents",
+    "index/shadow_scores_read_back.sql": "shadow_documents",
+    "scoring/features_read_back.sql": "feature_documents",
+    "scoring/session_features_read_back.sql": "session_features",
 }
 
 
@@ -38,7 +41,7 @@ def plan(flink: Flink) -> str:
     env.create_temporary_table("events_json", ends.events(NO_KAFKA, topics.EVENTS_RAW, settings))
     suite.build(env, NO_KAFKA, NO_ELASTICSEARCH, settings)
     inserts = wiring.Inserts(env)
-    suite.write(inserts, NO_KAFKA)
+    suite.write(inserts, NO_KAFKA, settings)
     return inserts.explain().partition("== Optimized Execution Plan ==")[2]
 
 
@@ -71,7 +74,8 @@ def test_visitors_are_remembered_once(plan: str) -> None:
 
 def test_sessions_and_features_are_found_once(plan: str) -> None:
     keys = Counter(re.findall(r"OverAggregate\(partitionBy=\[([^]]*)\]", plan))
-    assert (keys["visitor_id"], keys["session_id"]) == (3, 1)
+    assert (keys["visitor_id"], keys["session_id"]) == (4, 1)  # the fourth is the last scores
+    assert keys["model, visitor_id"] == 1  # what was raised
 
 
 def test_rules_of_one_shape_share_its_operator(plan: str) -> None:
@@ -98,6 +102,10 @@ def test_each_document_is_written_once(plan: str) -> None:
     """By one operator behind all its inputs: no window waits for the index, and Python starts once."""
     assert plan.count("index_documents(") == 1
     assert plan.count("invocation=[fetch_rejected(") == 1
+
+
+def test_all_models_are_asked_in_one_call(plan: str) -> None:
+    assert plan.count("score_features(") == 1
 
 
 @pytest.mark.parametrize("name", [name for name, text in FILES.items() if "MATCH_RECOGNIZE" in text])

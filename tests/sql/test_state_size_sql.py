@@ -113,7 +113,7 @@ def _options(folder: Path, port: int) -> dict[str, str]:
 
 
 def _submit(flink: Flink, messages: Path, options: dict[str, str]) -> JobClient:
-    settings = Settings({"parallelism": 1, "idle_timeout_ms": 0, "dedup_ttl_ms": TTL_MS})
+    settings = Settings({"parallelism": 1, "scoring": False, "idle_timeout_ms": 0, "dedup_ttl_ms": TTL_MS})
     env = flink.environment(settings, options)
     watched = events_file(messages, settings, **{"source.monitor-interval": "100 ms"})
     env.create_temporary_table("events_json", watched)

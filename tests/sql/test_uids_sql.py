@@ -48,8 +48,10 @@ SUITE = {
     "sessions-open_window-aggregate",
     "features-sessions_over-aggregate",
     "features-ended_window-aggregate",
-    "features-visitors_local-window-aggregate",
-    "features-visitors_global-window-aggregate",
+    "scoring-raised_over-aggregate",
+    "scoring-visitors_local-window-aggregate",
+    "scoring-visitors_global-window-aggregate",
+    "scoring-last-scores_over-aggregate",
     "patterns-counts_over-aggregate",
     "patterns-distinct_over-aggregate",
     "patterns-bursts-1_over-aggregate",
@@ -68,6 +70,7 @@ SUITE = {
     "write-ledger_topic_sink",
     "write-aliases_topic_sink",
     "write-features_topic_sink",
+    "write-scores_topic_sink",
     "write-signals_topic_sink",
     "write-index_failures_topic_sink",
 }
@@ -109,7 +112,7 @@ def _transformations(env: TableEnvironment, inserts: wiring.Inserts) -> list[Any
 
 def test_the_suite_runs_with_the_committed_names(env: TableEnvironment) -> None:
     inserts = wiring.Inserts(env)
-    suite.write(inserts, KAFKA)
+    suite.write(inserts, KAFKA, Settings())
     assert submitted_uids(env, inserts) == SUITE
 
 
@@ -122,7 +125,7 @@ def test_further_sinks_and_a_stateless_column_change_no_name(env: TableEnvironme
     }
     for sink, query in more.items():
         inserts.into(sink, KAFKA.text_sink(topics.SIGNALS), f"SELECT {query}")
-    suite.write(inserts, KAFKA)
+    suite.write(inserts, KAFKA, Settings())
     assert submitted_uids(env, inserts) == SUITE | {f"write-{sink}_sink" for sink in more}
 
 
@@ -160,7 +163,7 @@ def test_a_savepoint_outlives_another_sink(flink: Flink) -> None:
 
 def _run(flink: Flink, folder: Path, views: list[str], options: dict[str, str], drain: bool) -> str:
     """Runs until the messages are read, stops and returns the savepoint's place; `drain` ends time first."""
-    settings = Settings({"parallelism": 1})
+    settings = Settings({"parallelism": 1, "scoring": False})
     env = flink.environment(settings, {"pipeline.auto-watermark-interval": "0 ms", **options})
     messages = local_flink.events_file(folder / "messages", settings, **{"source.monitor-interval": "1 s"})
     env.create_temporary_table("events_json", messages)

@@ -81,7 +81,7 @@ def test_what_ci_runs_is_scripts_test() -> None:
         (run.main, ["--replay", "x.jsonl", "--dump", "d", "--seconds", "5"], "--seconds is for live runs"),
         (run.main, ["--replay", "x.jsonl", "--dump", "d"], "x.jsonl cannot be read"),
         (run.main, ["--set", "bounds=1"], "unknown setting 'bounds'"),
-        (submit.main, ["scoring"], "'scoring' is not one of"),
+        (submit.main, ["segments"], "'segments' is not one of"),
         (submit.main, ["suite", "--set", "bounds=1"], "unknown setting 'bounds'"),
         (signals.main, ["--since", "yesterday"], "90s, 15m, 2h, 7d or an ISO 8601 time"),
         (signals.main, ["--url", "nowhere"], "'nowhere' is no address"),

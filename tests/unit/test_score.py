@@ -1,4 +1,4 @@
-"""The function that workers run: arrays or documents in, members of a signal out, its counters and gauges."""
+"""The function that workers run: features in, the texts of a score out, its counters and gauges."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ import pytest
 
 from connectors.errors import ModelRefused
 from connectors.features import NAMES
-from connectors.indices import SHADOW_SCORES
 from connectors.model_inputs import CHURN, CONTEXT, INTENT, OFFERED
-from connectors.scores import answer_lines
-from connectors.signals import Signal, signal_id
-from udfs.score import Score, Spans, matrix
+from connectors.scores import TEXTS, answer_texts, score_id
+from udfs.score import Score, matrix
 
 
 class Metrics:
@@ -36,53 +34,51 @@ class Metrics:
 
 
 def opened(model_dir=""):
-    function, metrics = Score(model_dir, Spans(session_gap_ms=1_800_000, expires_after_ms=1_000)), Metrics()
+    function, metrics = Score(model_dir), Metrics()
     function.open(SimpleNamespace(get_metric_group=lambda: metrics))
     return function, metrics
 
 
-VALUES = [float(number % 7) for number in range(len(NAMES))]
 REQUEST = {
     "visitor_id": "v", "session_id": "5" * 32, "event_id": "e", "event_type": "search", "event_time_ms": 50,
-    "device": "mobile", "channel": "direct",
+    "device": "mobile", "channel": "direct", "values": [float(number % 7) for number in range(len(NAMES))],
 }  # fmt: skip
 
 
-def test_a_vector_and_a_document_with_the_same_values_give_the_same_score():
+def test_each_row_is_scored_by_the_model_that_it_names():
     function, metrics = opened()
-    vectors = pd.Series([np.array(VALUES, np.float32), None, None], dtype=object)
-    requests = pd.Series([json.dumps(REQUEST)] + [json.dumps(REQUEST | {"values": VALUES})] * 2)
-    models = pd.Series([INTENT, INTENT, CHURN])
-    answers = [text.splitlines() for text in function.eval(models, requests, vectors)]
-    signals = [Signal.model_validate_json(lines[3]) for lines in answers]
-    assert [lines[0] for lines in answers] == [signal.signal_id for signal in signals]
-    assert [lines[2] for lines in answers] == ["50", "50", "1800050"]
-    assert signals[0].score == signals[1].score and len({lines[1] for lines in answers}) == 2
-    assert [signal.model.name for signal in signals] == [signal.kind for signal in signals] == models.tolist()
-    assert signals[0].signal_id == signal_id(INTENT, INTENT, "v", REQUEST["session_id"])
-    assert signals[2].signal_id == signal_id(CHURN, CHURN, "v", "visitor")
-    assert signals[0].context == {"device": "mobile", "channel": "direct"}
-    logs = [json.loads(lines[4]) for lines in answers]
-    assert [log["values"] for log in logs] == [VALUES] * 3
-    assert [log["score_id"] for log in logs] == [lines[1] for lines in answers]
+    models = pd.Series([INTENT, CHURN, INTENT])
+    answers = [dict(zip(TEXTS, texts, strict=True)) for texts in function.eval(models, requests(3))]
+    said = [json.loads(f"{{{answer['said']}}}") for answer in answers]
+    assert [one["model"]["name"] for one in said] == models.tolist()
+    assert [one["model"]["version"] for one in said] == [answer["model_version"] for answer in answers]
+    assert [one["score"] for one in said] == [float(answer["score"]) for answer in answers]
+    assert [one["evidence"]["band"] for one in said] == [answer["band"] for answer in answers]
+    assert answers[0]["score"] == answers[2]["score"] != answers[1]["score"]
+    assert [answer["score_id"] for answer in answers] == [score_id(model, "v", "e") for model in models]
+    assert json.loads(answers[0]["context"]) == {"device": "mobile", "channel": "direct"}
+    assert {answer["shadow"] for answer in answers} == {None}
     assert metrics.counts["rows"] == 3 and metrics.counts["fallbacks"] == 0
-    for model, signal in zip(models, signals, strict=True):
-        assert metrics.gauges[f"{model}_version"]() == int(signal.model.sha256[:7], 16)
+    for model, one in zip(models, said, strict=True):
+        assert metrics.gauges[f"{model}_version"]() == int(one["model"]["sha256"][:7], 16)
 
 
-def test_the_planner_may_give_one_model_for_all_rows_and_no_vector():
+def requests(count):
+    return pd.Series([json.dumps(REQUEST)] * count)
+
+
+def test_the_planner_may_give_one_model_for_all_rows():
     function, _ = opened()
-    requests = pd.Series([json.dumps(REQUEST | {"values": VALUES})] * 2)
-    assert len(function.eval(CHURN, requests, None)) == 2
+    assert len(function.eval(CHURN, requests(2))) == 2
 
 
 def test_missing_values_are_nan():
-    vector = np.array([1.0] + [None] * (len(NAMES) - 1))
-    requests = [
-        {"event_type": "page_view", "device": "Tablet"},
-        {"event_type": "search", "channel": "Organic Search"},
-    ]
-    rows = matrix(requests, [vector, None])
+    rows = matrix(
+        [
+            {"event_type": "page_view", "device": "Tablet", "values": [1.0] + [None] * (len(NAMES) - 1)},
+            {"event_type": "search", "channel": "Organic Search", "values": [None] * len(NAMES)},
+        ]
+    )
     assert rows.shape == (2, len(OFFERED)) and rows.dtype == np.float32
     assert (
         rows[0, 0] == 1 and np.isnan(rows[0, 1 : len(NAMES)]).all() and np.isnan(rows[1, : len(NAMES)]).all()
@@ -92,14 +88,14 @@ def test_missing_values_are_nan():
     assert yes == [["is_tablet"], ["from_organic", "last_search"]]
 
 
-def test_the_shadow_has_a_document_of_its_own():
+def test_a_shadow_is_told_apart_from_what_is_said():
     shadow = {"version": "other", "score": 0.25}
-    answer = {"model": {"name": INTENT}, "score": 0.5, "evidence": {}, "shadow": shadow}
-    lines = answer_lines(INTENT, REQUEST, answer, [1.0, float("nan")], (1, 2, 3)).splitlines()
-    signal, log, compared = (json.loads(line) for line in lines[3:])
-    assert "shadow" not in signal and log["shadow"] == compared["shadow"] == shadow
-    assert log["values"] == [1.0, None] and compared["score"] == 0.5
-    assert set(compared) == set(SHADOW_SCORES.properties)
+    model = {"name": INTENT, "version": "20260101-00000000", "sha256": "0" * 64}
+    answer = {"model": model, "score": 0.5, "evidence": {"band": "low"}, "shadow": shadow}
+    texts = dict(zip(TEXTS, answer_texts(INTENT, REQUEST, answer, 7), strict=True))
+    assert json.loads(texts["shadow"]) == shadow and "shadow" not in texts["said"]
+    said = {"detected_at_ms": 7, "model": model, "score": 0.5, "evidence": {"band": "low"}}
+    assert json.loads(f"{{{texts['said']}}}") == said
 
 
 def test_a_worker_without_models_does_not_start(tmp_path):

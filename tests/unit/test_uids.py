@@ -120,4 +120,5 @@ def test_the_tables_names_are_unique_and_start_with_their_stage() -> None:
         "signals",
         "index",
         "audit",
+        "scoring",
     }
