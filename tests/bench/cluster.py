@@ -120,10 +120,21 @@ class BenchCluster:
         assert ledger.balanced
         return ledger.total().valid
 
-    def _run(self, module: str, package: Path, gate: Gate) -> Times:
+    def run_gated(self, module: str, argv: Sequence[str], gate: Gate, parallelism: int) -> Times:
+        """Runs a job of benchjobs/ with arguments of its own over what the caller has put behind the gate."""
+        return self._run(module, self._bench, gate, argv, parallelism)
+
+    def _run(
+        self,
+        module: str,
+        package: Path,
+        gate: Gate,
+        argv: Sequence[str] | None = None,
+        parallelism: int = PARALLELISM,
+    ) -> Times:
         began = time.time()
-        settings = arguments(self.deployment.settings)
-        job = self._last_job = self._flink.run(module, package, settings, parallelism=PARALLELISM)
+        argv = arguments(self.deployment.settings) if argv is None else argv
+        job = self._last_job = self._flink.run(module, package, argv, parallelism=parallelism)
         self._flink.wait_tasks_running(job, _START_DEADLINE_S)
         opened = gate.open()
         assert opened is not None, "the gate did not hold until the job ran: feed less"
@@ -140,7 +151,7 @@ class BenchCluster:
         return gate
 
     def _fill_slice(self, work: Work) -> Gate:
-        self._renew(SLICE, NAIVE)
+        self.renew(SLICE, NAIVE)
         gate = Gate(self._kafka, SLICE)
         producer = Producer({**self._kafka, "queue.buffering.max.messages": work.events + 1})
         for line in work.path.read_bytes().splitlines():
@@ -150,7 +161,8 @@ class BenchCluster:
         producer.flush()
         return gate
 
-    def _renew(self, *rows: Topic) -> None:
+    def renew(self, *rows: Topic) -> None:
+        """Makes the topics anew, empty."""
         admin, names = AdminClient(self._kafka), {row.name for row in rows}
         there = names & set(admin.list_topics(timeout=_WAIT_S).topics)
         for future in admin.delete_topics(sorted(there)).values() if there else ():

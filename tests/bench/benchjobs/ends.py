@@ -1,4 +1,4 @@
-"""Ends that only the benchmark has: sinks that forget, and the two topics of the naive job."""
+"""Ends that only the benchmark has: sinks that forget, the topics of the naive job and of the scoring one."""
 
 from __future__ import annotations
 
@@ -28,6 +28,17 @@ NAIVE = Topic(
     retention_ms=DAY_MS,
     writers=("naive",),
     readers=("bench",),
+)
+
+ROWS = Topic(
+    name="bench.rows",
+    key="visitor_id",
+    value="features/1",
+    partitions=4,
+    cleanup="delete",
+    retention_ms=DAY_MS,
+    writers=("bench",),
+    readers=("score_rows",),
 )
 
 
