@@ -17,6 +17,9 @@ import orjson
 from cli.foreign import ForeignLedger
 from cli.topic_reader import read_topic
 from connectors import topics
+from connectors.events import check_document
+from connectors.messages import parse_object
+from connectors.rejected import Reject
 
 WINDOW_MS = 300_000
 _HEARTBEAT = b'"event_type":"heartbeat"'  # as cli/feed.py writes it
@@ -52,10 +55,18 @@ class Window:
 
 @dataclass
 class Ledger:
-    """All windows, keyed by (window start in ms, partition); `oversized` were refused before the topic."""
+    """All windows, keyed by (window start in ms, partition).
+
+    Attributes:
+        windows: what was read and became of it.
+        oversized: messages that were refused before the topic.
+        lenient: messages that are no single JSON object by the letter, and were taken as events all the same.
+        foreign: what became of the messages of an adapter.
+    """
 
     windows: dict[tuple[int, int], Window]
     oversized: int = 0
+    lenient: int = 0
     foreign: ForeignLedger | None = None
 
     @property
@@ -89,6 +100,7 @@ class Ledger:
             "balanced": self.balanced,
             **total.to_document(),
             "rejected_total": total.rejected.total(),
+            "lenient": self.lenient,
             **({"foreign": self.foreign.to_document()} if self.foreign else {}),
             "windows": rows,
         }
@@ -102,7 +114,8 @@ def read_ledger(properties: Mapping[str, str], letters: Mapping[str, dict[str, A
         letters: the rejected documents by their id, see `read_letters`.
     """
     windows: defaultdict[tuple[int, int], Window] = defaultdict(Window)
-    _count_read(properties, windows, _late_places(properties))
+    refused = {_place(letter) for letter in letters.values()}
+    lenient = _count_read(properties, windows, _late_places(properties), refused)
     for entry in _entries(properties).values():
         if entry["verdict"] not in ("valid", "duplicate"):  # heartbeats; what SESSIONS took in
             continue
@@ -111,7 +124,8 @@ def read_ledger(properties: Mapping[str, str], letters: Mapping[str, dict[str, A
     for letter in letters.values():
         if letter["topic"] in _READ:
             windows[_window(letter["timestamp_ms"], letter["partition"])].rejected[letter["reason"]] += 1
-    return Ledger(dict(windows), oversized=sum(letter["topic"] == "file" for letter in letters.values()))
+    oversized = sum(letter["topic"] == "file" for letter in letters.values())
+    return Ledger(dict(windows), oversized, lenient)
 
 
 def read_letters(properties: Mapping[str, str]) -> dict[str, dict[str, Any]]:
@@ -121,22 +135,69 @@ def read_letters(properties: Mapping[str, str]) -> dict[str, dict[str, Any]]:
 
 
 def _count_read(
-    properties: Mapping[str, str], windows: defaultdict[tuple[int, int], Window], late: set[Place]
-) -> None:
+    properties: Mapping[str, str],
+    windows: defaultdict[tuple[int, int], Window],
+    late: Counter[Place],
+    refused: set[Place],
+) -> int:
+    """Counts what was read and what was late; returns how many messages were taken leniently."""
+    lenient = 0
     for topic in _READ:
         for message in read_topic(properties, topic):
-            if _HEARTBEAT in (message.value() or b""):
+            value = message.value() or b""
+            if _HEARTBEAT in value:
                 continue
+            place = (topic, message.partition(), message.offset())
             window = windows[_window(message.timestamp()[1], message.partition())]
-            window.read += 1
-            window.late += (topic, message.partition(), message.offset()) in late
+            window.read += events_in(value)
+            window.late += late[place]
+            lenient += place not in refused and not is_one_object(value)
+    return lenient
 
 
-def _late_places(properties: Mapping[str, str]) -> set[Place]:
+def events_in(value: bytes) -> int:
+    """As how many events a message counts: one.
+
+    An array of events, which no tracker should send and the job takes apart, counts as its good events, and
+    one more for all the rest, of which there is one letter at most.
+
+    >>> good = b'{"schema":"event/1","event_id":"e","event_type":"search","event_time_ms":5,"visitor_id":"v"}'
+    >>> [events_in(value) for value in (good, b"{", b"[]", b"[%b,%b]" % (good, good), b"[%b,7,8]" % good)]
+    [1, 1, 1, 2, 2]
+    """
+    if not value.lstrip().startswith(b"["):
+        return 1
+    try:
+        rows = json.loads(value)
+    except (ValueError, RecursionError):
+        return 1
+    good = sum(isinstance(row, dict) and check_document(row) is None for row in rows)
+    return good + (good < len(rows)) or 1
+
+
+def is_one_object(value: bytes) -> bool:
+    r"""Whether a message is one JSON object and nothing else, by the letter of RFC 8259.
+
+    >>> [is_one_object(value) for value in (b"{}", b"{} {}", b"\xef\xbb\xbf{}", b'{"a":"\x01"}', b"[{}]")]
+    [True, False, False, False, False]
+    """
+    try:
+        return isinstance(orjson.loads(value), dict)
+    except orjson.JSONDecodeError:  # or a number, a surrogate, a depth that only the slow reader takes
+        return not isinstance(parse_object(value, len(value)), Reject)
+
+
+def _late_places(properties: Mapping[str, str]) -> Counter[Place]:
+    """How many late events each message had; one that was written twice counts once."""
     messages = read_topic(properties, topics.EVENTS_LATE.name)
     # Not orjson: an event may carry a number that no double holds, and is late all the same.
-    sources = (json.loads(message.value())["source"] for message in messages)
-    return {(source["topic"], source["partition"], source["offset"]) for source in sources}
+    events = (json.loads(message.value()) for message in messages)
+    places = {(_place(event["source"]), event.get("event_id")) for event in events}
+    return Counter(place for place, _ in places)
+
+
+def _place(source: Mapping[str, Any]) -> Place:
+    return source["topic"], source["partition"], source["offset"]
 
 
 def _entries(properties: Mapping[str, str]) -> dict[str, dict[str, Any]]:

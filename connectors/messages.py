@@ -12,6 +12,8 @@ from connectors.rejected import Reject
 MAX_EVENT_BYTES = 1_000_000
 MAX_NESTING = 1_000  # levels of objects and arrays; what JSON readers of the JVM take at most
 
+TOO_DEEP = Reject("not_json", None, f"at most {MAX_NESTING} levels of nesting are allowed, more came")
+
 Document = dict[str, Any]
 
 _DIGITS = re.compile("-?[0-9]{1,18}")
@@ -42,15 +44,15 @@ def parse_object(value: bytes | None, max_bytes: int = MAX_EVENT_BYTES) -> Docum
 def _parse_text(text: str) -> Document | Reject:
     try:
         parsed = json.loads(text, parse_constant=_refuse_constant)
+        if _nesting(text) > MAX_NESTING:
+            return TOO_DEEP
+        if not isinstance(parsed, dict):
+            return Reject("not_an_object", None, f"a JSON object is required, {described(parsed)} came")
+        return _without_lone_surrogates(parsed) if "\\u" in text else parsed
     except RecursionError:
-        return Reject("not_json", None, f"at most {MAX_NESTING} levels of nesting are allowed, more came")
+        return TOO_DEEP
     except ValueError as error:
         return Reject("not_json", None, f"JSON (RFC 8259) is required: {error}")
-    if _nesting(text) > MAX_NESTING:
-        return Reject("not_json", None, f"at most {MAX_NESTING} levels of nesting are allowed, more came")
-    if not isinstance(parsed, dict):
-        return Reject("not_an_object", None, f"a JSON object is required, {described(parsed)} came")
-    return _without_lone_surrogates(parsed) if "\\u" in text else parsed
 
 
 def _refuse_constant(name: str) -> None:
