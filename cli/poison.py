@@ -128,6 +128,7 @@ POISON: tuple[Poison, ...] = (
     Poison("empty_value", "not_json", lambda event: b"", fits_line=False),
     Poison("invalid_utf8", "not_utf8", _add(b'"title":"\xff\xfe caf\xe9"')),
     Poison("overlong_utf8", "not_utf8", _add(b'"title":"\xc0\xaf"'), lenient=True),
+    Poison("utf8_surrogate", "not_utf8", _add(b'"title":"cut \xed\xa0\xbd"'), lenient=True),
     Poison(
         "utf16",
         "not_utf8",

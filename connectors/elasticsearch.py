@@ -97,7 +97,7 @@ class _Busy(Exception):
     """Some documents are to be sent again."""
 
 
-# Said of the whole request, though one document may be to blame: by an id of more than 512 bytes, by its size.
+# Said of the whole request, though one document is to blame: an id of more than 512 bytes, a size.
 _OF_THE_REQUEST = frozenset({400, 413})
 
 

@@ -100,7 +100,7 @@ def good_event(rng: random.Random, event_id: str, now_ms: int) -> Event:
             "price": 19.9,
             "quantity": 1,
         },
-        "properties": {"query": "grün", "status": "granted"},
+        "properties": {"query": "grün", "status": rng.choice(("granted", "granted", "denied"))},
     }
     if kind in ("identify", "custom:login", "purchase"):
         event["user_id"] = f"user-{rng.randrange(VISITORS)}"
