@@ -18,7 +18,7 @@ from cli.foreign import ForeignLedger
 from cli.topic_reader import read_topic
 from connectors import topics
 from connectors.events import check_document
-from connectors.messages import parse_object
+from connectors.messages import parse_object, read_written
 from connectors.rejected import Reject
 
 WINDOW_MS = 300_000
@@ -190,8 +190,7 @@ def is_one_object(value: bytes) -> bool:
 def _late_places(properties: Mapping[str, str]) -> Counter[Place]:
     """How many late events each message had; one that was written twice counts once."""
     messages = read_topic(properties, topics.EVENTS_LATE.name)
-    # Not orjson: an event may carry a number that no double holds, and is late all the same.
-    events = (json.loads(message.value()) for message in messages)
+    events = (read_written(message.value()) for message in messages)
     places = {(_place(event["source"]), event.get("event_id")) for event in events}
     return Counter(place for place, _ in places)
 

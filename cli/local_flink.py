@@ -8,19 +8,18 @@ matter of the order of the lines alone.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pyflink
 from pyflink.table import DataTypes, Schema, TableDescriptor, TableEnvironment
 from pyflink.table.types import DataType, LocalZonedTimestampType
 
 from connectors import kafka
 from connectors.elasticsearch import ElasticsearchEnds
+from connectors.messages import read_written
 from jobs import suite, wiring
 from jobs.patterns import pin_sessions
 from jobs.settings import Settings
@@ -115,12 +114,4 @@ def _plain(kind: DataType) -> DataType:
 def rows(folder: Path) -> Iterable[Row]:
     """What was written to a folder."""
     for path in sorted(folder.glob("part-*")):
-        yield from map(_row, path.read_bytes().splitlines())
-
-
-def _row(line: bytes) -> Row:
-    try:
-        row: Row = orjson.loads(line)
-    except orjson.JSONDecodeError:  # half a surrogate pair is for the slow reader
-        row = json.loads(line)
-    return row
+        yield from map(read_written, path.read_bytes().splitlines())

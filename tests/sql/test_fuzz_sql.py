@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from datetime import UTC, datetime
 from itertools import islice
@@ -10,6 +9,7 @@ from itertools import islice
 import orjson
 import pytest
 
+from connectors.messages import read_written
 from tests import fuzz
 from tests.sql.tables import Flink, Row
 
@@ -59,6 +59,12 @@ def test_every_event_is_in_one_place(rows: dict[str, list[Row]]) -> None:
     assert passed + len(refused) + len(repeated) + beats == len(rows["events_checked"])
 
 
+def test_the_ledger_counts_what_passed(rows: dict[str, list[Row]]) -> None:
+    counted = {row["entry_id"]: row for row in rows["ledger"]}.values()
+    valid = sum(row["events"] for row in counted if row["verdict"] == "valid")
+    assert valid == len(rows["events_valid"])
+
+
 def test_what_leaves_is_json(rows: dict[str, list[Row]]) -> None:
     for view, column in (
         ("signal_documents", "document"),
@@ -67,4 +73,4 @@ def test_what_leaves_is_json(rows: dict[str, list[Row]]) -> None:
     ):
         assert rows[view], view
         for row in rows[view]:
-            json.loads(row[column], parse_constant=pytest.fail)
+            assert read_written(row[column])
