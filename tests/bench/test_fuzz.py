@@ -1,6 +1,7 @@
 """A million mutated messages through the running suite: no restart, a balanced ledger, memory within its bounds.
 
-FOOTFALL_FUZZ_MESSAGES sizes it; with CI=true it is small. What it measured is written to .footfall/bench/fuzz.json.
+FOOTFALL_FUZZ_MESSAGES sizes it; with CI=true it is small. What it measured is written to
+.footfall/bench/fuzz.json.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ JSON = Path(__file__).resolve().parents[2] / ".footfall" / "bench" / "fuzz.json"
 def test_a_million_mutated_messages(tmp_path: Path) -> None:
     console = Console(stderr=True, width=140)
     with EmbeddedStack(tmp_path / "stack", parallelism=2, console=console) as stack:
-        deployment = Deployment(stack, Settings({}), tmp_path)
+        # Minutes of event time go by in a second: a partition that is slow to start must be waited for.
+        deployment = Deployment(stack, Settings({"idle_timeout_ms": 0}), tmp_path)
         deployment.prepare()
         allow_bytes(deployment, topics.EVENTS_RAW, 12_000_000)
         job = deployment.submit()

@@ -141,7 +141,7 @@ def test_mutated_messages_and_faults_leave_the_ledger_balanced(deploy: Deploy) -
 
     Identity, consent and caps are on: the events log in, grant and deny.
     """
-    deployment = deploy()
+    deployment = deploy(idle_timeout_ms=0)  # minutes of event time go by in a second
     allow_bytes(deployment, topics.EVENTS_RAW, 12_000_000)
     job, flink = deployment.submit(), deployment.stack.flink
     flink.wait_tasks_running(job, 180)
