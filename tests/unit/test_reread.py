@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
@@ -142,7 +143,8 @@ def lanes(monkeypatch: pytest.MonkeyPatch) -> Rereaders:
 
 def test_a_lane_of_a_partition_has_a_reader_of_its_own(lanes: Rereaders) -> None:
     for lane, partition, first in (("gaps", 0, 9), ("events", 0, 3), ("gaps", 1, 5), ("gaps", 0, 12)):
-        assert list(lanes.read(lane, TOPIC, partition, first, first)) == [first]
+        found: list[Any] = list(lanes.read(lane, TOPIC, partition, first, first))
+        assert found == [first]
     assert [reader.asked for reader in FakeReader.made] == [[(0, 9), (0, 12)], [(0, 3)], [(1, 5)]]
 
 
