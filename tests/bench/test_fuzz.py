@@ -1,4 +1,4 @@
-"""A million mutated messages through the running suite: no restart, a balanced ledger, memory within its bounds.
+"""Mutated messages, by default a million, through the running suite: no restart, a balanced ledger, bounded memory.
 
 FOOTFALL_FUZZ_MESSAGES sizes it; with CI=true it is small. What it measured is written to
 .footfall/bench/fuzz.json.
