@@ -18,6 +18,9 @@ from confluent_kafka import Message
 from cli.foreign import ForeignLedger
 from cli.topic_reader import read_topic
 from connectors import topics
+from connectors.events import check_document
+from connectors.messages import parse_object, read_written
+from connectors.rejected import Reject
 
 WINDOW_MS = 300_000
 _HEARTBEAT = b'"event_type":"heartbeat"'  # as cli/feed.py writes it
@@ -54,10 +57,18 @@ class Window:
 
 @dataclass
 class Ledger:
-    """All windows, keyed by (window start in ms, partition); `oversized` were refused before the topic."""
+    """All windows, keyed by (window start in ms, partition).
+
+    Attributes:
+        windows: what was read and became of it.
+        oversized: messages that were refused before the topic.
+        lenient: messages that are no single JSON object by the letter, and were taken as events all the same.
+        foreign: what became of the messages of an adapter.
+    """
 
     windows: dict[tuple[int, int], Window]
     oversized: int = 0
+    lenient: int = 0
     foreign: ForeignLedger | None = None
 
     @property
@@ -91,6 +102,7 @@ class Ledger:
             "balanced": self.balanced,
             **total.to_document(),
             "rejected_total": total.rejected.total(),
+            "lenient": self.lenient,
             **({"foreign": self.foreign.to_document()} if self.foreign else {}),
             "windows": rows,
         }
@@ -107,7 +119,9 @@ def read_ledger(
         read: reads a topic; for who wants to see the messages on their way.
     """
     windows: defaultdict[tuple[int, int], Window] = defaultdict(Window)
-    _count_read(properties, windows, read)
+    refused = {_place(letter) for letter in letters.values()}
+    late = _late_places(read(properties, topics.EVENTS_LATE.name))
+    lenient = _count_read(properties, windows, late, refused, read)
     for entry in _entries(read(properties, topics.LEDGER.name)).values():
         if entry["verdict"] not in ("valid", "duplicate"):  # heartbeats; what SESSIONS took in
             continue
@@ -116,7 +130,8 @@ def read_ledger(
     for letter in letters.values():
         if letter["topic"] in _READ:
             windows[_window(letter["timestamp_ms"], letter["partition"])].rejected[letter["reason"]] += 1
-    return Ledger(dict(windows), oversized=sum(letter["topic"] == "file" for letter in letters.values()))
+    oversized = sum(letter["topic"] == "file" for letter in letters.values())
+    return Ledger(dict(windows), oversized, lenient)
 
 
 def read_letters(properties: Mapping[str, str], read: Read = read_topic) -> dict[str, dict[str, Any]]:
@@ -126,22 +141,68 @@ def read_letters(properties: Mapping[str, str], read: Read = read_topic) -> dict
 
 
 def _count_read(
-    properties: Mapping[str, str], windows: defaultdict[tuple[int, int], Window], read: Read
-) -> None:
-    late = _late_places(read(properties, topics.EVENTS_LATE.name))
+    properties: Mapping[str, str],
+    windows: defaultdict[tuple[int, int], Window],
+    late: Counter[Place],
+    refused: set[Place],
+    read: Read,
+) -> int:
+    """Counts what was read and what was late; returns how many messages were taken leniently."""
+    lenient = 0
     for topic in _READ:
         for message in read(properties, topic):
-            if _HEARTBEAT in (message.value() or b""):
+            value = message.value() or b""
+            if _HEARTBEAT in value:
                 continue
+            place = (topic, message.partition(), message.offset())
             window = windows[_window(message.timestamp()[1], message.partition())]
-            window.read += 1
-            window.late += (topic, message.partition(), message.offset()) in late
+            window.read += events_in(value)
+            window.late += late[place]
+            lenient += place not in refused and not is_one_object(value)
+    return lenient
 
 
-def _late_places(messages: Iterable[Message]) -> set[Place]:
-    # Not orjson: an event may carry a number that no double holds, and is late all the same.
-    sources = (json.loads(message.value())["source"] for message in messages)
-    return {(source["topic"], source["partition"], source["offset"]) for source in sources}
+def events_in(value: bytes) -> int:
+    """As how many events a message counts: one.
+
+    An array of events, which no tracker should send and the job takes apart, counts as its good events, and
+    one more for all the rest, of which there is one letter at most.
+
+    >>> good = b'{"schema":"event/1","event_id":"e","event_type":"search","event_time_ms":5,"visitor_id":"v"}'
+    >>> [events_in(value) for value in (good, b"{", b"[]", b"[%b,%b]" % (good, good), b"[%b,7,8]" % good)]
+    [1, 1, 1, 2, 2]
+    """
+    if not value.lstrip().startswith(b"["):
+        return 1
+    try:
+        rows = json.loads(value)
+    except (ValueError, RecursionError):
+        return 1
+    good = sum(isinstance(row, dict) and check_document(row) is None for row in rows)
+    return good + (good < len(rows)) or 1
+
+
+def is_one_object(value: bytes) -> bool:
+    r"""Whether a message is one JSON object and nothing else, by the letter of RFC 8259.
+
+    >>> [is_one_object(value) for value in (b"{}", b"{} {}", b"\xef\xbb\xbf{}", b'{"a":"\x01"}', b"[{}]")]
+    [True, False, False, False, False]
+    """
+    try:
+        return isinstance(orjson.loads(value), dict)
+    except orjson.JSONDecodeError:  # or a number, a surrogate, a depth that only the slow reader takes
+        return not isinstance(parse_object(value, len(value)), Reject)
+
+
+def _late_places(messages: Iterable[Message]) -> Counter[Place]:
+    """How many late events each message had; one that was written twice counts once."""
+    events = (read_written(message.value()) for message in messages)
+    places = {(_place(event["source"]), event.get("event_id")) for event in events}
+    return Counter(place for place, _ in places)
+
+
+def _place(source: Mapping[str, Any]) -> Place:
+    return source["topic"], source["partition"], source["offset"]
 
 
 def _entries(messages: Iterable[Message]) -> dict[str, dict[str, Any]]:

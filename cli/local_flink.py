@@ -13,13 +13,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pyflink
 from pyflink.table import DataTypes, Schema, TableDescriptor, TableEnvironment
 from pyflink.table.types import DataType, LocalZonedTimestampType
 
 from connectors import kafka
 from connectors.elasticsearch import ElasticsearchEnds
+from connectors.messages import read_written
 from jobs import suite, wiring
 from jobs.settings import Settings
 from stack.java import java_home
@@ -115,4 +115,4 @@ def _plain(kind: DataType) -> DataType:
 def rows(folder: Path) -> Iterable[Row]:
     """What was written to a folder."""
     for path in sorted(folder.glob("part-*")):
-        yield from map(orjson.loads, path.read_bytes().splitlines())
+        yield from map(read_written, path.read_bytes().splitlines())

@@ -97,15 +97,16 @@ class _Busy(Exception):
     """Some documents are to be sent again."""
 
 
-_TOO_LARGE = 413  # the request, not its documents: http.max_content_length
+# Said of the whole request, though one document is to blame: an id of more than 512 bytes, a size.
+_OF_THE_REQUEST = frozenset({400, 413})
 
 
 class BulkWriter:
     """Writes batches; retries what can succeed, reports what cannot.
 
     409 means that a newer version is there: success. 429, 502, 503, 504, a write block and a lost connection
-    are retried with exponential backoff and jitter, only for the documents concerned. A request that is too
-    large (413) is halved. Any other status is final.
+    are retried with exponential backoff and jitter, only for the documents concerned. A request that is
+    refused as a whole (400, 413) is halved until the document to blame is found. Any other status is final.
     """
 
     def __init__(self, client: Elasticsearch, retry_ms: int) -> None:
@@ -155,9 +156,8 @@ class BulkWriter:
         except (TransportError, ConnectionTimeout) as error:
             raise _Busy(f"Elasticsearch cannot be reached: {error}") from error
         except ApiError as error:
-            if error.meta.status == _TOO_LARGE and len(writes) > 1:
-                half = len(writes) // 2
-                return [*self._send(writes[:half]), *self._send(writes[half:])]
+            if error.meta.status in _OF_THE_REQUEST:
+                return self._halved(writes, error)
             if error.meta.status in _RETRY_STATUS:
                 raise _Busy(f"Elasticsearch answers {error.meta.status}") from error
             raise IndexUnavailable(
@@ -165,6 +165,16 @@ class BulkWriter:
                 "check elasticsearch_url and the API key's rights, the job goes on from its checkpoint"
             ) from error
         return [item["index"] for item in response["items"]]
+
+    def _halved(self, writes: Sequence[Write], error: ApiError) -> list[dict[str, object]]:
+        if len(writes) > 1:
+            half = len(writes) // 2
+            return [*self._send(writes[:half]), *self._send(writes[half:])]
+        reason = {"type": error.message, "reason": str(error.body)[:_LONGEST_REASON]}
+        return [{"status": error.meta.status, "error": reason}]
+
+
+_LONGEST_REASON = 500  # characters
 
 
 def _settle(outcome: Outcome, place: int, status: object, reason: str) -> None:

@@ -2,7 +2,7 @@
 
 Identity and time are checked hard, because state and watermarks hang on them. Everything else is taken as
 well as it can be read: a leaf is text, or a number where the contract says so; what cannot be read counts
-as absent. Properties that the contract does not know are kept.
+as absent. Properties that the contract does not know are allowed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from connectors.messages import MAX_EVENT_BYTES as MAX_EVENT_BYTES
 from connectors.messages import MAX_NESTING as MAX_NESTING
-from connectors.messages import Document, decimal_of, described, integer_of, parse_object, text_of
+from connectors.messages import TOO_DEEP, Document, decimal_of, described, integer_of, parse_object, text_of
 from connectors.rejected import Reject
 
 SCHEMA = "event/1"
@@ -192,7 +192,10 @@ def validate_event(value: bytes | None, record_timestamp_ms: int | None = None) 
     parsed = parse_object(value)
     if isinstance(parsed, Reject):
         return parsed
-    return check_document(parsed, record_timestamp_ms) or _event(parsed)
+    try:
+        return check_document(parsed, record_timestamp_ms) or _event(parsed)
+    except RecursionError:  # Python's reader comes a little deeper than its writer
+        return TOO_DEEP
 
 
 def check_document(document: Document, record_timestamp_ms: int | None = None) -> Reject | None:

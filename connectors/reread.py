@@ -10,6 +10,8 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from connectors.errors import BrokerUnavailable
 
+_MOST_READERS = 16  # of one worker; each has a connection and some threads
+_QUEUE_KBYTES = 4_096  # of a reader: what it fetches ahead
 _FORWARD = 2_000  # messages: up to here reading on is cheaper than a seek, which empties the client's queue
 
 
@@ -37,6 +39,7 @@ class Rereader:
                 "auto.offset.reset": "earliest",
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 50,
+                "queued.max.messages.kbytes": _QUEUE_KBYTES,
             }
         )
         self._give_up_after_s = give_up_after_s
@@ -87,6 +90,36 @@ class Rereader:
             f"no message of {topic} partition {partition} came within {self._give_up_after_s:.0f} s; "
             "check kafka_bootstrap_servers and the broker's log, the job goes on from its checkpoint"
         )
+
+
+class Rereaders:
+    """A reader for each lane: a stream of places in one partition that come in their order.
+
+    One reader for all would jump between partitions, and each jump throws away what was fetched ahead.
+    """
+
+    def __init__(self, properties: Mapping[str, str]) -> None:
+        """Connects to nothing yet; `properties` are a Kafka client's."""
+        self._properties = dict(properties)
+        self._readers: dict[tuple[str, str, int], Rereader] = {}
+
+    def close(self) -> None:
+        """Leaves the broker."""
+        for reader in self._readers.values():
+            reader.close()
+
+    def read(self, lane: str, topic: str, partition: int, first: int, last: int) -> Iterator[Record]:
+        """The messages at offsets first to last of the partition, see `Rereader.read`; `lane` is any name.
+
+        Raises:
+            BrokerUnavailable: nothing came within the time given.
+        """
+        key = (lane, topic, partition)
+        reader = self._readers.pop(key, None) or Rereader(self._properties)
+        self._readers[key] = reader  # at the end: the first one is the one that nobody has used for longest
+        if len(self._readers) > _MOST_READERS:
+            self._readers.pop(next(iter(self._readers))).close()
+        yield from reader.read(topic, partition, first, last)
 
 
 def _record(message: Message) -> Record:

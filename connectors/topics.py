@@ -14,6 +14,8 @@ PREFIX = "footfall."
 DAY_MS = 86_400_000
 MAX_RAW_MESSAGE_BYTES = 2_097_152  # above MAX_EVENT_BYTES: an oversized event must arrive to be rejected
 MAX_REJECTED_MESSAGE_BYTES = 4_194_304  # base64 makes the original a third longer
+# A document may tell twice what an event has (first and last page); JSON writes one character as up to six.
+MAX_DOCUMENT_BYTES = 16_777_216
 
 Cleanup = Literal["delete", "compact", "compact,delete"]
 
@@ -115,6 +117,7 @@ EVENTS_VALID = Topic(
     retention_ms=7 * DAY_MS,
     writers=("ingest",),
     readers=("sessions", "patterns", "segments", "recommendations", "archive"),
+    max_message_bytes=MAX_DOCUMENT_BYTES,
 )
 EVENTS_LATE = Topic(
     name="footfall.events.late",
@@ -125,6 +128,7 @@ EVENTS_LATE = Topic(
     retention_ms=7 * DAY_MS,
     writers=("ingest",),
     readers=("audit",),
+    max_message_bytes=MAX_DOCUMENT_BYTES,
 )
 EVENTS_REJECTED = Topic(
     name="footfall.events.rejected",
@@ -167,6 +171,7 @@ SCORES = Topic(
     retention_ms=30 * DAY_MS,
     writers=("scoring",),
     readers=("index", "operators", "training"),
+    max_message_bytes=MAX_DOCUMENT_BYTES,
 )
 FEATURES = Topic(
     name="footfall.features",
@@ -177,6 +182,7 @@ FEATURES = Topic(
     retention_ms=7 * DAY_MS,
     writers=("features",),
     readers=("scoring", "archive", "operators"),
+    max_message_bytes=MAX_DOCUMENT_BYTES,
 )
 VISITORS = Topic(
     name="footfall.visitors",
@@ -187,6 +193,7 @@ VISITORS = Topic(
     retention_ms=7 * DAY_MS,
     writers=("features", "scoring"),
     readers=("index",),
+    max_message_bytes=MAX_DOCUMENT_BYTES,
 )
 MATCHES = Topic(
     name="footfall.matches",
@@ -197,6 +204,7 @@ MATCHES = Topic(
     retention_ms=7 * DAY_MS,
     writers=("patterns", "ingest"),
     readers=("signals",),
+    max_message_bytes=MAX_DOCUMENT_BYTES,
 )
 SIGNALS = Topic(
     name="footfall.signals",
@@ -207,6 +215,7 @@ SIGNALS = Topic(
     retention_ms=30 * DAY_MS,
     writers=("signals", "scoring"),
     readers=("index", "triggers", "archive"),
+    max_message_bytes=MAX_DOCUMENT_BYTES,
 )
 ALIASES = Topic(
     name="footfall.aliases",
@@ -217,6 +226,7 @@ ALIASES = Topic(
     retention_ms=-1,
     writers=("ingest",),
     readers=("index", "operators"),
+    max_message_bytes=MAX_DOCUMENT_BYTES,
 )
 ERASURES = Topic(
     name="footfall.erasures",
@@ -238,6 +248,7 @@ TRIGGERS = Topic(
     retention_ms=7 * DAY_MS,
     writers=("triggers",),
     readers=("marketing",),
+    max_message_bytes=MAX_DOCUMENT_BYTES,
 )
 TRIGGERS_SUPPRESSED = Topic(
     name="footfall.triggers.suppressed",
@@ -248,6 +259,7 @@ TRIGGERS_SUPPRESSED = Topic(
     retention_ms=7 * DAY_MS,
     writers=("triggers",),
     readers=("operators",),
+    max_message_bytes=MAX_DOCUMENT_BYTES,
 )
 INDEX_FAILURES = Topic(
     name="footfall.index.failures",

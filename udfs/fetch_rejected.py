@@ -9,13 +9,19 @@ import orjson
 from pyflink.table import DataTypes, TableFunction
 from pyflink.table.udf import udtf
 
-from connectors.events import validate_event
+from connectors.events import check_document, validate_event
+from connectors.messages import parse_object
 from connectors.rejected import Reject, Rejected
-from connectors.reread import Record, Rereader
+from connectors.reread import Record, Rereaders
+from connectors.topics import MAX_RAW_MESSAGE_BYTES
 
 _PARSE_REASONS = ("oversized", "not_utf8", "not_json", "not_an_object")
 _BEYOND_THE_READER = (
     "the job's JSON reader could not read it: nesting, a number or a string beyond its limits"
+)
+_TOO_LARGE_TO_KEEP = (
+    f"the bytes are not kept here: letters hold up to {MAX_RAW_MESSAGE_BYTES}, the raw topic has the message "
+    "at this place"
 )
 
 
@@ -27,7 +33,8 @@ def verdict_of(refusal: str, record: Record) -> Reject:
     >>> verdict_of("unparsable", Record("t", 0, 7, 0, b"[1]")).reason
     'not_an_object'
     """
-    reference = validate_event(record.value, record.timestamp_ms)
+    parsed = parse_object(record.value)
+    reference = parsed if isinstance(parsed, Reject) else check_document(parsed, record.timestamp_ms)
     if refusal == "unparsable":
         if isinstance(reference, Reject) and reference.reason in _PARSE_REASONS:
             return reference
@@ -42,13 +49,18 @@ def letter(refusal: str, record: Record, job_version: str, payloads: bool = True
     """(letter_id, document as JSON text) of a refused message; the id is its place topic:partition:offset.
 
     Without payloads the letter says why and where, and holds no bytes: neither as they came nor in its words.
+    A message that the raw topic should never have taken (its limit was raised) is too large for a letter too.
     """
-    verdict = verdict_of(refusal, record)
+    verdict, payload = verdict_of(refusal, record), record.value
     if not payloads:
         verdict = Reject(verdict.reason, verdict.field, "the message is not kept: rejected_payloads is off")
+        payload = None
+    elif payload is not None and len(payload) > MAX_RAW_MESSAGE_BYTES:
+        verdict = Reject(verdict.reason, verdict.field, f"{verdict.detail}; {_TOO_LARGE_TO_KEEP}")
+        payload = None
     document = Rejected.of(
         verdict,
-        record.value if payloads else None,
+        payload,
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
@@ -69,19 +81,21 @@ class FetchRejected(TableFunction):  # type: ignore[misc]
         self._payloads = payloads
 
     def open(self, function_context: Any) -> None:
-        """Opens the consumer and the counter that on-call reads."""
-        self._reader = Rereader(self._properties)
+        """Opens the consumers and the counter that on-call reads."""
+        self._readers = Rereaders(self._properties)
         self._rejected = function_context.get_metric_group().add_group("ingest").counter("rejected")
 
     def close(self) -> None:
-        """Closes the consumer."""
-        self._reader.close()
+        """Closes the consumers."""
+        self._readers.close()
 
     def eval(
         self, topic: str, partition: int, first: int, last: int, refusal: str
     ) -> Iterator[tuple[str, str]]:
         """Yields one letter at a time, so that a long run of garbage needs no memory."""
-        for record in self._reader.read(topic, partition, first, last):
+        # Gaps come in order and refused events come in order, but not both together.
+        lane = "gaps" if refusal == "unparsable" else "events"
+        for record in self._readers.read(lane, topic, partition, first, last):
             if (
                 first == 0
                 and refusal == "unparsable"

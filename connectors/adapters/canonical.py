@@ -1,11 +1,15 @@
-"""Events that are canonical already: checked, stamped with their source, otherwise untouched. Pure."""
+"""Events that are canonical already: checked, stamped, strangers put where they last. Pure."""
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from connectors.adapters.adapter import Adapter, Place, one, source_of
 from connectors.adapters.reading import Refused
-from connectors.events import check_document
+from connectors.events import Event, check_document
 from connectors.messages import Document, integer_of
+
+_KNOWN = {"schema", *(field.name for field in fields(Event))} - {"document"}
 
 
 def recognises(document: Document) -> bool:
@@ -23,6 +27,8 @@ def convert(element: Document, _message: Document, _index: int) -> tuple[Documen
 def stamped(element: Document, place: Place) -> Document:
     """The event with its source, and with the time of receipt when it has none.
 
+    Members beside the contract's go to `properties`: what ingest gives has no other place for them.
+
     Raises:
         Refused: the contract refuses it.
     """
@@ -32,6 +38,9 @@ def stamped(element: Document, place: Place) -> Document:
         element["received_at_ms"] = place.received_ms
     element["event_time_ms"] = integer_of(element["event_time_ms"])
     element["source"] = source_of(ADAPTER.name, place, 0)
+    if strangers := {name: element.pop(name) for name in list(element) if name not in _KNOWN}:
+        own = element.get("properties")
+        element["properties"] = {**strangers, **(own if isinstance(own, dict) else {"properties": own})}
     return element
 
 

@@ -11,6 +11,12 @@ SELECT
     COALESCE(TRY_CAST(`sequence` AS BIGINT), 0) AS `sequence`,
     source_topic, source_partition, source_offset, source_timestamp, ts,
     CASE
+        -- What is kept of it, in characters: its bytes are not here. No topic behind takes more.
+        WHEN CHAR_LENGTH(event_id) + CHAR_LENGTH(visitor_id)
+            + COALESCE(CHAR_LENGTH(event_type), 0) + COALESCE(CHAR_LENGTH(anonymous_id), 0)
+            + COALESCE(CHAR_LENGTH(user_id), 0) + COALESCE(CHAR_LENGTH(session_hint), 0)
+            + COALESCE(CHAR_LENGTH(`context`), 0) + COALESCE(CHAR_LENGTH(product), 0)
+            + COALESCE(CHAR_LENGTH(`order`), 0) + COALESCE(CHAR_LENGTH(properties), 0) > 1000000 THEN 'oversized:'
         WHEN `schema` IS NULL THEN 'missing_field:schema'
         WHEN `schema` <> 'event/1' THEN 'unknown_schema:schema'
         WHEN event_id IS NULL THEN 'missing_field:event_id'

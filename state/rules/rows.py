@@ -165,5 +165,12 @@ def _key(name: str | None, where: Where) -> tuple[str, list[str]]:
 
 
 def _amount(value: Value) -> str:
-    price = field(value.price).sql("number")
-    return f"{price} * COALESCE({field(value.quantity).sql('number')}, 1)" if value.quantity else price
+    price = _bounded(field(value.price).sql("number"))
+    if not value.quantity:
+        return price
+    return f"{price} * COALESCE({_bounded(field(value.quantity).sql('number'))}, 1)"
+
+
+def _bounded(number: str) -> str:
+    """NULL for what no sum survives: a number may be written as 1e400 or NaN."""
+    return f"CASE WHEN {number} BETWEEN -1e12 AND 1e12 THEN {number} END"

@@ -42,9 +42,14 @@ SELECT
     END AS close_reason,
     -- What rules ask of a closed session (state/rules/at_end.py). Text is taken from the first event: time and sequence as
     -- 19 digits order even inside a millisecond.
-    SUM(CASE WHEN event_type = 'purchase' THEN TRY_CAST(JSON_VALUE(`order`, '$.revenue') AS DOUBLE) END) AS revenue,
-    SUM(CASE WHEN event_type = 'add_to_cart' THEN TRY_CAST(JSON_VALUE(product, '$.price') AS DOUBLE)
-        * COALESCE(TRY_CAST(JSON_VALUE(product, '$.quantity') AS DOUBLE), 1) END) AS cart_value,
+    -- Within bounds: a number may be written that no sum survives (1e400, NaN).
+    SUM(CASE WHEN event_type = 'purchase' AND TRY_CAST(JSON_VALUE(`order`, '$.revenue') AS DOUBLE) BETWEEN -1e12 AND 1e12
+        THEN TRY_CAST(JSON_VALUE(`order`, '$.revenue') AS DOUBLE) END) AS revenue,
+    SUM(CASE WHEN event_type = 'add_to_cart'
+            AND TRY_CAST(JSON_VALUE(product, '$.price') AS DOUBLE) BETWEEN -1e12 AND 1e12
+        THEN TRY_CAST(JSON_VALUE(product, '$.price') AS DOUBLE)
+            * CASE WHEN TRY_CAST(JSON_VALUE(product, '$.quantity') AS DOUBLE) BETWEEN -1e12 AND 1e12
+                THEN TRY_CAST(JSON_VALUE(product, '$.quantity') AS DOUBLE) ELSE 1 END END) AS cart_value,
     SUBSTRING(MIN(LPAD(CAST(event_time_ms * 1000000 + `sequence` AS STRING), 19, '0') || `context`), 20) AS `context`,
     SUBSTRING(MIN(CASE WHEN event_type IN ('product_view', 'product_list_view', 'page_view')
         THEN LPAD(CAST(event_time_ms * 1000000 + `sequence` AS STRING), 19, '0') || JSON_VALUE(product, '$.category') END), 20)

@@ -16,12 +16,14 @@ from cli.deploy import Deployment
 from cli.dump import documents
 from cli.feed import Feeder
 from cli.ledger import read_ledger, read_letters
+from cli.poison import POISON
 from cli.replay import feed_file
 from cli.topic_reader import read_topic
 from connectors import indices, topics
 from stack.embedded import EmbeddedStack
 from tests import datasets
 from tests.cluster.conftest import CONSOLE, Document, abandoned_carts, wait_until, why
+from tests.fuzz_run import LENIENT, STRICT, Fuzzer, allow_bytes
 
 Deploy = Callable[..., Deployment]
 STREAM = "ga360_20160801_20160814"
@@ -184,3 +186,36 @@ def _cart(feeder: Feeder, time_ms: int) -> None:
 def _read(rest_url: str, job: str) -> int:
     vertices = requests.get(f"{rest_url}/jobs/{job}", timeout=30).json()["vertices"]
     return sum(vertex["metrics"]["read-records"] for vertex in vertices if "Source" in vertex["name"])
+
+
+def test_mutated_messages_and_faults_leave_the_ledger_balanced(deploy: Deploy) -> None:
+    """What `tests/bench/test_fuzz.py` does a million times; then a kill and a savepoint in the middle of it.
+
+    Identity, consent and caps are on: the events log in, grant and deny.
+    """
+    deployment = deploy(idle_timeout_ms=0)  # minutes of event time go by in a second
+    allow_bytes(deployment, topics.EVENTS_RAW, 12_000_000)
+    job, flink = deployment.submit(), deployment.stack.flink
+    flink.wait_tasks_running(job, 180)
+    fuzzer = Fuzzer(deployment, seed=7, most=40_000, megabytes=0.0005)
+    fuzzer.feed_specimens()
+    fuzzer.feed(20_000, enormous=2)
+    ledger, letters = fuzzer.settled(300)
+    taken = {name for name in fuzzer.surprises(letters)[0] if name.startswith("specimen")}
+    assert taken == {f"specimen {row.kind}/{row.reason}" for row in POISON if row.lenient}
+    assert flink.restarts(job) == 0
+    assert ledger.balanced, ledger.to_document()
+    assert {"oversized", "not_utf8", "no_consent"} <= set(ledger.total().rejected)
+    fuzzer.feed(6_000)
+    _kill_taskmanager(deployment.stack)
+    fuzzer.feed(6_000)
+    wait_until(lambda: flink.restarts(job) >= 1, 120, "the job has noticed")
+    flink.wait_tasks_running(job, 180)
+    job = deployment.submit(from_savepoint=flink.savepoint(job, stop=True))
+    fuzzer.feed(6_000)
+    ledger, letters = fuzzer.settled(300)
+    assert ledger.balanced, ledger.to_document()
+    assert flink.restarts(job) == 0
+    lenient, strict = fuzzer.surprises(letters)
+    assert {name.partition("/")[2] for name in lenient} <= LENIENT
+    assert {name.partition("/")[2] for name in strict} <= STRICT

@@ -12,7 +12,7 @@ from connectors.rejected import Rejected
 from connectors.sessions import Session
 from connectors.signals import Signal
 from tests import datasets
-from tests.cluster.conftest import CONSOLE, read_lines
+from tests.cluster.conftest import CONSOLE, Document, read_lines
 from tests.rule_oracle import answers
 
 Deploy = Callable[..., Deployment]
@@ -48,9 +48,10 @@ def test_shuffled_and_repeated_arrivals_give_the_truth(deploy: Deploy, tmp_path:
 
 
 def test_poison_is_rejected_with_its_bytes_and_changes_nothing(deploy: Deploy, tmp_path: Path) -> None:
+    """And the lake of that run, replayed, tells the same by id and content."""
     stream, file, dump = "retailrocket_sample", tmp_path / "events.jsonl", tmp_path / "dump"
     counts = datasets.write_canonical(stream, file, poison_share=0.05, seed=2)
-    deployment = deploy(bounded=True)
+    deployment = deploy(bounded=True, archive_dir=str(tmp_path / "lake"))
     assert replay(deployment, file, dump, CONSOLE)
     _assert_truth(stream, dump)
     lines = file.read_bytes().split(b"\n")
@@ -64,6 +65,16 @@ def test_poison_is_rejected_with_its_bytes_and_changes_nothing(deploy: Deploy, t
     assert ledger["rejected_total"] >= 0.8 * counts.poison.total()
     job = next(iter(deployment.stack.flink.jobs()))
     assert deployment.stack.flink.restarts(job) == 0
+    again = tmp_path / "again"
+    assert replay(deploy(bounded=True), tmp_path / "lake", again, CONSOLE)
+    for name in ("signals.jsonl", "sessions.jsonl"):
+        assert _told(again / name) == _told(dump / name) != []
+
+
+def _told(path: Path) -> list[Document]:
+    """All but the wall clock at which it was found."""
+    rows = [{**row, "detected_at_ms": 0} for row in read_lines(path)]
+    return sorted(rows, key=lambda row: (row.get("signal_id", ""), row.get("session_id", "")))
 
 
 def test_documents_keep_the_contract(deploy: Deploy, tmp_path: Path) -> None:

@@ -55,6 +55,14 @@ AGREED: list[Case] = [
     ({"event_time_ms": NOW_MS + 300_001, "sequence": -1}, "out_of_range:sequence"),
 ]
 
+
+def _of_size(characters: int) -> dict[str, Any]:
+    """What makes the good event's text so long, in the columns that SQL counts."""
+    ids = ("event_id", "event_type", "visitor_id", "anonymous_id", "user_id")
+    rest = sum(len(GOOD.get(name, "")) for name in ids) + len('{"b":""}')
+    return {"properties": {"b": "x" * (characters - rest)}, "context": None, "product": None}
+
+
 # The JSON reader gives every leaf as text: SQL cannot tell `true` from `"true"`. (changed, SQL, the contract)
 DIFFERENT: list[tuple[dict[str, Any], str | None, str | None]] = [
     ({"event_id": "true"}, "wrong_type:event_id", None),
@@ -67,6 +75,10 @@ DIFFERENT: list[tuple[dict[str, Any], str | None, str | None]] = [
     ({"event_time_ms": f"+{NOW_MS}"}, None, "wrong_type:event_time_ms"),
     ({"event_time_ms": f" {NOW_MS} "}, None, "wrong_type:event_time_ms"),
     ({"event_time_ms": 10**18}, "out_of_range:event_time_ms", "wrong_type:event_time_ms"),
+    # SQL counts the characters of what it keeps, the contract the bytes of the message.
+    (_of_size(1_000_001), "oversized:", "oversized:None"),
+    (_of_size(1_000_000), None, "oversized:None"),
+    ({"unknown": "x" * 1_000_000}, None, "oversized:None"),
     # Of several wrong types SQL names the number, the contract the id.
     ({"event_id": {}, "event_time_ms": "x"}, "wrong_type:event_time_ms", "wrong_type:event_id"),
 ]

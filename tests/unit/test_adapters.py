@@ -114,6 +114,13 @@ def test_what_nobody_knows_is_kept(name: str, message: Document) -> None:
         assert document["properties"]["zz_unknown"] == {"deep": [1, "x"]}
 
 
+def test_what_stands_beside_a_canonical_events_members_is_kept_in_its_properties() -> None:
+    (document,) = made(orjson.dumps({**CANONICAL, "zz_unknown": [1], "coupon": "JUNE"}), "canonical")
+    assert document["properties"] == {"zz_unknown": [1], "coupon": "MAY"}
+    (document,) = made(orjson.dumps({**CANONICAL, "zz_unknown": [1], "properties": "text"}), "canonical")
+    assert document["properties"] == {"zz_unknown": [1], "properties": "text"}
+
+
 @each_batch
 @pytest.mark.parametrize(
     "bad",

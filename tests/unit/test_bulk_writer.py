@@ -102,7 +102,7 @@ def test_missing_rights_on_a_document_are_final() -> None:
     }
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 413])
+@pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_request_that_is_refused_as_a_whole_ends_the_batch(status: int) -> None:
     client = FakeClient(refusal(status))
     with pytest.raises(IndexUnavailable, match=f"status {status}.*elasticsearch_url"):
@@ -119,11 +119,21 @@ def test_giving_up_says_why_and_what_to_do(answer: Any, words: str) -> None:
         write(FakeClient(answer), "a", retry_ms=0)
 
 
-def test_a_request_that_is_too_large_is_halved_until_it_fits() -> None:
-    client = FakeClient(refusal(413), [CREATED], refusal(413), [CREATED], [STALE])
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_request_that_is_refused_for_a_document_is_halved_until_it_fits(status: int) -> None:
+    client = FakeClient(refusal(status), [CREATED], refusal(status), [CREATED], [STALE])
     outcome = write(client, "a", "b", "c")
     assert client.requests == [["a", "b", "c"], ["a"], ["b", "c"], ["b"], ["c"]]
     assert (outcome.indexed, outcome.stale) == (2, 1)
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_the_one_document_to_blame_fails_alone(status: int) -> None:
+    client = FakeClient(refusal(status), refusal(status), [CREATED])
+    outcome = write(client, "a", "b")
+    assert client.requests == [["a", "b"], ["a"], ["b"]]
+    assert outcome.indexed == 1
+    assert outcome.failures[0].startswith(f"{status} ")
 
 
 def test_an_empty_batch_asks_nothing() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from connectors.rejected import Rejected
 from connectors.reread import Record
+from connectors.topics import MAX_RAW_MESSAGE_BYTES
 from udfs.fetch_rejected import FetchRejected, letter, verdict_of
 
 GOOD = {"schema": "event/1", "event_id": "e", "event_type": "search", "event_time_ms": 5, "visitor_id": "v"}
@@ -71,13 +72,20 @@ def test_a_letter_has_the_bytes_as_they_came(value: bytes | None) -> None:
     assert (document.partition, document.offset, document.timestamp_ms) == (2, 7, AT_MS)
 
 
+def test_a_message_that_no_letter_can_hold_is_named_by_its_place() -> None:
+    _, text = letter("oversized:", record(b" " * (MAX_RAW_MESSAGE_BYTES + 1)), "0.1.0")
+    document = Rejected.model_validate_json(text)
+    assert (document.reason, document.payload_base64) == ("oversized", None)
+    assert "the raw topic has the message at this place" in document.detail
+
+
 class FakeReader:
     """Gives the records of a list instead of the broker's."""
 
     def __init__(self, *records: Record) -> None:
         self._records = records
 
-    def read(self, topic: str, partition: int, first: int, last: int) -> Iterator[Record]:
+    def read(self, lane: str, topic: str, partition: int, first: int, last: int) -> Iterator[Record]:
         yield from (each for each in self._records if first <= each.offset <= last)
 
 
@@ -93,7 +101,7 @@ class FakeCounter:
 def fetch(reader: FakeReader, *arguments: Any) -> tuple[list[int], int]:
     """Offsets of the letters, and what the counter says."""
     function = FetchRejected({}, "0.1.0")
-    function._reader, function._rejected = reader, FakeCounter()
+    function._readers, function._rejected = reader, FakeCounter()
     letters = [orjson.loads(text) for _, text in function.eval("footfall.events.raw", 2, *arguments)]
     return [each["offset"] for each in letters], function._rejected.count
 

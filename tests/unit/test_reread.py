@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
 from connectors import reread
 from connectors.errors import BrokerUnavailable
-from connectors.reread import Rereader
+from connectors.reread import Rereader, Rereaders
 
 TOPIC = "footfall.events.raw"
 
@@ -113,3 +114,43 @@ def test_silence_is_an_error_with_the_place(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(reread, "Consumer", lambda properties: silent)
     with pytest.raises(BrokerUnavailable, match=rf"{TOPIC} partition 0.*kafka_bootstrap_servers"):
         offsets(Rereader({}, give_up_after_s=0.01), 3, 3)
+
+
+class FakeReader:
+    """Remembers what it was asked for, and whether it was closed."""
+
+    made: list[FakeReader]
+
+    def __init__(self, properties: object) -> None:
+        self.asked: list[tuple[int, int]] = []
+        self.closed = False
+        self.made.append(self)
+
+    def read(self, topic: str, partition: int, first: int, last: int) -> list[int]:
+        self.asked.append((partition, first))
+        return [first]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def lanes(monkeypatch: pytest.MonkeyPatch) -> Rereaders:
+    FakeReader.made = []
+    monkeypatch.setattr(reread, "Rereader", FakeReader)
+    return Rereaders({})
+
+
+def test_a_lane_of_a_partition_has_a_reader_of_its_own(lanes: Rereaders) -> None:
+    for lane, partition, first in (("gaps", 0, 9), ("events", 0, 3), ("gaps", 1, 5), ("gaps", 0, 12)):
+        found: list[Any] = list(lanes.read(lane, TOPIC, partition, first, first))
+        assert found == [first]
+    assert [reader.asked for reader in FakeReader.made] == [[(0, 9), (0, 12)], [(0, 3)], [(1, 5)]]
+
+
+def test_the_reader_that_was_not_used_for_longest_is_closed(lanes: Rereaders) -> None:
+    for partition in (*range(16), 0, 16):
+        list(lanes.read("gaps", TOPIC, partition, 0, 0))
+    assert [number for number, reader in enumerate(FakeReader.made) if reader.closed] == [1]
+    lanes.close()
+    assert sum(reader.closed for reader in FakeReader.made) == 17

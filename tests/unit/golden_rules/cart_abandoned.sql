@@ -7,7 +7,7 @@ SELECT
     LPAD(CAST(event_time_ms * 1000000 + `sequence` AS STRING), 19, '0') AS place,
     event_id,
     event_time_ms,
-    CASE WHEN `event_type` = 'add_to_cart' THEN TRY_CAST(JSON_VALUE(`product`, '$.price') AS DOUBLE) * COALESCE(TRY_CAST(JSON_VALUE(`product`, '$.quantity') AS DOUBLE), 1) END AS amount,
+    CASE WHEN `event_type` = 'add_to_cart' THEN CASE WHEN TRY_CAST(JSON_VALUE(`product`, '$.price') AS DOUBLE) BETWEEN -1e12 AND 1e12 THEN TRY_CAST(JSON_VALUE(`product`, '$.price') AS DOUBLE) END * COALESCE(CASE WHEN TRY_CAST(JSON_VALUE(`product`, '$.quantity') AS DOUBLE) BETWEEN -1e12 AND 1e12 THEN TRY_CAST(JSON_VALUE(`product`, '$.quantity') AS DOUBLE) END, 1) END AS amount,
     CAST(86400000 AS BIGINT) AS recovered_within_ms,
     CASE WHEN `event_type` = 'add_to_cart' THEN `context` END AS `context`,
     ts
@@ -22,7 +22,7 @@ SELECT
     LPAD(CAST(event_time_ms * 1000000 + `sequence` AS STRING), 19, '0') AS place,
     event_id,
     event_time_ms,
-    CASE WHEN `event_type` = 'add_to_cart' THEN TRY_CAST(JSON_VALUE(`product`, '$.price') AS DOUBLE) * COALESCE(TRY_CAST(JSON_VALUE(`product`, '$.quantity') AS DOUBLE), 1) END AS amount,
+    CASE WHEN `event_type` = 'add_to_cart' THEN CASE WHEN TRY_CAST(JSON_VALUE(`product`, '$.price') AS DOUBLE) BETWEEN -1e12 AND 1e12 THEN TRY_CAST(JSON_VALUE(`product`, '$.price') AS DOUBLE) END * COALESCE(CASE WHEN TRY_CAST(JSON_VALUE(`product`, '$.quantity') AS DOUBLE) BETWEEN -1e12 AND 1e12 THEN TRY_CAST(JSON_VALUE(`product`, '$.quantity') AS DOUBLE) END, 1) END AS amount,
     CAST(86400000 AS BIGINT) AS recovered_within_ms,
     CASE WHEN `event_type` = 'add_to_cart' THEN `context` END AS `context`,
     ts

@@ -1,0 +1,39 @@
+"""Mutated messages meet the pure code that runs on workers: whatever comes, it answers and never raises."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import pytest
+
+from connectors.adapters import AUTO, adapt
+from connectors.adapters.adapter import Place
+from connectors.events import Event, validate_event
+from connectors.rejected import Reject, Rejected
+from connectors.reread import Record
+from tests import fuzz
+from udfs.fetch_rejected import letter
+
+NOW_MS = 1_700_000_000_000
+MESSAGES = list(islice(fuzz.messages(11, lambda: NOW_MS, large=0.003), 4_000))
+
+
+def test_the_reference_judges_every_message() -> None:
+    verdicts = [validate_event(value, NOW_MS) for _, value in MESSAGES]
+    assert {one.reason for one in verdicts if isinstance(one, Reject)} >= {
+        "oversized", "not_utf8", "not_json", "not_an_object", "unknown_schema", "missing_field", "wrong_type",
+        "out_of_range", "future_timestamp",
+    }  # fmt: skip
+    assert sum(isinstance(one, Event) for one in verdicts) > 1_000
+
+
+@pytest.mark.parametrize("refusal", ["unparsable", "missing_field:event_id", "oversized:"])
+def test_every_message_has_a_letter_with_its_bytes(refusal: str) -> None:
+    for number, (name, value) in enumerate(MESSAGES):
+        _, text = letter(refusal, Record("footfall.events.raw", 0, number, NOW_MS, value), "0.1.0")
+        assert Rejected.model_validate_json(text).payload() == value, name
+
+
+def test_every_adapter_answers() -> None:
+    for number, (_, value) in enumerate(MESSAGES):
+        assert list(adapt(value, AUTO, Place("t", 0, number, NOW_MS, None)))
