@@ -191,7 +191,7 @@ def watches_of(
 
 def from_kafka(properties: dict[str, str], topic: str, places: dict[int, int]) -> Iterator[bytes]:
     """The values of a topic's new messages."""
-    for message in read_topic(properties, topic, "footfall-watch", places):
+    for message in read_topic(properties, topic, "footfall-watch", places=places):
         if message.value() is not None:
             yield message.value()
 

@@ -145,7 +145,7 @@ def test_letters_of_other_topics_are_of_no_window() -> None:
     assert (found.windows, found.oversized) == ({}, 1)
 
 
-def test_an_array_counts_as_its_events_and_shows_what_vanished(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_array_counts_as_its_events_and_shows_what_vanished() -> None:
     good = {"schema": "event/1", "event_type": "search", "event_time_ms": 5, "visitor_id": "v"}
     events = [good | {"event_id": name} for name in "abc"]
     bad = {"event_id": "d"}
@@ -156,7 +156,6 @@ def test_an_array_counts_as_its_events_and_shows_what_vanished(monkeypatch: pyte
         for event in events[:2]
     ]
     found = balance(
-        monkeypatch,
         raw=raw,
         late=[*late, *late],
         rejected=[letter("not_an_object", f"raw:0:{offset}") for offset in (1, 2)],
@@ -166,10 +165,8 @@ def test_an_array_counts_as_its_events_and_shows_what_vanished(monkeypatch: pyte
     assert found.lenient == 2
 
 
-def test_what_the_job_took_leniently_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_job_took_leniently_is_counted() -> None:
     values = [b"{}", b"{} {}", b"\xef\xbb\xbf{}", b"{", b'{"big": 1e400}']
     raw = [FakeMessage(value, offset=offset) for offset, value in enumerate(values)]
-    found = balance(
-        monkeypatch, raw=raw, rejected=[letter("not_json", "raw:0:3")], entries=[entry("valid", 4)]
-    )
+    found = balance(raw=raw, rejected=[letter("not_json", "raw:0:3")], entries=[entry("valid", 4)])
     assert found.balanced and found.to_document()["lenient"] == 2
