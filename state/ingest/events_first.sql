@@ -20,3 +20,5 @@ SELECT
     CAST(NULL AS BIGINT) AS throttled_at_ms
 FROM events_on_time
 WHERE repeat_no = 1 AND event_type <> 'heartbeat'
+    -- Not overtaken on the way by the watermark of other tasks, see events_late.
+    AND (CURRENT_WATERMARK(ts) IS NULL OR ts - INTERVAL '0.001' SECOND(1, 3) > CURRENT_WATERMARK(ts))

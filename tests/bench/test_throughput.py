@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -18,16 +18,19 @@ from rich.console import Console
 
 from connectors import indices
 from stack.embedded import EmbeddedStack
+from state.rules.pack import SHIPPED
 from tests.bench import batch, workload
 from tests.bench.cluster import PARALLELISM, BenchCluster, Times
 from tests.bench.report import (
     BATCH,
     CEILING,
     INGEST,
+    MAIN,
+    MAIN_BESIDE,
+    MAIN_INDEXED,
     NAIVE,
     PARSING,
     SUITE,
-    SUITE_BESIDE,
     SUITE_INDEXED,
     Report,
 )
@@ -40,6 +43,7 @@ JSON = Path(__file__).resolve().parents[2] / ".footfall" / "bench" / "throughput
 # 0.4 is what is asked for, over minutes of work. A run of some seconds, as in CI, measures above all how the
 # JVM warms up, and the suite has many times the code to warm: there only a collapse is caught.
 LEAST_OF_CEILING = 0.4 if EVENTS >= 500_000 else 0.2
+LEAST_OF_CEILING_FOR_ALL = 0.25 if EVENTS >= 500_000 else 0.05
 LEAST_OF_PARSING = 0.5 if EVENTS >= 500_000 else 0.2
 LEAST_OVER_NAIVE = 3.0
 PASSES = 2
@@ -63,47 +67,66 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[BenchClust
 
 
 @pytest.fixture(scope="module")
-def report(bench: tuple[BenchCluster, Workload]) -> Report:
+def report(bench: tuple[BenchCluster, Workload], tmp_path_factory: pytest.TempPathFactory) -> Report:
     """Everything is run, and its answers are checked, before any figure is shown."""
     cluster, work = bench
+    carts = _only_carts(tmp_path_factory.mktemp("rules"))
     report = Report(work.source, work.copies)
     # Round after round instead of variant after variant: what the machine does meanwhile hits all alike.
     for _ in range(PASSES):
         report.add(CEILING, work.whole.events, cluster.run_on_events("session_ceiling", work.whole))
-        report.add(SUITE, work.whole.events, _suite(cluster, work))
-        report.add(SUITE_INDEXED, work.whole.events, _suite_indexed(cluster, work))
-        report.add(SUITE_BESIDE, work.whole.events, _suite_beside(cluster, work))
+        report.add(MAIN, work.whole.events, _job(cluster, work, "main_job_without_index", carts))
+        report.add(MAIN_INDEXED, work.whole.events, _main_indexed(cluster, work, carts))
+        report.add(MAIN_BESIDE, work.whole.events, _main_beside(cluster, work, carts))
         report.add(NAIVE, work.part.events, _naive(cluster, work))
         report.add(BATCH, work.whole.events, _batch(work))
         report.add(PARSING, work.whole.events, cluster.run_on_events("parse_only", work.whole))
         report.add(INGEST, work.whole.events, _ingest(cluster, work))
+        report.add(SUITE, work.whole.events, _job(cluster, work, "suite_without_index"))
+        report.add(SUITE_INDEXED, work.whole.events, _suite_indexed(cluster, work))
     report.show(Console(width=140))
     report.write(JSON)
     print(f"written: {JSON}")
     return report
 
 
-def _suite(cluster: BenchCluster, work: Workload) -> Times:
-    times = cluster.run_on_events("suite_without_index", work.whole)
+def _only_carts(folder: Path) -> dict[str, str]:
+    """The setting of a pack with the one rule that the ceiling's rivals are measured by."""
+    shutil.copy(str(SHIPPED / "cart_abandoned.yaml"), folder)
+    return {"rules_dir": str(folder)}
+
+
+def _job(cluster: BenchCluster, work: Workload, job: str, settings: Mapping[str, str] | None = None) -> Times:
+    times = cluster.run_on_events(job, work.whole, **(settings or {}))
     assert cluster.signals() == work.whole.truth.signals
+    return times
+
+
+def _main_indexed(cluster: BenchCluster, work: Workload, settings: Mapping[str, str]) -> Times:
+    times = _job(cluster, work, "main_job", settings)
+    _assert_indexed(cluster, work)
     return times
 
 
 def _suite_indexed(cluster: BenchCluster, work: Workload) -> Times:
     times = cluster.run_suite(work.whole)
     assert cluster.signals() == work.whole.truth.signals
-    assert cluster.indexed(indices.SIGNALS) == len({one["signal_id"] for one in cluster.signal_documents()})
-    assert cluster.indexed(indices.SESSIONS) == work.whole.truth.sessions.total()
+    _assert_indexed(cluster, work)
     return times
 
 
-def _suite_beside(cluster: BenchCluster, work: Workload) -> Times:
+def _assert_indexed(cluster: BenchCluster, work: Workload) -> None:
+    assert cluster.indexed(indices.SIGNALS) == len({one["signal_id"] for one in cluster.signal_documents()})
+    assert cluster.indexed(indices.SESSIONS) == work.whole.truth.sessions.total()
+
+
+def _main_beside(cluster: BenchCluster, work: Workload, settings: Mapping[str, str]) -> Times:
     truth = work.whole.truth
     documents = [
         (indices.SIGNALS, truth.abandonments.total()),
         (indices.SESSIONS, truth.sessions.total()),
     ]
-    times = cluster.run_beside_indexer("suite_to_topics", work.whole, documents)
+    times = cluster.run_beside_indexer("main_job_to_topics", work.whole, documents, **settings)
     assert cluster.signals() == truth.signals
     return times
 
@@ -131,12 +154,16 @@ def _batch(work: Workload) -> Times:
     return Times(start_up=0, working=seconds)
 
 
-def test_the_suite_keeps_its_share_of_the_sql_ceiling(report: Report) -> None:
-    assert report.ratio(SUITE, CEILING) >= LEAST_OF_CEILING
+def test_the_main_job_keeps_its_share_of_the_sql_ceiling(report: Report) -> None:
+    assert report.ratio(MAIN, CEILING) >= LEAST_OF_CEILING
 
 
-def test_the_suite_is_much_faster_than_naive_python(report: Report) -> None:
-    assert report.ratio(SUITE, NAIVE) >= LEAST_OVER_NAIVE
+def test_the_whole_suite_keeps_its_share_of_the_sql_ceiling(report: Report) -> None:
+    assert report.ratio(SUITE_INDEXED, CEILING) >= LEAST_OF_CEILING_FOR_ALL
+
+
+def test_the_main_job_is_much_faster_than_naive_python(report: Report) -> None:
+    assert report.ratio(MAIN, NAIVE) >= LEAST_OVER_NAIVE
 
 
 def test_ingest_keeps_half_of_the_rate_of_parsing(report: Report) -> None:
