@@ -44,7 +44,9 @@ def deploy(stack: EmbeddedStack, tmp_path: Path) -> Iterator[Callable[..., Deplo
     made: list[Deployment] = []
 
     def make(**settings: Any) -> Deployment:
-        deployment = Deployment(stack, Settings({"parallelism": 2, **settings}), tmp_path)
+        # Models are Python workers more and seconds of each start: a test that is about them asks for them.
+        chosen = Settings({"parallelism": 2, "scoring": False, **settings})
+        deployment = Deployment(stack, chosen, tmp_path)
         drop_all(deployment.kafka_properties, deployment.client)
         deployment.prepare()
         made.append(deployment)

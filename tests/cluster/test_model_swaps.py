@@ -33,7 +33,7 @@ Deploy = Callable[..., Deployment]
 SWAPS, SWAP_S, QUIET_S = 20, 2.8, 8.0
 RATE = 250.0
 GAP_MS = 10_000  # sessions end within the test
-SETTINGS = {"session_gap_ms": GAP_MS, "out_of_orderness_ms": 200, "score_every_events": 1}
+SETTINGS = {"scoring": True, "session_gap_ms": GAP_MS, "out_of_orderness_ms": 200, "score_every_events": 1}
 SLACK_MS = 400  # a batch that had begun, a pointer that was about to be written
 Document = dict[str, Any]
 

@@ -80,7 +80,7 @@ def _told(path: Path) -> list[Document]:
 def test_documents_keep_the_contract(deploy: Deploy, tmp_path: Path) -> None:
     file, dump = tmp_path / "events.jsonl", tmp_path / "dump"
     datasets.write_canonical("rees46_0000_0214", file)
-    assert replay(deploy(bounded=True), file, dump, CONSOLE)
+    assert replay(deploy(bounded=True, scoring=True), file, dump, CONSOLE)
     _assert_truth("rees46_0000_0214", dump)
     assert [Signal.model_validate(row) for row in read_lines(dump / "signals.jsonl")]
     assert [Session.model_validate(row) for row in read_lines(dump / "sessions.jsonl")]
