@@ -86,11 +86,15 @@ class Feeder:
         self._lines[partition].append(line)
 
     def heartbeat(self, event_time_ms: int, name: str, timestamp_ms: int = 0) -> None:
-        """Writes an event to every partition that only moves event time on."""
+        """Writes an event to every partition that only moves event time on, of what is read with the topic too."""
         for partition in range(len(self._lines)):
             value = heartbeat(event_time_ms, f"{name}-{partition}")
             self._write(self._topic.name, value, None, partition, timestamp_ms)
             self._lines[partition].append(0)
+        for other in map(topics.topic, self._topic.read_with):
+            for partition in range(other.partitions):
+                value = heartbeat(event_time_ms, f"{name}-{other.name}-{partition}")
+                self._write(other.name, value, None, partition, timestamp_ms)
 
     def flush(self) -> None:
         """Waits until the broker has everything."""

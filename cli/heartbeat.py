@@ -40,7 +40,7 @@ def main(
     settings_file: Path | None,
     assignments: tuple[str, ...],
 ) -> None:
-    """Write heartbeats to every partition of footfall.events.raw.
+    """Write heartbeats to every partition of footfall.events.raw and of footfall.events.reentry.
 
     A heartbeat moves event time and nothing else: it is in no session, no count and no lake. With it an
     abandoned cart is found in time although nobody clicks any more. Exit status: 0 done, 1 Kafka does not
@@ -63,23 +63,24 @@ def send(properties: dict[str, str], event_time_ms: int) -> int:
     Raises:
         BrokerUnavailable: the broker does not answer, or the topic is not there.
     """
-    name = topics.EVENTS_RAW.name
+    sent = 0
     try:
-        partitions = (
-            AdminClient({**properties, "log_level": 2}).list_topics(name, timeout=_WAIT_S).topics[name]
-        )
+        admin = AdminClient({**properties, "log_level": 2})
         producer = Producer({**properties, "log_level": 2})
-        for partition in partitions.partitions:
-            value = heartbeat(event_time_ms, f"heartbeat-{partition}")
-            producer.produce(name, value=value, partition=partition)
+        for name in (topics.EVENTS_RAW.name, *topics.EVENTS_RAW.read_with):
+            found = admin.list_topics(name, timeout=_WAIT_S).topics[name]
+            if found.error is not None or not found.partitions:
+                raise BrokerUnavailable(f"topic {name} does not take heartbeats: {found.error}")
+            for partition in found.partitions:
+                value = heartbeat(event_time_ms, f"heartbeat-{name}-{partition}")
+                producer.produce(name, value=value, partition=partition)
+            sent += len(found.partitions)
         unsent = producer.flush(_WAIT_S)
     except KafkaException as error:
         raise BrokerUnavailable(f"no broker answers: {error}; check kafka_bootstrap_servers") from error
-    if partitions.error is not None or not partitions.partitions or unsent:
-        raise BrokerUnavailable(
-            f"topic {name} does not take heartbeats: {partitions.error or 'not delivered'}"
-        )
-    return len(partitions.partitions)
+    if unsent:
+        raise BrokerUnavailable(f"{unsent} heartbeats were not delivered within {_WAIT_S:.0f} s")
+    return sent
 
 
 if __name__ == "__main__":
