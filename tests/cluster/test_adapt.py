@@ -105,13 +105,19 @@ def test_a_file_of_everything_is_accounted_for(deploy: Deploy, tmp_path: Path) -
     assert [flink.restarts(job) for job in flink.jobs()] == [0] * len(flink.jobs())
 
 
+def _reentered(properties: dict[str, str]) -> list[Document]:
+    """What was sent again; heartbeats come to this topic too."""
+    events = [orjson.loads(one.value()) for one in read_topic(properties, topics.EVENTS_REENTRY.name)]
+    return [event for event in events if event["event_type"] != "heartbeat"]
+
+
 def _send_again_and_again(properties: dict[str, str]) -> None:
     choice, fix = Choice(fields=frozenset({"schema"})), Fix(default={"schema": "event/1"})
     dry = send_again(properties, choice, fix, send=False, out_of_orderness_ms=2_000)
     assert (dry.accepted, dry.events, dry.late, dry.already_replayed) == ({"missing_field": 1}, 1, 1, 0)
-    assert not list(read_topic(properties, topics.EVENTS_REENTRY.name))
+    assert not _reentered(properties)
     for already in (0, 1, 1):
         report = send_again(properties, choice, fix, send=True, out_of_orderness_ms=2_000)
         assert (report.events, report.already_replayed) == (1 - already, already)
-    (message,) = read_topic(properties, topics.EVENTS_REENTRY.name)
-    assert orjson.loads(message.value())["event_id"] == "c-2"
+    (event,) = _reentered(properties)
+    assert event["event_id"] == "c-2"
