@@ -86,7 +86,7 @@ class Feeder:
         self._lines[partition].append(line)
 
     def heartbeat(self, event_time_ms: int, name: str, timestamp_ms: int = 0) -> None:
-        """Writes an event to every partition, also of what is read with the topic, that only moves time on."""
+        """Writes an event to every partition, also of topics read with it, that only moves time on."""
         for partition in range(len(self._lines)):
             value = heartbeat(event_time_ms, f"{name}-{partition}")
             self._write(self._topic.name, value, None, partition, timestamp_ms)
