@@ -188,6 +188,7 @@ def _read(rest_url: str, job: str) -> int:
     return sum(vertex["metrics"]["read-records"] for vertex in vertices if "Source" in vertex["name"])
 
 
+@pytest.mark.skipif(os.environ.get("FOOTFALL_CHAOS") != "1", reason="ten minutes: FOOTFALL_CHAOS=1 runs it")
 def test_mutated_messages_and_faults_leave_the_ledger_balanced(deploy: Deploy) -> None:
     """What `tests/bench/test_fuzz.py` does a million times; then a kill and a savepoint in the middle of it.
 
