@@ -14,9 +14,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from state.uids import kind
+from state.uids import Node, kind
 
-Node = dict[str, Any]
 Columns = tuple[int, ...]
 _FORWARD = {"shuffle": {"type": "FORWARD"}, "shuffleMode": "PIPELINED"}
 
@@ -31,9 +30,8 @@ def drop_exchanges(plan: dict[str, Any]) -> list[str]:
         What the planner called those that were taken out.
     """
     nodes = {node["id"]: node for node in plan["nodes"]}
-    sources = {
-        edge["target"]: edge["source"] for edge in plan["edges"] if _has_one_input(plan, edge["target"])
-    }
+    inputs = Counter(edge["target"] for edge in plan["edges"])
+    sources = {edge["target"]: edge["source"] for edge in plan["edges"] if inputs[edge["target"]] == 1}
     dropped = [
         node
         for node in plan["nodes"]
@@ -44,10 +42,6 @@ def drop_exchanges(plan: dict[str, Any]) -> list[str]:
     for node in dropped:
         _bypass(plan, node["id"], sources[node["id"]])
     return [str(node["description"]) for node in dropped]
-
-
-def _has_one_input(plan: dict[str, Any], target: int) -> bool:
-    return Counter(edge["target"] for edge in plan["edges"])[target] == 1
 
 
 def _bypass(plan: dict[str, Any], exchange: int, source: int) -> None:
