@@ -11,7 +11,8 @@ from connectors.kafka import KafkaEnds
 from jobs import ends
 from jobs.command_line import settings_from
 from jobs.settings import Settings
-from jobs.wiring import Inserts, add_views, environment, read_valid_events
+from jobs.wiring import Inserts, add_view, add_views, environment, read_valid_events
+from state.sql import statement
 
 READS = ("events_valid",)
 VIEWS = (
@@ -25,7 +26,13 @@ VIEWS = (
 
 
 def build(env: TableEnvironment, settings: Settings) -> None:
-    """Adds the stage's views over `events_valid`."""
+    """Adds the stage's views over `events_valid` as INGEST of the same job hands it over."""
+    add_view(env, "ordered_events", statement("sessions/events_as_ingested"))
+    add_views(env, VIEWS[1:], settings)
+
+
+def build_on_topic(env: TableEnvironment, settings: Settings) -> None:
+    """The same over events as they lie in a topic, in whatever order."""
     add_views(env, VIEWS, settings)
 
 
@@ -44,7 +51,7 @@ def main(argv: list[str]) -> None:
     settings = settings_from(argv)
     env, kafka = environment("sessions", settings), ends.kafka("sessions", settings)
     read_valid_events(env, ends.events(kafka, topics.EVENTS_VALID, settings), settings)
-    build(env, settings)
+    build_on_topic(env, settings)
     inserts = Inserts(env)
     inserts.into(
         "sessions_topic",

@@ -87,8 +87,12 @@ TABLE: tuple[Setting, ...] = (
         1_000,
     ),
     Setting("bot_events_per_minute", 300, "more events of a visitor in a minute hold it back; 0 = no cap", 0),
-    Setting("bot_events_per_day", 5_000, "more events of a visitor in 24 hours hold it back; 0 = no cap", 0),
-    Setting("bot_quarantine_ms", 1_800_000, "how long a visitor is held back after the last such minute", 1),
+    Setting(
+        "bot_events_per_day", 5_000, "more events of a visitor in a day (UTC) hold it back; 0 = no cap", 0
+    ),
+    Setting(
+        "bot_quarantine_ms", 1_800_000, "how long a visitor is held back after the last event over a cap", 1
+    ),
     Setting("pseudonymise", False, "true: visitor, anonymous and user ids become keyed hashes at the door"),
     Setting("pseudonym_key_file", "", "file that holds the key of the hash, at least 32 bytes"),
     Setting("pseudonym_key", "", "the key itself; prefer pseudonym_key_file", secret=True),

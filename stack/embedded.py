@@ -31,7 +31,7 @@ ADDRESSES = "addresses.json"
 _GIB = 1024**3
 _T = TypeVar("_T")
 # What each part takes at work: its JVM; for Flink also the client that submits, and Python workers.
-_NEEDS_BYTES = {"kafka": _GIB // 2, "elasticsearch": 3 * _GIB // 4, "flink": 11 * _GIB // 4}
+_NEEDS_BYTES = {"kafka": _GIB // 2, "elasticsearch": 3 * _GIB // 4, "flink": 13 * _GIB // 4}
 
 
 class _Component(Protocol):

@@ -10,6 +10,7 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from stack.errors import StackError
 from stack.java import java_binary
 from stack.ports import LOOPBACK, free_ports
 from stack.processes import ManagedProcess
@@ -96,9 +97,8 @@ class KafkaBroker:
             [*java, *format_arguments, "-c", properties],
             log_dir / "kafka-format.log",
         )
-        self.process = ManagedProcess(
-            self.name, [*java, f"-Xmx{HEAP}", f"-Xms{HEAP}", "kafka.Kafka", properties], self.log
-        )
+        self._command = [*java, f"-Xmx{HEAP}", f"-Xms{HEAP}", "kafka.Kafka", properties]
+        self.process = ManagedProcess(self.name, self._command, self.log)
 
     @property
     def bootstrap_servers(self) -> str:
@@ -134,6 +134,24 @@ class KafkaBroker:
         """End the broker. May be called twice, and before `start`."""
         self._formatter.stop(grace_s=0)
         self.process.stop()
+
+    def kill(self) -> None:
+        """SIGKILL the broker, as a crash would end it."""
+        self.process.kill()
+        self.process.wait(30)
+
+    def start_again(self, deadline_s: float = 120.0) -> None:
+        """Start a broker on the data and the port of one that was killed, and wait until it answers.
+
+        Raises:
+            StackError: if the old one still runs, or the new one is not ready after `deadline_s` seconds.
+        """
+        if self.process.running:
+            raise StackError(f"The broker (process {self.process.pid}) still runs: kill() first.")
+        self.process.stop(grace_s=0)
+        self.process = ManagedProcess(self.name, self._command, self.log)
+        self.process.start()
+        self.wait_ready(deadline_s)
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError, KafkaException), socket.create_connection((LOOPBACK, self.port), 1):

@@ -34,16 +34,18 @@ class Answers:
     visitors: dict[str, str] = field(default_factory=dict)
     withheld: dict[str, str | None] = field(default_factory=dict)
     links: dict[tuple[str, str], int] = field(default_factory=dict)
-    throttles: dict[str, set[int]] = field(default_factory=dict)
+    throttles: dict[str, list[Event]] = field(default_factory=dict)  # by visitor the events over a cap
 
 
 def judge(events: Iterable[Event], caps: Caps = Caps()) -> Answers:
-    """Every event in the light of all events of the same device or user up to and in its millisecond."""
+    """Every event in the light of all events of the same device or user up to and with it."""
     first = list({event["event_id"]: event for event in events}.values())
-    answers = Answers(throttles=throttles(first, caps))
+    answers = Answers()
     for device, own in _groups(first, {event["event_id"]: device_of(event) for event in first}).items():
         for event in own:
             answers.visitors[event["event_id"]] = _visitor(event, device, own)
+    for event in over_caps(first, caps):
+        answers.throttles.setdefault(answers.visitors[event["event_id"]], []).append(event)
     for own in _groups(first, answers.visitors).values():
         for event in own:
             known = {one["event_id"] for one in own if not _is_device(one, answers)}
@@ -58,19 +60,24 @@ def device_of(event: Event) -> str:
     return str(event.get("anonymous_id") or event["visitor_id"])
 
 
-def throttles(events: Iterable[Event], caps: Caps) -> dict[str, set[int]]:
-    """By device the last milliseconds of the minutes from which on it is held back."""
-    minutes: dict[str, Counter[int]] = defaultdict(Counter)
-    for event in events:
-        minutes[device_of(event)][event["event_time_ms"] // MINUTE_MS] += 1
-    return {device: set(_throttles(counts, caps)) for device, counts in minutes.items()}
+def place(event: Event) -> tuple[int, int, str]:
+    """The order of events: time, then sequence, then id."""
+    return event["event_time_ms"], event.get("sequence", 0), event["event_id"]
 
 
-def _throttles(counts: Counter[int], caps: Caps) -> Iterable[int]:
-    for minute, events in counts.items():
-        in_a_day = sum(counts[other] for other in counts if minute - 1_440 < other <= minute)
-        if events > caps.events_per_minute or in_a_day > caps.events_per_day:
-            yield (minute + 1) * MINUTE_MS - 1
+def over_caps(events: Iterable[Event], caps: Caps) -> list[Event]:
+    """The events that are more than a cap allows in the minute or the day of the clock, of one device."""
+    in_minute: Counter[tuple[str, int]] = Counter()
+    in_day: Counter[tuple[str, int]] = Counter()
+    found = []
+    for event in sorted(events, key=place):
+        minute = device_of(event), event["event_time_ms"] // MINUTE_MS
+        day = device_of(event), event["event_time_ms"] // DAY_MS
+        in_minute[minute] += 1
+        in_day[day] += 1
+        if in_minute[minute] > caps.events_per_minute or in_day[day] > caps.events_per_day:
+            found.append(event)
+    return found
 
 
 def _groups(events: list[Event], names: dict[str, str]) -> dict[str, list[Event]]:
@@ -89,8 +96,8 @@ def _status(event: Event) -> str | None:
     return status if status in ("granted", "denied", "erased") else None
 
 
-def _words(at_ms: int, events: Iterable[Event]) -> list[Word]:
-    said = [(event, _status(event)) for event in events if event["event_time_ms"] <= at_ms]
+def _words(until: Event, events: Iterable[Event]) -> list[Word]:
+    said = [(event, _status(event)) for event in events if place(event) <= place(until)]
     return [_word(event, status) for event, status in said if status]
 
 
@@ -99,13 +106,12 @@ def _visitor(event: Event, device: str, own: list[Event]) -> str:
         return str(event["user_id"])
     if event["visitor_id"] != device:
         return str(event["visitor_id"])
-    at_ms = event["event_time_ms"]
     known = [
         _word(other, other["user_id"])
         for other in own
-        if other["event_type"] in _IDENTIFYING and other.get("user_id") and other["event_time_ms"] <= at_ms
+        if other["event_type"] in _IDENTIFYING and other.get("user_id") and place(other) <= place(event)
     ]
-    words = _words(at_ms, own)
+    words = _words(event, own)
     withdrawn = any(status != "granted" for *_, status in words)
     if not known or (withdrawn and max(known) <= max(words)):
         return device
@@ -114,16 +120,13 @@ def _visitor(event: Event, device: str, own: list[Event]) -> str:
 
 def _consent(event: Event, of_visitor: list[Event], known: set[str], events: list[Event]) -> str | None:
     """The last word on all devices that the visitor has used, as a known user, up to now; else on the device."""
-    at_ms = event["event_time_ms"]
     is_known = event["event_id"] in known
     seen = [other for other in of_visitor if other["event_id"] in known] if is_known else [event]
     words = [
         word
         for other in seen
-        if other["event_time_ms"] <= at_ms
-        for word in _words(
-            other["event_time_ms"], (one for one in events if device_of(one) == device_of(other))
-        )
+        if place(other) <= place(event)
+        for word in _words(other, (one for one in events if device_of(one) == device_of(other)))
     ]
     return max(words)[2] if words else None
 
@@ -138,10 +141,10 @@ def _reason(event: Event, consent: str | None, answers: Answers, caps: Caps) -> 
         return None
     if consent not in (None, "granted") or (consent is None and caps.consent_required):
         return "no_consent"
-    at_ms = event["event_time_ms"]
-    held = answers.throttles[device_of(event)]
-    if any(moment <= at_ms < moment + caps.quarantine_ms for moment in held):
-        return "bot_quarantined"
+    for over in answers.throttles.get(answers.visitors[event["event_id"]], ()):
+        is_held = event["event_time_ms"] < over["event_time_ms"] + caps.quarantine_ms
+        if place(over) <= place(event) and is_held:
+            return "bot_quarantined"
     return None
 
 

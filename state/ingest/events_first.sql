@@ -16,8 +16,7 @@ SELECT
     CASE
         WHEN event_type = 'consent' AND JSON_VALUE(properties, '$.status') IN ('granted', 'denied', 'erased')
         THEN LPAD(CAST(event_time_ms * 1000000 + `sequence` AS STRING), 19, '0') || JSON_VALUE(properties, '$.status')
-    END AS consent_word,
-    CAST(NULL AS BIGINT) AS throttled_at_ms
+    END AS consent_word
 FROM events_on_time
 WHERE repeat_no = 1 AND event_type <> 'heartbeat'
     -- Not overtaken on the way by the watermark of other tasks, see events_late.

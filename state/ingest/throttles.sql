@@ -1,10 +1,7 @@
--- throttles: minutes from whose last millisecond on a device is held back, because it sent more than a cap allows
--- grain: one row per such minute        key: device_id, throttled_at_ms
--- time: ts, event time: the last millisecond of the minute
--- state: none
-SELECT
-    device_id, events_in_minute, events_in_day, ts,
-    TIMESTAMPDIFF(SECOND, TIMESTAMP '1970-01-01 00:00:00', CAST(ts AS TIMESTAMP(3))) * CAST(1000 AS BIGINT) + 999
-        AS throttled_at_ms
-FROM visitor_days
-WHERE events_in_minute > ${bot_events_per_minute} OR events_in_day > ${bot_events_per_day}
+-- throttles: the events over a cap of bots: with each, its visitor is held back, for the quarantine from then on
+-- grain: one row per such event        key: event_id
+-- time: ts, event time
+-- state: none of its own
+SELECT canonical_id, device_id, events_in_minute, events_in_day, event_time_ms AS throttled_at_ms, ts
+FROM events_judged
+WHERE is_over_cap

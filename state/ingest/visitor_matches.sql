@@ -15,7 +15,7 @@ FROM visitors_merged
 UNION ALL
 SELECT
     'bot_suspected', 'bot_caps', 1,
-    device_id, CAST(throttled_at_ms AS STRING), 'active',
+    visitor_id, CAST(throttled_at_ms AS STRING), 'active',
     throttled_at_ms, throttled_at_ms,
     throttled_at_ms + ${signal_expires_after_ms}, CAST(NULL AS STRING), '{}',
     JSON_OBJECT(

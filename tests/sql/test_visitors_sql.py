@@ -13,7 +13,7 @@ import pytest
 from connectors.signals import Signal, signal_id
 from tests.sql.tables import Flink, Row
 from tests.sql.vocabulary import MINUTE, ORDERS, Document, Stories, cart, event, page, purchase, t
-from tests.visitor_oracle import Caps, judge
+from tests.visitor_oracle import DAY_MS, Caps, judge
 
 VIEWS = [
     "events_valid",
@@ -54,12 +54,17 @@ def visitors(valid: dict[str, str], *events: Document) -> list[str | None]:
     return [valid.get(event["event_id"]) for event in events]
 
 
-ANNA = [page("anna", t(0)), page("anna", t(1, ms=-1)), identify("anna", t(1), "u-anna"), page("anna", t(1))]
-ANNA += [page("anna", t(1, ms=1)), cart("anna", t(2)), purchase("anna", t(3), user_id="u-anna")]
+ANNA = [page("anna", t(0)), page("anna", t(1)), identify("anna", t(1), "u-anna", sequence=1)]
+ANNA += [
+    page("anna", t(1), sequence=2),
+    page("anna", t(1, ms=1)),
+    cart("anna", t(2)),
+    purchase("anna", t(3), user_id="u-anna"),
+]
 
 
 @stories.tell(*ANNA)
-def test_a_visitor_is_the_user_from_the_millisecond_of_the_identification_on(
+def test_a_visitor_is_the_user_from_the_identification_on(
     valid: dict[str, str], rows: dict[str, list[Row]]
 ) -> None:
     assert visitors(valid, *ANNA) == ["anna"] * 2 + ["u-anna"] * 5
@@ -146,8 +151,14 @@ def test_a_merge_is_a_signal_of_the_user_about_the_device(rows: dict[str, list[R
     }  # fmt: skip
 
 
-DENIED = [page("dora", t(0)), cart("dora", t(1, ms=-1)), consent("dora", t(1), "denied"), page("dora", t(1))]
-DENIED += [purchase("dora", t(2)), consent("dora", t(3), "granted"), page("dora", t(3)), page("dora", t(4))]
+DENIED = [page("dora", t(0)), cart("dora", t(1)), consent("dora", t(1), "denied", sequence=1)]
+DENIED += [page("dora", t(1), sequence=2)]
+DENIED += [
+    purchase("dora", t(2)),
+    consent("dora", t(3), "granted"),
+    page("dora", t(3), sequence=1),
+    page("dora", t(4)),
+]
 
 
 @stories.tell(*DENIED)
@@ -156,7 +167,7 @@ def test_between_denial_and_grant_only_words_on_consent_pass(valid: dict[str, st
 
 
 MUMBLED = [consent("emil", t(1), "denied", sequence=0), consent("emil", t(1), "granted", sequence=1)]
-MUMBLED += [page("emil", t(1)), consent("emil", t(2), "perhaps"), page("emil", t(2))]
+MUMBLED += [page("emil", t(1), sequence=2), consent("emil", t(2), "perhaps"), page("emil", t(2), sequence=1)]
 
 
 @stories.tell(*MUMBLED)
@@ -187,7 +198,7 @@ def test_a_users_word_counts_on_all_devices_and_withdrawal_unlinks_the_device(va
 
 ERASED = [page("gina", t(0)), identify("gina", t(1), "u-gina"), page("gina", t(2))]
 ORDER = [consent(visitor, t(3), "erased", user_id=visitor) for visitor in ("gina", "u-gina")]
-AFTER = [page("gina", t(3)), identify("gina new", t(4), "u-gina"), page("gina new", t(5))]
+AFTER = [page("gina", t(3), sequence=1), identify("gina new", t(4), "u-gina"), page("gina new", t(5))]
 AFTER += [consent("gina new", t(6), "granted"), page("gina new", t(7)), page("gina", t(8))]
 
 
@@ -201,43 +212,54 @@ def test_who_was_erased_is_held_back_on_new_devices_too_until_consent_returns(
     assert not [row for row in rows["visitors_merged"] if row["device_id"] == "gina new"]
 
 
-RATE = [page("bot", t(10) + number, sequence=number) for number in range(6)]
-RATE += [
-    page("bot", t(11, ms=-2)),
-    page("bot", t(11, ms=-1)),
-    page("bot", t(21, ms=-2)),
-    page("bot", t(21, ms=-1)),
-]
-CALM = [page("calm", t(10) + number, sequence=number) for number in range(5)]
+RATE = [page("bot", t(10) + number, sequence=number) for number in range(5)]
+RATE += [page("bot", t(11, ms=-1)), page("bot", t(11)), page("bot", t(21, ms=-2)), page("bot", t(21, ms=-1))]
+CALM = [page("calm", t(10) + number, sequence=number) for number in range(5)] + [page("calm", t(11))]
 
 
 @stories.tell(*RATE, *CALM)
-def test_more_than_the_cap_of_a_minute_holds_back_for_the_quarantine(
+def test_what_is_more_than_the_cap_of_a_minute_is_held_back_and_what_follows_for_the_quarantine(
     valid: dict[str, str], rows: dict[str, list[Row]]
 ) -> None:
-    assert visitors(valid, *RATE) == ["bot"] * 7 + [None, None] + ["bot"]
-    assert visitors(valid, *CALM) == ["calm"] * 5
+    assert visitors(valid, *RATE) == ["bot"] * 5 + [None, None, None] + ["bot"]
+    assert visitors(valid, *CALM) == ["calm"] * 6
     assert [row["throttled_at_ms"] for row in rows["throttles"] if row["device_id"] == "bot"] == [
         t(11, ms=-1)
     ]
 
 
-SLOW = [page("slow", t(30 * number)) for number in range(13)]
-SLOW += [page("slow", t(361)), page("slow", t(372, ms=-1)), page("slow", t(383))]
+DAY = t(0) // DAY_MS * DAY_MS + DAY_MS
+SLOW = [page("slow", DAY + 30 * number * MINUTE) for number in range(12)]
+SLOW += [
+    page("slow", DAY + at_ms)
+    for at_ms in (361 * MINUTE, 371 * MINUTE - 1, 382 * MINUTE, DAY_MS - 11 * MINUTE, DAY_MS)
+]
 
 
 @stories.tell(*SLOW)
-def test_more_than_the_cap_of_a_day_does_too(valid: dict[str, str], rows: dict[str, list[Row]]) -> None:
-    """Who is held back still counts: the last event comes more than the quarantine after the one before."""
-    assert visitors(valid, *SLOW) == ["slow"] * 13 + [None, None, "slow"]
-    signals = [
-        orjson.loads(row["document"]) for row in rows["signal_documents"] if row["visitor_id"] == "slow"
-    ]
-    found = sorted((signal["kind"], signal["occurred_at_ms"]) for signal in signals)
-    assert found == [("bot_suspected", t(361, ms=-1)), ("bot_suspected", t(384, ms=-1))]
+def test_more_than_the_cap_of_a_day_is_held_back_too(
+    valid: dict[str, str], rows: dict[str, list[Row]]
+) -> None:
+    """Who is held back still counts: each event over the cap holds back anew, until the day is over."""
+    assert visitors(valid, *SLOW) == ["slow"] * 12 + [None] * 4 + ["slow"]
+    told = [orjson.loads(row["document"]) for row in rows["signal_documents"] if row["visitor_id"] == "slow"]
+    signals = [signal for signal in told if signal["kind"] == "bot_suspected"]
+    found = sorted(signal["occurred_at_ms"] for signal in signals)
+    runs = [DAY + 361 * MINUTE, DAY + 382 * MINUTE, DAY + DAY_MS - 11 * MINUTE]
+    assert found == runs
     assert min(signals, key=lambda signal: signal["occurred_at_ms"])["evidence"] == {
-        "events_in_minute": 1, "events_in_day": 13, "held_back_from_ms": t(361, ms=-1),
+        "events_in_minute": 1, "events_in_day": 13, "held_back_from_ms": DAY + 361 * MINUTE,
     }  # fmt: skip
+
+
+FLEET = [identify("fleet 1", t(0), "u-fleet"), identify("fleet 2", t(0), "u-fleet")]
+FLEET += [page("fleet 1", t(1) + number, sequence=number) for number in range(6)]
+FLEET += [page("fleet 2", t(2)), page("fleet 2", t(11) + 5)]
+
+
+@stories.tell(*FLEET)
+def test_a_users_bot_holds_the_user_back_on_every_device(valid: dict[str, str]) -> None:
+    assert visitors(valid, *FLEET) == ["u-fleet"] * 7 + [None, None, "u-fleet"]
 
 
 def test_everything_is_valid_or_held_back_for_a_reason(
@@ -301,11 +323,14 @@ def test_random_streams_equal_the_oracle(flink: Flink, order: str, required: boo
         links = {(row["device_id"], row["user_id"]): row["event_time_ms"] for row in rows["visitors_merged"]}
         own_links = {pair: at_ms for pair, at_ms in links.items() if pair[0].startswith(f"{seed}-")}
         assert own_links == answers.links, f"seed {seed}"
-    found_throttles = {(row["device_id"], row["throttled_at_ms"]) for row in rows["throttles"]}
+    found_throttles = Counter((row["canonical_id"], row["throttled_at_ms"]) for row in rows["throttles"])
     answers = [judge(own, Caps(required, *RANDOM_CAPS.values())) for own in by_seed.values()]
-    assert found_throttles == {
-        (device, at_ms) for one in answers for device, held in one.throttles.items() for at_ms in held
-    }
+    assert found_throttles == Counter(
+        (visitor, over["event_time_ms"])
+        for one in answers
+        for visitor, held in one.throttles.items()
+        for over in held
+    )
     expected_reasons = Counter(reason for one in answers for reason in one.withheld.values() if reason)
     assert min(expected_reasons["bot_quarantined"], expected_reasons["no_consent"]) > 30
     letters = [orjson.loads(row["letter"]) for row in rows["events_withheld"]]
