@@ -30,7 +30,7 @@ class Deployment:
         """Creates topics and indices and packs the code."""
         create_topics(self.kafka_properties, keep_all=True)
         # A bounded run is searched when it is over; until then a refresh is work for nobody.
-        create_indices(self.client, replicas=0, refresh_ms=30_000 if self.settings.bounded else 500)
+        create_indices(self.client, replicas=0, refresh_ms=30_000 if self.settings.bounded else 250)
         pack(self._package)
 
     def submit(self, job: str = "suite", from_savepoint: str | None = None) -> str:

@@ -122,7 +122,7 @@ def _tick(feeder: Feeder, watch: Watch, due_ms: int) -> int:
     now_ms = int(time.time() * 1000)
     if now_ms < due_ms:
         return due_ms
-    # Where nothing else comes, event time stands still from one heartbeat to the next: that long signals wait.
+    # Where nothing else comes, event time stands still until the next heartbeat, and signals wait.
     feeder.heartbeat(now_ms, f"live-{now_ms}")
     watch.poll()
     return now_ms + int(_POLL_S * 1000)

@@ -25,6 +25,7 @@ READ_BACK = {
     "index/signals_read_back.sql": "signal_documents",
     "index/aliases_read_back.sql": "alias_documents",
     "ingest/events_pseudonymous.sql": "events_accepted",
+    "sessions/events_as_ingested.sql": "ordered_events",
     "index/visitors_read_back.sql": "visitor_documents",
     "index/shadow_scores_read_back.sql": "shadow_documents",
     "scoring/features_read_back.sql": "feature_documents",
@@ -66,10 +67,10 @@ def test_duplicates_and_gaps_are_looked_for_once(plan: str) -> None:
 
 
 def test_visitors_are_remembered_once(plan: str) -> None:
-    """One operator that every event waits in, one for known users, the others see rare rows only."""
+    """Three numbering operators that every event passes, the others see rare rows only."""
     keys = Counter(re.findall(r"OverAggregate\(partitionBy=\[([^]]*)\]", plan))
-    assert (keys["canonical_id"], keys["device_id, user_id"]) == (1, 1)
-    assert keys["device_id"] == 4  # words, the day's events, runs of throttles, users of a device
+    assert (keys["canonical_id"], keys["device_id, user_id"]) == (2, 1)  # words, runs of throttles; merges
+    assert keys["device_id"] == 3  # words, counts, users of a device
 
 
 def test_sessions_and_features_are_found_once(plan: str) -> None:

@@ -30,17 +30,16 @@ SUITE = {
     "read-events_json_kafka",
     "ingest-last-offsets_over-aggregate",
     "ingest-event-ids_over-aggregate",
-    "ingest-devices_over-aggregate",
-    "ingest-users_over-aggregate",
+    "ingest-device-order_window-rank",
+    "ingest-device-words_over-aggregate",
+    "ingest-device-rates_over-aggregate",
+    "ingest-visitor-order_window-rank",
+    "ingest-visitor-words_over-aggregate",
     "ingest-device-users_over-aggregate",
     "ingest-merges_over-aggregate",
-    "ingest-minutes_local-window-aggregate",
-    "ingest-minutes_global-window-aggregate",
-    "ingest-days_over-aggregate",
-    "ingest-throttles_over-aggregate",
+    "ingest-last-throttles_over-aggregate",
     "ingest-ledger_local-window-aggregate",
     "ingest-ledger_global-window-aggregate",
-    "sessions-order_window-rank",
     "sessions-last-events_over-aggregate",
     "sessions-unbroken_over-aggregate",
     "sessions-began_over-aggregate",
@@ -138,7 +137,7 @@ def test_state_that_has_no_name_yet_is_refused(env: TableEnvironment) -> None:
         " FROM events_valid",
     )
     with pytest.raises(
-        uids.UnnamedState, match="over-aggregate keyed by visitor_id keeps state and has no row"
+        uids.UnnamedState, match="over-aggregate keyed by canonical_id keeps state and has no row"
     ):
         inserts.plan()
 
