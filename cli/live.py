@@ -24,7 +24,7 @@ LIVE_SETTINGS: Mapping[str, int] = {"cart_timeout_ms": 20_000, "session_gap_ms":
 _POLL_S = 0.15
 # A search costs the machine that it measures: only what may have become searchable since the last one.
 _LOOK_BACK_MS = 15_000
-_SHOWN = ("signal_id", "kind", "status", "version", "visitor_id", "detected_at_ms")
+_SHOWN = ["signal_id", "kind", "status", "version", "visitor_id", "detected_at_ms"]
 _BALANCE_DEADLINE_S = 90.0
 
 
@@ -62,7 +62,7 @@ class Watch:
             query={"range": {"detected_at_ms": {"gte": self.newest_ms - _LOOK_BACK_MS}}},
             size=1_000,
             sort=[{"detected_at_ms": "desc"}],
-            source=_SHOWN,
+            source_includes=_SHOWN,
         )
         found: list[dict[str, Any]] = [hit["_source"] for hit in response["hits"]["hits"]]
         return found[::-1]
