@@ -18,7 +18,7 @@ SELECT
     'purchase_intent' AS model, record_key AS visitor_id, 's' AS session_id, 's' AS anchor,
     CAST(0 AS BIGINT) AS scored_at_ms, '' AS place, record_value AS document, PROCTIME() AS ts
 FROM rows_read
-WHERE record_value LIKE '{"schema":"features/1",%'
+WHERE record_value LIKE '%"schema":"features/1"%'
 """
 
 
