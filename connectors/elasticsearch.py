@@ -24,7 +24,8 @@ from tenacity import (
 from connectors.errors import IndexUnavailable, SettingError
 
 _LOG = logging.getLogger(__name__)
-_RETRY_STATUS = frozenset({429, 502, 503, 504})
+# 500 too: a node whose disk is full, or whose shard has just failed, says so.
+_RETRY_STATUS = frozenset({429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ _OF_THE_REQUEST = frozenset({400, 413})
 class BulkWriter:
     """Writes batches; retries what can succeed, reports what cannot.
 
-    409 means that a newer version is there: success. 429, 502, 503, 504, a write block and a lost connection
+    409 means that a newer version is there: success. 429, 5xx, a write block and a lost connection
     are retried with exponential backoff and jitter, only for the documents concerned. A request that is
     refused as a whole (400, 413) is halved until the document to blame is found. Any other status is final.
     """

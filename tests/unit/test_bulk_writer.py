@@ -76,7 +76,12 @@ def test_only_the_busy_documents_are_sent_again_and_in_their_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "lost", [TransportError("gone"), ConnectionTimeout("slow"), refusal(429), refusal(502), refusal(503)]
+    "lost",
+    [
+        TransportError("gone"),
+        ConnectionTimeout("slow"),
+        *(refusal(status) for status in (429, 500, 502, 503)),
+    ],
 )
 def test_a_lost_request_is_sent_again_whole(lost: Exception) -> None:
     client = FakeClient(lost, lost, [CREATED, CREATED])
@@ -91,8 +96,9 @@ def test_what_the_mapping_refuses_is_final_and_has_its_reason() -> None:
     assert outcome.indexed == 2 and len(client.requests) == 1
 
 
-def test_a_write_block_is_waited_for() -> None:
-    client = FakeClient([f"403 {BLOCK}"], [CREATED])
+@pytest.mark.parametrize("answer", [f"403 {BLOCK}", "500 i_o_exception: No space left on device"])
+def test_a_write_block_and_a_full_disk_are_waited_for(answer: str) -> None:
+    client = FakeClient([answer], [CREATED])
     assert write(client, "a") == Outcome(indexed=1, stale=0, retried=1, failures={})
 
 
