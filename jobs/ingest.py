@@ -35,6 +35,7 @@ VIEWS = (
     "ingest/events_by_visitor",
     "ingest/events_consented",
     "ingest/events_judged",
+    "ingest/events_admitted",
     "ingest/events_valid",
     "ingest/events_withheld",
     "ingest/identifications",

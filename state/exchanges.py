@@ -12,6 +12,7 @@ all of them.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from state.uids import Node, kind
@@ -59,18 +60,31 @@ def _moves_nothing(exchange: Node, nodes: dict[int, Node], sources: dict[int, in
         return False
     columns: Columns | None = tuple(wanted["keys"])
     node = nodes[sources[exchange["id"]]]
-    while columns and kind(node) == "calc" and node["id"] in sources:
-        columns = _before(node, columns)
-        node = nodes[sources[node["id"]]]
+    while columns and kind(node) in _PASS_ON and node["id"] in sources:
+        before = nodes[sources[node["id"]]]
+        columns = _PASS_ON[kind(node)](node, before, columns)
+        node = before
     return columns is not None and columns == _keys(node)
 
 
-def _before(calc: Node, columns: Columns) -> Columns | None:
+def _before_calc(calc: Node, _: Node, columns: Columns) -> Columns | None:
     """Where the columns are in the projection's input; None if one is not passed on as it is."""
     found = [calc["projection"][column] for column in columns]
     if any(expression["kind"] != "INPUT_REF" for expression in found):
         return None
     return tuple(expression["inputIndex"] for expression in found)
+
+
+def _before_window(_: Node, before: Node, columns: Columns) -> Columns | None:
+    """The same for a function that says which windows a row is in: it adds columns and puts no row aside."""
+    width = len(before["outputType"]["fields"])
+    return columns if max(columns) < width else None
+
+
+_PASS_ON: dict[str, Callable[[Node, Node, Columns], Columns | None]] = {
+    "calc": _before_calc,
+    "window-table-function": _before_window,
+}
 
 
 def _keys(node: Node) -> Columns | None:

@@ -62,7 +62,23 @@ def test_a_sorter_hands_over_too_and_a_window_takes() -> None:
     assert drop_exchanges(plan) == ["exchange 2"]
 
 
+def in_windows(number: int) -> dict[str, Any]:
+    return node(number, "window-table-function")
+
+
+def test_a_function_that_names_a_rows_windows_hands_it_on() -> None:
+    narrow = calc(2, 0, 1) | {"outputType": {"fields": ["visitor_id", "ts"]}}
+    plan = chain(over(1, [0]), narrow, in_windows(3), calc(4, 0, 1), exchange(5, [0]), over(6, [0]))
+    assert drop_exchanges(plan) == ["exchange 5"]
+
+
 STAY = {
+    "a window as key": [
+        over(1, [0]) | {"outputType": {"fields": ["visitor_id", "ts"]}},
+        in_windows(2),
+        exchange(3, [2]),
+        over(4, [2]),
+    ],
     "other keys": [over(1, [NUMBER]), exchange(2, [VISITOR]), over(3, [VISITOR])],
     "keys in another order": [over(1, [0, 2]), exchange(2, [2, 0]), over(3, [2, 0])],
     "a key that was changed on the way": [over(1, [0]), calc(2, None, 1), exchange(3, [0]), over(4, [0])],
