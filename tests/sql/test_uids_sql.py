@@ -137,7 +137,7 @@ def test_state_that_has_no_name_yet_is_refused(env: TableEnvironment) -> None:
         " FROM events_valid",
     )
     with pytest.raises(
-        uids.UnnamedState, match="over-aggregate keyed by canonical_id keeps state and has no row"
+        uids.UnnamedState, match="over-aggregate keyed by visitor_id keeps state and has no row"
     ):
         inserts.plan()
 
