@@ -21,7 +21,7 @@ from connectors import indices
 
 # A demonstration must not take half an hour to show its first abandonment; `--set` gives real values back.
 LIVE_SETTINGS: Mapping[str, int] = {"cart_timeout_ms": 20_000, "session_gap_ms": 30_000}
-_POLL_S = 0.15
+_POLL_S = 0.2
 # A search costs the machine that it measures: only what may have become searchable since the last one.
 _LOOK_BACK_MS = 15_000
 _SHOWN = ["signal_id", "kind", "status", "version", "visitor_id", "detected_at_ms"]
