@@ -129,10 +129,14 @@ def _tick(feeder: Feeder, watch: Watch, due_ms: int) -> int:
     now_ms = int(time.time() * 1000)
     if now_ms < due_ms:
         return due_ms
+    _beat(feeder, watch, now_ms)
+    return now_ms + int(_POLL_S * 1000)
+
+
+def _beat(feeder: Feeder, watch: Watch, now_ms: int) -> None:
     # Where nothing else comes, event time stands still until the next heartbeat, and signals wait.
     feeder.heartbeat(now_ms, f"live-{now_ms}")
     watch.poll()
-    return now_ms + int(_POLL_S * 1000)
 
 
 def wait_for_balance(deployment: Deployment, feeder: Feeder, watch: Watch) -> Ledger:
@@ -142,19 +146,18 @@ def wait_for_balance(deployment: Deployment, feeder: Feeder, watch: Watch) -> Le
     with ThreadPoolExecutor(1) as pool:
         while True:
             for _ in range(10):
-                _beat(feeder, watch)
+                _beat_and_pause(feeder, watch)
             feeder.flush()
             books = pool.submit(_read_books, deployment)
             while not books.done():
-                _beat(feeder, watch)
+                _beat_and_pause(feeder, watch)
             if books.result().balanced or time.monotonic() > deadline:
                 feeder.flush()
                 return books.result()
 
 
-def _beat(feeder: Feeder, watch: Watch) -> None:
-    feeder.heartbeat(int(time.time() * 1000), f"end-{time.time_ns()}")
-    watch.poll()
+def _beat_and_pause(feeder: Feeder, watch: Watch) -> None:
+    _beat(feeder, watch, int(time.time() * 1000))
     time.sleep(_POLL_S)
 
 

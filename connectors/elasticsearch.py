@@ -105,9 +105,10 @@ _OF_THE_REQUEST = frozenset({400, 413})
 class BulkWriter:
     """Writes batches; retries what can succeed, reports what cannot.
 
-    409 means that a newer version is there: success. 429, 5xx, a write block and a lost connection
-    are retried with exponential backoff and jitter, only for the documents concerned. A request that is
-    refused as a whole (400, 413) is halved until the document to blame is found. Any other status is final.
+    409 means that a newer version is there: success. 429, 500, 502, 503, 504, a write block and a lost
+    connection are retried with exponential backoff and jitter, only for the documents concerned. A request
+    that is refused as a whole (400, 413) is halved until the document to blame is found. Any other status is
+    final.
     """
 
     def __init__(self, client: Elasticsearch, retry_ms: int) -> None:

@@ -53,8 +53,8 @@ def touched(stream: str, events: pl.DataFrame, caps: Caps) -> Touched:
     """Counts over the whole stream."""
     over = (pl.col("in_minute") > caps.events_per_minute) | (pl.col("in_day") > caps.events_per_day)
     last = pl.when(over).then(pl.col("event_time_ms")).forward_fill().over("visitor_id")
-    held = counted(events).filter(pl.col("event_time_ms") < last + caps.quarantine_ms)
     numbers = counted(events)
+    held = numbers.filter(pl.col("event_time_ms") < last + caps.quarantine_ms)
     most = [int(numbers[name].max() or 0) for name in ("in_minute", "in_day")]  # type: ignore[arg-type]
     visitors = events["visitor_id"].n_unique()
     return Touched(stream, visitors, len(events), *most, held["visitor_id"].n_unique(), len(held))
