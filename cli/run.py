@@ -56,7 +56,12 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
     type=click.Path(path_type=Path, file_okay=False),
     help="Bounded: folder for signals, sessions, rejected, ledger and summary.",
 )
-@click.option("--parallelism", type=click.IntRange(1, 64), help="Of every operator; wins over the setting.")
+@click.option(
+    "--parallelism",
+    type=click.IntRange(1, 64),
+    help="Of every operator; wins over the setting. Live with 1, the default, is warm at once; more can do "
+    "more, after a slow first minute.",
+)
 @click.option(
     "--state-backend",
     type=click.Choice(["hashmap", "rocksdb"]),
@@ -137,6 +142,8 @@ def _run(
         state_backend=state_backend,
         console=console,
         lake=bool(settings.archive_dir),
+        # A file is read at full speed; a demonstration is warm from its first seconds on.
+        quick=file is None and settings.parallelism == 1,
     ) as stack:
         deployment = Deployment(stack, settings, workdir)
         deployment.prepare()

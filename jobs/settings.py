@@ -124,6 +124,12 @@ TABLE: tuple[Setting, ...] = (
         "longest wait of a row for a Python operator's batch; a bounded read takes 1000",
         1,
     ),
+    Setting(
+        "buffer_timeout_ms",
+        20,
+        "longest wait of a row on the way from task to task; a bounded read takes 100",
+        1,
+    ),
     Setting("parallelism", 2, "parallel instances of every operator", 1),
 )
 _BY_NAME = {row.name: row for row in TABLE}

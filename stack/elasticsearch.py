@@ -10,7 +10,7 @@ from pathlib import Path
 
 import requests
 
-from stack.java import libjvm
+from stack.java import QUICK, libjvm
 from stack.ports import LOOPBACK, free_ports
 from stack.processes import ManagedProcess
 
@@ -35,7 +35,9 @@ class ElasticsearchNode:
 
     name = "Elasticsearch"
 
-    def __init__(self, jars: list[Path], conf_dir: Path, data_dir: Path, log_dir: Path) -> None:
+    def __init__(
+        self, jars: list[Path], conf_dir: Path, data_dir: Path, log_dir: Path, *, quick: bool = False
+    ) -> None:
         """Choose the ports and describe the process; nothing runs yet.
 
         Args:
@@ -43,6 +45,7 @@ class ElasticsearchNode:
             conf_dir: receives the node's home folder.
             data_dir: indices; kept data are used again.
             log_dir: receives elasticsearch.log.
+            quick: see `stack.java.QUICK`.
         """
         self._jars, self._home, self._log_dir = jars, conf_dir / "elasticsearch", log_dir
         self.port, transport_port = free_ports(2)
@@ -65,7 +68,7 @@ class ElasticsearchNode:
             "-m",
             "stack.elasticsearch_node",
             libjvm(),
-            HEAP,
+            " ".join([f"-Xms{HEAP}", f"-Xmx{HEAP}", *(QUICK if quick else ())]),
             self._home,
         ]
         command += [f"{key}={value}" for key, value in settings.items()]

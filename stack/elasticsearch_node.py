@@ -20,20 +20,19 @@ _STOP = {signal.SIGTERM, signal.SIGINT}
 
 def main(arguments: list[str]) -> int:
     """Run a node until SIGTERM; the exit status is 0 after an orderly end."""
-    libjvm, heap, home, *settings = arguments
+    libjvm, options, home, *settings = arguments
     # Blocked before the Java machine makes its threads, so that only sigwait below takes them.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
-    _start_java(libjvm, heap, Path(home))
+    _start_java(libjvm, options.split(), Path(home))
     node = _start_node(Path(home) / "config", dict(setting.split("=", 1) for setting in settings))
     signal.sigwait(_STOP)
     node.close()
     return 0
 
 
-def _start_java(libjvm: str, heap: str, home: Path) -> None:
+def _start_java(libjvm: str, chosen: list[str], home: Path) -> None:
     options = [
-        f"-Xms{heap}",
-        f"-Xmx{heap}",
+        *chosen,
         # Signals are Python's business here.
         "-Xrs",
         "-XX:+UseSerialGC",

@@ -63,6 +63,7 @@ class EmbeddedStack:
         cache_dir: Path | None = None,
         flink_overrides: Mapping[str, object] | None = None,
         lake: bool = False,
+        quick: bool = False,
     ) -> None:
         """Describe the stack; `start` (or `with`) runs it.
 
@@ -77,6 +78,7 @@ class EmbeddedStack:
             cache_dir: of the jars; None = FOOTFALL_CACHE_DIR or ~/.cache/footfall.
             flink_overrides: Flink configuration values by full key.
             lake: give Flink what a job needs that writes Parquet.
+            quick: let Java compile once and quickly: warm at once, but slower than it could become.
 
         Raises:
             StackError: if `parts` names an unknown part.
@@ -90,7 +92,7 @@ class EmbeddedStack:
         self._parallelism, self._slots = parallelism, slots or parallelism
         self._state_backend, self._flink_overrides = state_backend, flink_overrides
         self._parts, self._keep_data, self._cache_dir = tuple(parts), keep_data, cache_dir
-        self._lake = lake
+        self._lake, self._quick = lake, quick
         self._console = console or Console(stderr=True)
         self._components: dict[str, _Component] = {}
         self._memory = MemorySampler()
@@ -173,13 +175,14 @@ class EmbeddedStack:
         if part == "kafka":
             return KafkaBroker(*folders)
         if part == "elasticsearch":
-            return ElasticsearchNode(*folders)
+            return ElasticsearchNode(*folders, quick=self._quick)
         return FlinkCluster(
             *folders,
             slots=self._slots,
             parallelism=self._parallelism,
             state_backend=self._state_backend,
             overrides=self._flink_overrides,
+            quick=self._quick,
         )
 
     def _start_all(self) -> None:

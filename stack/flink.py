@@ -12,11 +12,18 @@ import requests
 from stack import flink_config
 from stack.errors import StackError
 from stack.flink_client import NAME, FlinkClient, client_variables, flink_home, link_libraries
+from stack.java import QUICK
 from stack.ports import LOOPBACK, free_ports
 from stack.processes import ManagedProcess
 
 # RocksDB keeps its caches in managed memory; state on the heap wants the memory there.
 _MANAGED_MEMORY = {"hashmap": "384m", "rocksdb": "1024m"}
+
+
+def _quick_options() -> dict[str, object]:
+    written = flink_config.load(flink_config.SOURCE / "config.yaml")
+    names = [f"env.java.opts.{role}" for role in ("jobmanager", "taskmanager")]
+    return {name: " ".join([flink_config.get_value(written, name) or "", *QUICK]).strip() for name in names}
 
 
 class FlinkCluster(FlinkClient):
@@ -35,6 +42,7 @@ class FlinkCluster(FlinkClient):
         parallelism: int = 2,
         state_backend: str = "hashmap",
         overrides: Mapping[str, object] | None = None,
+        quick: bool = False,
     ) -> None:
         """Choose the ports and describe the processes; nothing runs yet.
 
@@ -47,6 +55,7 @@ class FlinkCluster(FlinkClient):
             parallelism: of jobs that are submitted without one.
             state_backend: hashmap or rocksdb.
             overrides: further configuration values by full key; they win.
+            quick: see `stack.java.QUICK`; the overrides must not hold `env.java.opts.*` then.
         """
         self._rest_port, self._rpc_port, *self.metrics_ports = free_ports(5)
         self.conf_dir, self._data = conf_dir / "flink", data_dir / "flink"
@@ -55,7 +64,8 @@ class FlinkCluster(FlinkClient):
         variables = client_variables(self.conf_dir, self._lib, log_dir) | {"FLINK_PID_DIR": str(self._pids)}
         super().__init__(rest_url, variables, log_dir)
         self._connector_jars, self._slots = connector_jars, slots
-        self._values = self._settings(parallelism, state_backend) | dict(overrides or {})
+        self._values = self._settings(parallelism, state_backend) | (_quick_options() if quick else {})
+        self._values |= dict(overrides or {})
         self.log = log_dir / f"flink-{NAME}-standalonesession-0-embedded.log"
         self.jobmanager = self._server("JobManager")
         self.taskmanager = self._server("TaskManager")
