@@ -27,7 +27,7 @@ LIVE_SETTINGS: Mapping[str, int] = {"cart_timeout_ms": 20_000, "session_gap_ms":
 _BEAT_S, _LOOK_S = 0.1, 0.2
 # Changes become searchable in the order of their sequence numbers, but for those of the same moment.
 _LOOK_BACK = 200
-_SHOWN = ["signal_id", "kind", "status", "version", "visitor_id"]
+_SHOWN = [{"field": name} for name in ("signal_id", "kind", "status", "version", "visitor_id")]
 _BALANCE_DEADLINE_S = 90.0
 
 

@@ -33,7 +33,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     # Checkpoints follow each other quickly: a fault falls between two of them and not before the first.
     overrides = {"execution.checkpointing.interval": "2 s", "execution.checkpointing.min-pause": "500 ms"}
     with EmbeddedStack(
-        tmp_path_factory.mktemp("stack"), parallelism=2, console=CONSOLE, flink_overrides=overrides, lake=True
+        tmp_path_factory.mktemp("stack"),
+        parallelism=2,
+        console=CONSOLE,
+        flink_overrides=overrides,
+        lake=True,
+        quick=True,
     ) as running:
         yield running
 
