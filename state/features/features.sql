@@ -9,6 +9,8 @@
 SELECT
     visitor_id, session_id, event_id, event_no, visitor_event_no, event_type, event_time_ms, visitor_seen_since_ms, ts,
     device, country, channel, entry_page, page,
+    -- Again, for readers that want only these: an element of the array would be made of all of it, each time.
+    count_add_to_cart AS carts, count_checkout_start + count_checkout_step AS checkouts, count_purchase AS purchases,
     CASE WHEN event_no > 2 THEN earlier_event_type || '>' ELSE '' END
         || CASE WHEN event_no > 1 THEN previous_event_type || '>' ELSE '' END
         || CASE WHEN event_type LIKE 'custom:%' THEN 'custom' ELSE event_type END AS last_types,
