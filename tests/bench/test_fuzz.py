@@ -25,7 +25,7 @@ MESSAGES = int(os.environ.get("FOOTFALL_FUZZ_MESSAGES", "30000" if SMALL else "1
 MEGABYTES = 0.0005  # of the messages have about one
 ENORMOUS = 3 if SMALL else 20  # messages of ten
 DEADLINE_S = 3_600.0
-JVM_MIB = 2_400 * 1.15  # taskmanager.memory.process.size, and what the JVM takes beside it
+JVM_MIB = 2_900 * 1.15  # taskmanager.memory.process.size, and what the JVM takes beside it
 WORKER_MIB = 600
 JSON = Path(__file__).resolve().parents[2] / ".footfall" / "bench" / "fuzz.json"
 
