@@ -37,10 +37,5 @@ def context_values(device: str | None, channel: str | None, event_type: str) -> 
     )
 
 
-# Statements take elements of the vector by these placeholders: of an array, which SQL counts from 1, by
-# `at_…`; of its JSON text, which counts from 0, by `in_…`.
-PLACES: dict[str, int] = {
-    f"{verb}_{name}": place
-    for verb, first in (("at", 1), ("in", 0))
-    for place, name in enumerate(NAMES, first)
-}
+# Statements take elements of the vector's JSON text, which counts from 0, by these placeholders.
+PLACES: dict[str, int] = {f"in_{name}": place for place, name in enumerate(NAMES)}

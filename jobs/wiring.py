@@ -54,9 +54,9 @@ def _options(name: str, settings: Settings) -> dict[str, str]:
         # A Python operator answers at the end of a bundle: short ones for latency, long for a bounded read.
         "python.fn-execution.bundle.time": str(1_000 if settings.bounded else settings.bundle_time_ms),
         "python.fn-execution.bundle.size": "5000",
+        "python.fn-execution.arrow.batch.size": "5000",
         # So long a watermark waits at each of half a dozen exchanges.
         "execution.buffer-timeout.interval": f"{100 if settings.bounded else settings.buffer_timeout_ms} ms",
-        "python.fn-execution.arrow.batch.size": "5000",
         "table.local-time-zone": "UTC",
         "table.exec.state.ttl": _memory("dedup_ttl_ms", settings),
         # A bounded read ends with the final watermark; a partition that waits its turn is not idle.

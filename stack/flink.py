@@ -20,12 +20,6 @@ from stack.processes import ManagedProcess
 _MANAGED_MEMORY = {"hashmap": "384m", "rocksdb": "1024m"}
 
 
-def _quick_options() -> dict[str, object]:
-    written = flink_config.load(flink_config.SOURCE / "config.yaml")
-    names = [f"env.java.opts.{role}" for role in ("jobmanager", "taskmanager")]
-    return {name: " ".join([flink_config.get_value(written, name) or "", *QUICK]).strip() for name in names}
-
-
 class FlinkCluster(FlinkClient):
     """A session cluster on free loopback ports, and the jobs on it."""
 
@@ -55,17 +49,18 @@ class FlinkCluster(FlinkClient):
             parallelism: of jobs that are submitted without one.
             state_backend: hashmap or rocksdb.
             overrides: further configuration values by full key; they win.
-            quick: see `stack.java.QUICK`; the overrides must not hold `env.java.opts.*` then.
+            quick: see `stack.java.QUICK`.
         """
         self._rest_port, self._rpc_port, *self.metrics_ports = free_ports(5)
         self.conf_dir, self._data = conf_dir / "flink", data_dir / "flink"
         self._lib, self._pids = conf_dir / "flink-lib", conf_dir / "flink-pids"
         rest_url = f"http://{LOOPBACK}:{self._rest_port}"
         variables = client_variables(self.conf_dir, self._lib, log_dir) | {"FLINK_PID_DIR": str(self._pids)}
+        if quick:
+            variables["JVM_ARGS"] = " ".join([variables["JVM_ARGS"], *QUICK])
         super().__init__(rest_url, variables, log_dir)
         self._connector_jars, self._slots = connector_jars, slots
-        self._values = self._settings(parallelism, state_backend) | (_quick_options() if quick else {})
-        self._values |= dict(overrides or {})
+        self._values = self._settings(parallelism, state_backend) | dict(overrides or {})
         self.log = log_dir / f"flink-{NAME}-standalonesession-0-embedded.log"
         self.jobmanager = self._server("JobManager")
         self.taskmanager = self._server("TaskManager")
