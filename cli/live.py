@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,9 +21,6 @@ from cli.ledger import Ledger, read_ledger, read_letters
 from cli.shop import Shop
 from connectors import indices
 
-# A demonstration must not take half an hour to show its first abandonment; `--set` gives real values back.
-# One instance of each operator keeps up with it, at half the wake-ups of two.
-LIVE_SETTINGS: Mapping[str, int] = {"cart_timeout_ms": 20_000, "session_gap_ms": 30_000, "parallelism": 1}
 _BEAT_S, _LOOK_S = 0.1, 0.2
 # Changes become searchable in the order of their sequence numbers, but for those of the same moment.
 _LOOK_BACK = 200

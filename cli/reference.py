@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
@@ -23,8 +23,8 @@ from cli import (
     train,
     why,
 )
-from cli.live import LIVE_SETTINGS
 from cli.package import ROOT
+from cli.run_settings import LIVE_SETTINGS, REPLAY_SETTINGS
 from connectors.adapters import ADAPTERS
 from connectors.adapters.mapping import Field
 from jobs.settings import TABLE, Setting
@@ -112,9 +112,12 @@ def field_row(row: Field) -> str:
 
 
 def _notes() -> Iterable[str]:
-    changed = ", ".join(f"`{name}` = {value:,}" for name, value in LIVE_SETTINGS.items())
-    yield _LIVE.format(changed=changed)
+    yield _RUN.format(live=_listed(LIVE_SETTINGS), replay=_listed(REPLAY_SETTINGS))
     yield _SECRETS
+
+
+def _listed(settings: Mapping[str, int]) -> str:
+    return ", ".join(f"`{name}` = {value:,}" for name, value in settings.items())
 
 
 _CLI_INTRODUCTION = """\
@@ -135,9 +138,9 @@ _ADAPTERS_INTRODUCTION = """\
 The rows are tried from the top; of several rows for one place the first with a value counts. What no row has
 taken stays under `properties`, with the names it came with. `clock.*` are the times that `event_time_ms` is
 made of; a name that nobody knows becomes `custom:<name>`. How messages are read: [adapters](adapters.md)."""
-_LIVE = """\
-A live `scripts/run` (without `--replay`) has other defaults, so that a demonstration shows something soon:
-{changed}."""
+_RUN = """\
+`scripts/run` has other defaults: live, so that a demonstration shows something soon, {live};
+with `--replay`, where only the end counts, {replay}."""
 _SECRETS = """\
 **Files and secrets.** `kafka_properties_file` is read where the job is submitted. The files of Elasticsearch
 are read where the Python workers run: give a path that exists on every TaskManager. The API key itself never

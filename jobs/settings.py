@@ -130,7 +130,7 @@ TABLE: tuple[Setting, ...] = (
         "longest wait of a row on the way from task to task; a bounded read takes 100",
         1,
     ),
-    Setting("parallelism", 2, "parallel instances of every operator", 1),
+    Setting("parallelism", 1, "parallel instances of every operator; one keeps two to three cores busy", 1),
 )
 _BY_NAME = {row.name: row for row in TABLE}
 

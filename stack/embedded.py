@@ -54,7 +54,7 @@ class EmbeddedStack:
         self,
         workdir: Path = DEFAULT_WORKDIR,
         *,
-        parallelism: int = 2,
+        parallelism: int = 1,
         state_backend: str = "hashmap",
         slots: int | None = None,
         parts: Sequence[str] = PARTS,

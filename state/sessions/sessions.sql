@@ -40,8 +40,8 @@ SELECT
         WHEN MAX(session_ends_by_ms) - MAX(event_time_ms) <= ${session_gap_ms} THEN 'max_duration'
         ELSE 'gap'
     END AS close_reason,
-    -- What rules ask of a closed session (state/rules/at_end.py). Text is taken from the first event: time and sequence as
-    -- 19 digits order even inside a millisecond.
+    -- What rules ask of a closed session (state/rules/at_end.py). Text is taken from the first event that has it:
+    -- numbers of ten digits order as text.
     -- Within bounds: a number may be written that no sum survives (1e400, NaN).
     SUM(CASE WHEN event_type = 'purchase' AND TRY_CAST(JSON_VALUE(`order`, '$.revenue') AS DOUBLE) BETWEEN -1e12 AND 1e12
         THEN TRY_CAST(JSON_VALUE(`order`, '$.revenue') AS DOUBLE) END) AS revenue,
@@ -50,10 +50,9 @@ SELECT
         THEN TRY_CAST(JSON_VALUE(product, '$.price') AS DOUBLE)
             * CASE WHEN TRY_CAST(JSON_VALUE(product, '$.quantity') AS DOUBLE) BETWEEN -1e12 AND 1e12
                 THEN TRY_CAST(JSON_VALUE(product, '$.quantity') AS DOUBLE) ELSE 1 END END) AS cart_value,
-    SUBSTRING(MIN(LPAD(CAST(event_time_ms * 1000000 + `sequence` AS STRING), 19, '0') || `context`), 20) AS `context`,
+    SUBSTRING(MIN(CAST(1000000000 + event_no AS STRING) || `context`), 11) AS `context`,
     SUBSTRING(MIN(CASE WHEN event_type IN ('product_view', 'product_list_view', 'page_view')
-        THEN LPAD(CAST(event_time_ms * 1000000 + `sequence` AS STRING), 19, '0') || JSON_VALUE(product, '$.category') END), 20)
-        AS first_category,
+        THEN CAST(1000000000 + event_no AS STRING) || JSON_VALUE(product, '$.category') END), 11) AS first_category,
     window_time AS closed_at
 FROM TABLE(SESSION(TABLE session_events PARTITION BY (visitor_id, session_id), DESCRIPTOR(ts), INTERVAL '${session_close_interval}' DAY TO SECOND(3)))
 GROUP BY visitor_id, session_id, window_start, window_end, window_time

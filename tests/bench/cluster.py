@@ -26,6 +26,7 @@ from cli.gate import Gate
 from cli.ledger import read_ledger
 from cli.package import pack
 from cli.replay import feed_file
+from cli.run_settings import REPLAY_SETTINGS
 from cli.topic_reader import read_topic
 from connectors import topics
 from connectors.admin import drop_all
@@ -38,7 +39,9 @@ from stack.processes import ManagedProcess
 from tests.bench.benchjobs.ends import NAIVE, SLICE
 from tests.bench.workload import Found, Work
 
-PARALLELISM = 2
+# Footfall's many tasks keep two cores busy with one instance of each; jobs of a few tasks need one for each core.
+SLOTS = 2
+SIMPLE_JOBS = frozenset({"session_ceiling", "parse_only", "naive"})
 _JOBS = Path(__file__).parent / "benchjobs"
 _START_DEADLINE_S, _JOB_DEADLINE_S = 300.0, 1_800.0
 _WAIT_S = 30.0
@@ -56,7 +59,7 @@ class BenchCluster:
     """The stack; each run finds topics and indices as on the first day, so that the runs are alike."""
 
     def __init__(self, stack: EmbeddedStack, workdir: Path, console: Console) -> None:
-        settings = Settings({"bounded": True, "parallelism": PARALLELISM})
+        settings = Settings({"bounded": True, **REPLAY_SETTINGS})
         self.deployment = Deployment(stack, settings, workdir)
         self._flink, self._console = stack.flink, console
         self._kafka = self.deployment.kafka_properties
@@ -70,7 +73,7 @@ class BenchCluster:
 
     def run_on_events(self, job: str, work: Work, **settings: Value) -> Times:
         """Runs a job of benchjobs/ that reads what the suite reads, with settings of its own."""
-        return self._run(f"benchjobs.{job}", self._bench, self._fill_events(work), settings)
+        return self._run(f"benchjobs.{job}", self._bench, self._fill_events(work), of_job(job) | settings)
 
     def run_beside_indexer(
         self, job: str, work: Work, documents: Sequence[tuple[Index, int]], **settings: Value
@@ -94,7 +97,7 @@ class BenchCluster:
 
     def run_on_slice(self, job: str, work: Work) -> Times:
         """Runs a job of benchjobs/ that reads the slice."""
-        return self._run(f"benchjobs.{job}", self._bench, self._fill_slice(work))
+        return self._run(f"benchjobs.{job}", self._bench, self._fill_slice(work), of_job(job))
 
     def signals(self) -> Found:
         """(visitor_id, fires_at_ms, status) of every abandoned cart in the topic of signals."""
@@ -123,9 +126,9 @@ class BenchCluster:
         assert ledger.balanced
         return ledger.total().valid
 
-    def run_gated(self, module: str, argv: Sequence[str], gate: Gate, parallelism: int) -> Times:
+    def run_gated(self, module: str, first: Sequence[str], gate: Gate, **settings: Value) -> Times:
         """Runs a job of benchjobs/ with arguments of its own over what the caller has put behind the gate."""
-        return self._run(module, self._bench, gate, argv=argv, parallelism=parallelism)
+        return self._run(module, self._bench, gate, settings, first)
 
     def _run(
         self,
@@ -133,12 +136,11 @@ class BenchCluster:
         package: Path,
         gate: Gate,
         settings: Mapping[str, Value] = MappingProxyType({}),
-        argv: Sequence[str] | None = None,
-        parallelism: int = PARALLELISM,
+        first: Sequence[str] = (),
     ) -> Times:
-        began = time.time()
-        argv = arguments(self.deployment.settings.replace(**settings)) if argv is None else argv
-        job = self._last_job = self._flink.run(module, package, argv, parallelism=parallelism)
+        began, chosen = time.time(), self.deployment.settings.replace(**settings)
+        argv = [*first, *arguments(chosen)]
+        job = self._last_job = self._flink.run(module, package, argv, parallelism=chosen.parallelism)
         self._flink.wait_tasks_running(job, _START_DEADLINE_S)
         opened = gate.open()
         assert opened is not None, "the gate did not hold until the job ran: feed less"
@@ -178,6 +180,11 @@ class BenchCluster:
 
     def _messages(self, topic: Topic) -> Iterator[Message]:
         return read_topic(self._kafka, topic.name)
+
+
+def of_job(job: str) -> dict[str, Value]:
+    """Settings that the job has to itself."""
+    return {"parallelism": SLOTS} if job in SIMPLE_JOBS else {}
 
 
 def add_bench_jobs(package: Path) -> None:

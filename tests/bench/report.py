@@ -12,7 +12,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.cluster import PARALLELISM, Times
+from tests.bench.cluster import Times
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Report:
 
     def show(self, console: Console) -> None:
         """Prints rates and ratios."""
-        cores = f"parallelism {PARALLELISM}, {os.cpu_count()} cores"
+        cores = f"{os.cpu_count()} cores"
         table = Table(title=f"{self.source}, {self.copies} x; {cores}")
         for heading in ("", "events", "start-up s", "work s", "first run /s", "second run /s"):
             table.add_column(heading, justify="right" if heading else "left")
@@ -95,7 +95,6 @@ class Report:
         return {
             "source": self.source,
             "copies": self.copies,
-            "parallelism": PARALLELISM,
             "cores": os.cpu_count(),
             "machine": platform.machine(),
             "python": platform.python_version(),

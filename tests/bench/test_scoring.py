@@ -19,21 +19,22 @@ import pytest
 from confluent_kafka import Producer
 from rich.console import Console
 
-from cli.assignments import arguments
 from cli.gate import Gate
 from cli.package import ROOT
+from cli.run_settings import REPLAY_FLINK
 from cli.topic_reader import read_topic
 from connectors import topics
 from connectors.model_inputs import CHURN, INTENT, OFFERED
 from connectors.model_registry import Registry
 from connectors.model_runtime import Matrix, Model, open_session
+from jobs.settings import Value
 from jobs.training.candidates import TREES_MISSING, Candidate
 from jobs.training.export import Calibrated, to_graph
 from stack.embedded import EmbeddedStack
 from tests import models
 from tests.bench import workload
 from tests.bench.benchjobs.ends import ROWS
-from tests.bench.cluster import PARALLELISM, BenchCluster
+from tests.bench.cluster import SLOTS, BenchCluster
 from udfs.score import matrix
 
 SMALL = os.environ.get("CI", "").lower() == "true"
@@ -58,14 +59,11 @@ class Rows:
     def vectors(self) -> Matrix:
         return matrix(orjson.loads(value) for _, value in self._found[: 2 * max(SIZES)])
 
-    def rate(self, what: str, size: int, folder: Path, parallelism: int = PARALLELISM) -> float:
+    def rate(self, what: str, size: int, folder: Path, parallelism: int = SLOTS) -> float:
         """Rows a second of a job of benchjobs/score_rows.py, start-up not counted."""
-        gate, cluster = self._fill(), self._cluster
-        cluster.deployment.settings = cluster.deployment.settings.replace(
-            model_dir=str(folder), parallelism=parallelism
-        )
-        argv = [str(size), what, *arguments(cluster.deployment.settings)]
-        return COUNT / cluster.run_gated("benchjobs.score_rows", argv, gate, parallelism).working
+        settings: dict[str, Value] = {"model_dir": str(folder), "parallelism": parallelism}
+        job, first = "benchjobs.score_rows", (str(size), what)
+        return COUNT / self._cluster.run_gated(job, first, self._fill(), **settings).working
 
     def _fill(self) -> Gate:
         self._cluster.renew(ROWS)
@@ -82,14 +80,14 @@ class Rows:
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[BenchCluster, workload.Workload]]:
     folder, console = tmp_path_factory.mktemp("bench"), Console(stderr=True)
     work = workload.make(folder, EVENTS, 1_000)
-    with EmbeddedStack(folder / "stack", parallelism=PARALLELISM, console=console) as stack:
+    with EmbeddedStack(folder / "stack", slots=SLOTS, flink_overrides=REPLAY_FLINK, console=console) as stack:
         yield BenchCluster(stack, folder, console), work
 
 
 @pytest.fixture(scope="module")
 def figures(bench: tuple[BenchCluster, workload.Workload]) -> Iterator[Document]:
     """What was measured; written when all is over."""
-    found: Document = {"cores": os.cpu_count(), "parallelism": PARALLELISM}
+    found: Document = {"cores": os.cpu_count()}
     yield found
     JSON.parent.mkdir(parents=True, exist_ok=True)
     JSON.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2))
@@ -139,7 +137,7 @@ def test_the_call_inside_flink_against_onnxruntime_alone(
         assert trees_inside["share"] >= LEAST_OF_ONNXRUNTIME
 
 
-def _compared(rows: Rows, what: str, size: int, folder: Path, parallelism: int = PARALLELISM) -> Document:
+def _compared(rows: Rows, what: str, size: int, folder: Path, parallelism: int = SLOTS) -> Document:
     inside, raw = rows.rate(what, size, folder, parallelism), raw_rate(folder, rows.vectors(), size)
     return {"inside": round(inside), "raw": round(raw), "share": round(inside / raw, 3)}
 

@@ -61,7 +61,7 @@ class Job:
     """The suite, fed through Kafka and weighed by savepoints."""
 
     def __init__(self, stack: EmbeddedStack, folder: Path) -> None:
-        settings = Settings({"parallelism": 2})
+        settings = Settings()
         self._deployment = Deployment(stack, settings, folder)
         self._deployment.prepare()
         self._feeder = Feeder(self._deployment.kafka_properties)
@@ -69,7 +69,7 @@ class Job:
         add_bench_jobs(pack(package))
         self._flink, self._weighed = stack.flink, 0
         told = arguments(self._deployment.settings)
-        self._id = self._flink.run("benchjobs.suite_forgetting", package, told, parallelism=2)
+        self._id = self._flink.run("benchjobs.suite_forgetting", package, told)
         self._flink.wait_tasks_running(self._id, 300)
 
     def weigh(self, events: Iterator[dict[str, Any]], now_ms: int) -> Sizes:
@@ -132,7 +132,7 @@ def weighed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weighed]:
     # Savepoints weigh, in one format whatever the backend; checkpoints in between would only slow it down.
     overrides = {"execution.checkpointing.interval": "6 h", "taskmanager.memory.process.size": MEMORY}
     with EmbeddedStack(
-        folder / "stack", parallelism=2, console=console, state_backend=BACKEND, flink_overrides=overrides
+        folder / "stack", console=console, state_backend=BACKEND, flink_overrides=overrides
     ) as stack:
         job, stages = Job(stack, folder), {}
         day, began = T0 + 24 * HOUR, T0 + 24 * HOUR + OVER_MS + MINUTE

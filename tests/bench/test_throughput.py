@@ -16,11 +16,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from cli.run_settings import REPLAY_FLINK
 from connectors import indices
 from stack.embedded import EmbeddedStack
 from state.rules.pack import SHIPPED
 from tests.bench import batch, workload
-from tests.bench.cluster import PARALLELISM, BenchCluster, Times
+from tests.bench.cluster import SLOTS, BenchCluster, Times
 from tests.bench.report import (
     BATCH,
     CEILING,
@@ -55,8 +56,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[BenchClust
     work = workload.make(folder, EVENTS, NAIVE_EVENTS)
     with EmbeddedStack(
         folder / "stack",
-        parallelism=PARALLELISM,
-        state_backend="hashmap",
+        slots=SLOTS,
+        flink_overrides=REPLAY_FLINK,
         console=console,
     ) as stack:
         yield BenchCluster(stack, folder, console), work

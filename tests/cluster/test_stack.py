@@ -84,7 +84,7 @@ def eventually(condition: Callable[[], object], seconds: float = 30.0) -> bool:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     workdir = tmp_path_factory.mktemp("stack")
     began = time.monotonic()
-    with EmbeddedStack(workdir, flink_overrides=OVERRIDES, console=Console(stderr=True)) as running:
+    with EmbeddedStack(workdir, slots=2, flink_overrides=OVERRIDES, console=Console(stderr=True)) as running:
         print(f"the stack was up after {time.monotonic() - began:.1f} s: {running.start_seconds}")
         yield running
         print(f"peak memory {running.peak_memory_bytes() / 1024**2:.0f} MiB")
