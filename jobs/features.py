@@ -19,6 +19,7 @@ VIEWS = (
     "features/features",
     "features/feature_documents",
     "features/session_features",
+    "features/visitor_features",
     "features/visitor_documents",
 )
 

@@ -21,7 +21,7 @@ from jobs.wiring import Inserts, add_view, add_views, environment, values
 from state.sql import statement
 from udfs.score import registry_at, score
 
-READS = ("feature_documents", "session_features")
+READS = ("feature_documents", "session_features", "visitor_features")
 VIEWS = (
     "scoring/score_requests",
     "scoring/scores",
@@ -71,6 +71,7 @@ def main(argv: list[str]) -> None:
     env.create_temporary_table("features_read", source)
     add_view(env, "feature_documents", statement("scoring/features_read_back", values(settings)))
     add_view(env, "session_features", statement("scoring/session_features_read_back", values(settings)))
+    add_views(env, ("features/visitor_features",), settings)
     build(env, settings)
     inserts = Inserts(env)
     write(inserts, kafka, settings)

@@ -23,6 +23,7 @@ class Setting:
     help: str
     minimum: int | None = None
     secret: bool = False
+    maximum: int | None = None
 
 
 TABLE: tuple[Setting, ...] = (
@@ -50,7 +51,14 @@ TABLE: tuple[Setting, ...] = (
     Setting("dedup_ttl_ms", 86_400_000, "how long an event_id is remembered after it was last seen", 1_000),
     Setting("session_gap_ms", 1_800_000, "a gap of more than this starts a new session", 1),
     Setting("session_max_ms", 86_400_000, "a session that lasts so long is closed without a gap", 1),
-    Setting("session_max_events", 5_000, "a session of so many events is closed without a gap", 1),
+    # Counts of a session share a number, 21 bits for each (state/features/features.sql).
+    Setting(
+        "session_max_events",
+        5_000,
+        "a session of so many events is closed without a gap; at most 2,000,000",
+        1,
+        maximum=2_000_000,
+    ),
     Setting(
         "visitor_step_ms", 60_000, "a visitor in the index is brought up to date at most so often", 1_000
     ),
@@ -242,6 +250,8 @@ def _convert(row: Setting, value: Any) -> Value:
         ) from error
     if row.minimum is not None and int(converted) < row.minimum:
         raise SettingError(f"setting {row.name} must be at least {row.minimum}; got {value!r}")
+    if row.maximum is not None and int(converted) > row.maximum:
+        raise SettingError(f"setting {row.name} must be at most {row.maximum}; got {value!r}")
     return converted
 
 

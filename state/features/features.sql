@@ -4,6 +4,8 @@
 -- state: sums of each session, and its different categories and products, for dedup_ttl_ms after its last event; at most
 --        session_max_events of each
 -- A session's events come in order (ordered_events): each is counted as it comes.
+-- Three counts share a number, 21 bits for each (a session has fewer events than two million): what is handed over and kept for
+-- each session is a third of its counts.
 -- values is the vector in the order of connectors/features.py: one column is cheaper to hand to a scorer than many. The
 -- rates are sums of exp(time since the session began), scaled back by exp(-session age): no event is kept for them.
 SELECT
@@ -75,50 +77,62 @@ SELECT
 FROM (
     SELECT
         *,
-        (event_time_ms - FIRST_VALUE(event_time_ms) OVER so_far) / 1000e0 AS session_seconds,
-        SUM(seconds_before * seconds_before) OVER so_far AS squares_before,
-        MAX(seconds_before) OVER so_far AS longest_before,
-        SUM(CASE WHEN event_type = 'page_view' THEN 1 ELSE 0 END) OVER so_far AS count_page_view,
-        SUM(CASE WHEN event_type = 'product_view' THEN 1 ELSE 0 END) OVER so_far AS count_product_view,
-        SUM(CASE WHEN event_type = 'product_click' THEN 1 ELSE 0 END) OVER so_far AS count_product_click,
-        SUM(CASE WHEN event_type = 'product_list_view' THEN 1 ELSE 0 END) OVER so_far AS count_product_list_view,
-        SUM(CASE WHEN event_type = 'search' THEN 1 ELSE 0 END) OVER so_far AS count_search,
-        SUM(CASE WHEN event_type = 'click' THEN 1 ELSE 0 END) OVER so_far AS count_click,
-        SUM(CASE WHEN event_type = 'scroll' THEN 1 ELSE 0 END) OVER so_far AS count_scroll,
-        SUM(CASE WHEN event_type = 'form_start' THEN 1 ELSE 0 END) OVER so_far AS count_form_start,
-        SUM(CASE WHEN event_type = 'form_submit' THEN 1 ELSE 0 END) OVER so_far AS count_form_submit,
-        SUM(CASE WHEN event_type = 'video_start' THEN 1 ELSE 0 END) OVER so_far AS count_video_start,
-        SUM(CASE WHEN event_type = 'video_progress' THEN 1 ELSE 0 END) OVER so_far AS count_video_progress,
-        SUM(CASE WHEN event_type = 'video_complete' THEN 1 ELSE 0 END) OVER so_far AS count_video_complete,
-        SUM(CASE WHEN event_type = 'promo_view' THEN 1 ELSE 0 END) OVER so_far AS count_promo_view,
-        SUM(CASE WHEN event_type = 'promo_click' THEN 1 ELSE 0 END) OVER so_far AS count_promo_click,
-        SUM(CASE WHEN event_type = 'add_to_cart' THEN 1 ELSE 0 END) OVER so_far AS count_add_to_cart,
-        SUM(CASE WHEN event_type = 'remove_from_cart' THEN 1 ELSE 0 END) OVER so_far AS count_remove_from_cart,
-        SUM(CASE WHEN event_type = 'cart_view' THEN 1 ELSE 0 END) OVER so_far AS count_cart_view,
-        SUM(CASE WHEN event_type = 'checkout_start' THEN 1 ELSE 0 END) OVER so_far AS count_checkout_start,
-        SUM(CASE WHEN event_type = 'checkout_step' THEN 1 ELSE 0 END) OVER so_far AS count_checkout_step,
-        SUM(CASE WHEN event_type = 'purchase' THEN 1 ELSE 0 END) OVER so_far AS count_purchase,
-        SUM(CASE WHEN event_type = 'refund' THEN 1 ELSE 0 END) OVER so_far AS count_refund,
-        SUM(CASE WHEN event_type = 'identify' THEN 1 ELSE 0 END) OVER so_far AS count_identify,
-        SUM(CASE WHEN event_type = 'consent' THEN 1 ELSE 0 END) OVER so_far AS count_consent,
-        SUM(CASE WHEN event_type LIKE 'custom:%' THEN 1 ELSE 0 END) OVER so_far AS count_custom,
-        SUM(CASE WHEN page_before = 'listing' THEN seconds_before ELSE 0 END) OVER so_far AS seconds_on_listing,
-        SUM(CASE WHEN page_before = 'product' THEN seconds_before ELSE 0 END) OVER so_far AS seconds_on_product,
-        SUM(CASE WHEN page_before = 'cart' THEN seconds_before ELSE 0 END) OVER so_far AS seconds_on_cart,
-        SUM(CASE WHEN page_before = 'checkout' THEN seconds_before ELSE 0 END) OVER so_far AS seconds_on_checkout,
-        SUM(CASE WHEN page_before = 'other' THEN seconds_before ELSE 0 END) OVER so_far AS seconds_on_other,
-        MAX(percent_scrolled) OVER so_far AS scroll_depth,
-        COUNT(DISTINCT category) OVER so_far AS distinct_categories,
-        COUNT(DISTINCT product_id) OVER so_far AS distinct_products,
-        MIN(price) OVER so_far AS price_min,
-        MAX(price) OVER so_far AS price_max,
-        AVG(price) OVER so_far AS price_mean,
-        MAX(step) OVER so_far AS funnel_step,
-        SUM(EXP(LEAST(session_age / 300000e0, 700))) OVER so_far AS weight_5m,
-        SUM(EXP(LEAST(session_age / 1800000e0, 700))) OVER so_far AS weight_30m,
-        SUM(EXP(LEAST(session_age / 3600000e0, 700))) OVER so_far AS weight_1h,
-        FIRST_VALUE(path) OVER so_far AS entry_page,
-        LAST_VALUE(path) OVER so_far AS page
-    FROM feature_inputs
-    WINDOW so_far AS (PARTITION BY visitor_id, session_id ORDER BY in_order_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+        MOD(counts_1, 2097152) AS count_page_view,
+        MOD(counts_1 / 2097152, 2097152) AS count_product_view,
+        counts_1 / 4398046511104 AS count_product_click,
+        MOD(counts_2, 2097152) AS count_product_list_view,
+        MOD(counts_2 / 2097152, 2097152) AS count_search,
+        counts_2 / 4398046511104 AS count_click,
+        MOD(counts_3, 2097152) AS count_scroll,
+        MOD(counts_3 / 2097152, 2097152) AS count_form_start,
+        counts_3 / 4398046511104 AS count_form_submit,
+        MOD(counts_4, 2097152) AS count_video_start,
+        MOD(counts_4 / 2097152, 2097152) AS count_video_progress,
+        counts_4 / 4398046511104 AS count_video_complete,
+        MOD(counts_5, 2097152) AS count_promo_view,
+        MOD(counts_5 / 2097152, 2097152) AS count_promo_click,
+        counts_5 / 4398046511104 AS count_add_to_cart,
+        MOD(counts_6, 2097152) AS count_remove_from_cart,
+        MOD(counts_6 / 2097152, 2097152) AS count_cart_view,
+        counts_6 / 4398046511104 AS count_checkout_start,
+        MOD(counts_7, 2097152) AS count_checkout_step,
+        MOD(counts_7 / 2097152, 2097152) AS count_purchase,
+        counts_7 / 4398046511104 AS count_refund,
+        MOD(counts_8, 2097152) AS count_identify,
+        MOD(counts_8 / 2097152, 2097152) AS count_consent,
+        counts_8 / 4398046511104 AS count_custom
+    FROM (
+        SELECT
+            *,
+            (event_time_ms - FIRST_VALUE(event_time_ms) OVER so_far) / 1000e0 AS session_seconds,
+            SUM(seconds_before * seconds_before) OVER so_far AS squares_before,
+            MAX(seconds_before) OVER so_far AS longest_before,
+            SUM(CASE event_type WHEN 'page_view' THEN 1 WHEN 'product_view' THEN 2097152 WHEN 'product_click' THEN 4398046511104 ELSE 0 END) OVER so_far AS counts_1,
+            SUM(CASE event_type WHEN 'product_list_view' THEN 1 WHEN 'search' THEN 2097152 WHEN 'click' THEN 4398046511104 ELSE 0 END) OVER so_far AS counts_2,
+            SUM(CASE event_type WHEN 'scroll' THEN 1 WHEN 'form_start' THEN 2097152 WHEN 'form_submit' THEN 4398046511104 ELSE 0 END) OVER so_far AS counts_3,
+            SUM(CASE event_type WHEN 'video_start' THEN 1 WHEN 'video_progress' THEN 2097152 WHEN 'video_complete' THEN 4398046511104 ELSE 0 END) OVER so_far AS counts_4,
+            SUM(CASE event_type WHEN 'promo_view' THEN 1 WHEN 'promo_click' THEN 2097152 WHEN 'add_to_cart' THEN 4398046511104 ELSE 0 END) OVER so_far AS counts_5,
+            SUM(CASE event_type WHEN 'remove_from_cart' THEN 1 WHEN 'cart_view' THEN 2097152 WHEN 'checkout_start' THEN 4398046511104 ELSE 0 END) OVER so_far AS counts_6,
+            SUM(CASE event_type WHEN 'checkout_step' THEN 1 WHEN 'purchase' THEN 2097152 WHEN 'refund' THEN 4398046511104 ELSE 0 END) OVER so_far AS counts_7,
+            SUM(CASE WHEN event_type = 'identify' THEN 1 WHEN event_type = 'consent' THEN 2097152 WHEN event_type LIKE 'custom:%' THEN 4398046511104 ELSE 0 END) OVER so_far AS counts_8,
+            SUM(CASE WHEN page_before = 'listing' THEN seconds_before ELSE 0 END) OVER so_far AS seconds_on_listing,
+            SUM(CASE WHEN page_before = 'product' THEN seconds_before ELSE 0 END) OVER so_far AS seconds_on_product,
+            SUM(CASE WHEN page_before = 'cart' THEN seconds_before ELSE 0 END) OVER so_far AS seconds_on_cart,
+            SUM(CASE WHEN page_before = 'checkout' THEN seconds_before ELSE 0 END) OVER so_far AS seconds_on_checkout,
+            SUM(CASE WHEN page_before = 'other' THEN seconds_before ELSE 0 END) OVER so_far AS seconds_on_other,
+            MAX(percent_scrolled) OVER so_far AS scroll_depth,
+            COUNT(DISTINCT category) OVER so_far AS distinct_categories,
+            COUNT(DISTINCT product_id) OVER so_far AS distinct_products,
+            MIN(price) OVER so_far AS price_min,
+            MAX(price) OVER so_far AS price_max,
+            AVG(price) OVER so_far AS price_mean,
+            MAX(step) OVER so_far AS funnel_step,
+            SUM(EXP(LEAST(session_age / 300000e0, 700))) OVER so_far AS weight_5m,
+            SUM(EXP(LEAST(session_age / 1800000e0, 700))) OVER so_far AS weight_30m,
+            SUM(EXP(LEAST(session_age / 3600000e0, 700))) OVER so_far AS weight_1h,
+            FIRST_VALUE(path) OVER so_far AS entry_page,
+            LAST_VALUE(path) OVER so_far AS page
+        FROM feature_inputs
+        WINDOW so_far AS (PARTITION BY visitor_id, session_id ORDER BY in_order_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+    )
 )

@@ -1,15 +1,15 @@
--- visitor_changes: what changes the document of a visitor: its features as of an event, a score
--- grain: one row per event and one per score        key: visitor_id, place
+-- visitor_changes: what changes the document of a visitor: its newest features, a score
+-- grain: one row per visitor_features and one per score        key: visitor_id, place
 -- time: ts, event time
 -- state: none
 -- What orders as text comes first in each text. A session's end brings its last event's features along: what is
 -- scored then is written even if nothing else happened.
 SELECT
-    visitor_id, event_time_ms AS at_ms, ts,
-    place || document AS newest,
+    visitor_id, at_ms, ts,
+    newest,
     CAST(NULL AS STRING) AS intent,
     CAST(NULL AS STRING) AS churn
-FROM feature_documents
+FROM visitor_features
 UNION ALL
 SELECT
     visitor_id, scored_at_ms, ts,

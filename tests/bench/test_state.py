@@ -35,7 +35,7 @@ VISITORS = int(os.environ.get("FOOTFALL_STATE_VISITORS", "20000" if SMALL else "
 BOT_EVENTS = (
     Settings().bot_events_per_day
 )  # more of a visitor in a day are held back before anything remembers them
-DEADLINE_S = 1_200
+DEADLINE_S = max(1_200, VISITORS // 250)
 BACKEND = os.environ.get("FOOTFALL_STATE_BACKEND", "hashmap")
 MEMORY = os.environ.get("FOOTFALL_STATE_MEMORY", "3g" if SMALL else "12g")
 T0 = 1_700_000_000_000
@@ -131,6 +131,8 @@ def weighed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weighed]:
     console = Console(stderr=True)
     # Savepoints weigh, in one format whatever the backend; checkpoints in between would only slow it down.
     overrides = {"execution.checkpointing.interval": "6 h", "taskmanager.memory.process.size": MEMORY}
+    if BACKEND == "rocksdb":  # its caches are managed memory
+        overrides["taskmanager.memory.managed.size"] = f"{int(MEMORY.rstrip('g')) // 2}g"
     with EmbeddedStack(
         folder / "stack", console=console, state_backend=BACKEND, flink_overrides=overrides
     ) as stack:

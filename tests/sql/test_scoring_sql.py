@@ -237,6 +237,7 @@ def test_on_its_own_over_its_topic_it_says_the_same(
     filled = wiring.values(settings)
     wiring.add_view(env, "feature_documents", statement("scoring/features_read_back", filled))
     wiring.add_view(env, "session_features", statement("scoring/session_features_read_back", filled))
+    wiring.add_view(env, "visitor_features", statement("features/visitor_features", filled))
     scoring.build(env, settings)
     alone = local_flink.collect(env, {view: flink.new_folder() for view in VIEWS})
     for view in VIEWS[:-1]:

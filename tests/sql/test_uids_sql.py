@@ -46,6 +46,8 @@ SUITE = {
     "sessions-open_window-aggregate",
     "features-sessions_over-aggregate",
     "features-ended_window-aggregate",
+    "features-visitors_local-window-aggregate",
+    "features-visitors_global-window-aggregate",
     "scoring-raised_over-aggregate",
     "scoring-visitors_local-window-aggregate",
     "scoring-visitors_global-window-aggregate",
