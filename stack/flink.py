@@ -105,14 +105,8 @@ class FlinkCluster(FlinkClient):
         Raises:
             StackError: if the old one still runs, or the new one is not ready after `deadline_s` seconds.
         """
-        if self.taskmanager.running:
-            raise StackError(
-                f"The TaskManager (process {self.taskmanager.pid}) still runs: kill_taskmanager() first."
-            )
-        self.taskmanager.stop(grace_s=0)
         lost = set(self.taskmanagers())
-        self.taskmanager = self._server("TaskManager")
-        self.taskmanager.start()
+        self.taskmanager = self.taskmanager.start_again()
         self.taskmanager.wait_until(lambda: self._slots_offered(without=lost), deadline_s)
 
     def _slots_offered(self, without: Collection[str]) -> bool:

@@ -10,7 +10,6 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from stack.errors import StackError
 from stack.java import java_binary
 from stack.ports import LOOPBACK, free_ports
 from stack.processes import ManagedProcess
@@ -97,8 +96,8 @@ class KafkaBroker:
             [*java, *format_arguments, "-c", properties],
             log_dir / "kafka-format.log",
         )
-        self._command = [*java, f"-Xmx{HEAP}", f"-Xms{HEAP}", "kafka.Kafka", properties]
-        self.process = ManagedProcess(self.name, self._command, self.log)
+        command = [*java, f"-Xmx{HEAP}", f"-Xms{HEAP}", "kafka.Kafka", properties]
+        self.process = ManagedProcess(self.name, command, self.log)
 
     @property
     def bootstrap_servers(self) -> str:
@@ -146,11 +145,7 @@ class KafkaBroker:
         Raises:
             StackError: if the old one still runs, or the new one is not ready after `deadline_s` seconds.
         """
-        if self.process.running:
-            raise StackError(f"The broker (process {self.process.pid}) still runs: kill() first.")
-        self.process.stop(grace_s=0)
-        self.process = ManagedProcess(self.name, self._command, self.log)
-        self.process.start()
+        self.process = self.process.start_again()
         self.wait_ready(deadline_s)
 
     def _answers(self) -> bool:

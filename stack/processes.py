@@ -159,6 +159,19 @@ class ManagedProcess:
                 nanny.wait(grace_s)
         self._finish(nanny)
 
+    def start_again(self) -> ManagedProcess:
+        """Start another like this one, which has ended, in its place.
+
+        Raises:
+            ComponentFailed: if this one still runs, or the other could not be started.
+        """
+        if self.running:
+            raise ComponentFailed(f"{self.name} (process {self._pid}) still runs: end it first.")
+        self.stop(grace_s=0)
+        again = ManagedProcess(self.name, self._command, self.log, self._env)
+        again.start()
+        return again
+
     def _finish(self, nanny: subprocess.Popen[bytes]) -> None:
         if nanny.poll() is None or nanny.returncode < 0:
             # A nanny that was killed could not clear up behind its child.

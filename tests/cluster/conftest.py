@@ -34,7 +34,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     overrides = {"execution.checkpointing.interval": "2 s", "execution.checkpointing.min-pause": "500 ms"}
     with EmbeddedStack(
         tmp_path_factory.mktemp("stack"),
-        parallelism=2,
+        slots=2,
         console=CONSOLE,
         flink_overrides=overrides,
         lake=True,
@@ -49,8 +49,9 @@ def deploy(stack: EmbeddedStack, tmp_path: Path) -> Iterator[Callable[..., Deplo
     made: list[Deployment] = []
 
     def make(**settings: Any) -> Deployment:
-        # Models are Python workers more and seconds of each start: a test that is about them asks for them.
-        chosen = Settings({"parallelism": 2, "scoring": False, **settings})
+        # Models are seconds of each start: a test that is about them asks for them. Two instances of each operator, whose
+        # rows and watermarks have to meet, are asked for where the whole stream is read, shuffled, and where parts are killed.
+        chosen = Settings({"scoring": False, **settings})
         deployment = Deployment(stack, chosen, tmp_path)
         drop_all(deployment.kafka_properties, deployment.client)
         deployment.prepare()

@@ -75,7 +75,7 @@ def test_a_kill_in_the_middle_changes_nothing(
 ) -> None:
     file = tmp_path / "events.jsonl"
     datasets.write_canonical(STREAM, file)
-    deployment = deploy(bounded=True)
+    deployment = deploy(bounded=True, parallelism=2)
     feed_file(deployment, file, CONSOLE)
     job = deployment.submit()
     flink = deployment.stack.flink

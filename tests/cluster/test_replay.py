@@ -51,7 +51,7 @@ def test_poison_is_rejected_with_its_bytes_and_changes_nothing(deploy: Deploy, t
     """And the lake of that run, replayed, tells the same by id and content."""
     stream, file, dump = "retailrocket_sample", tmp_path / "events.jsonl", tmp_path / "dump"
     counts = datasets.write_canonical(stream, file, poison_share=0.05, seed=2)
-    deployment = deploy(bounded=True, archive_dir=str(tmp_path / "lake"))
+    deployment = deploy(bounded=True, parallelism=2, archive_dir=str(tmp_path / "lake"))
     assert replay(deployment, file, dump, CONSOLE)
     _assert_truth(stream, dump)
     lines = file.read_bytes().split(b"\n")

@@ -56,6 +56,18 @@ def server(tmp_path: Path) -> Iterator[ManagedProcess]:
     process.stop(grace_s=0)
 
 
+def test_another_takes_the_place_of_one_that_ended(server: ManagedProcess) -> None:
+    with pytest.raises(ComponentFailed, match="still runs: end it first"):
+        server.start_again()
+    server.kill()
+    server.wait(10)
+    again = server.start_again()
+    try:
+        assert again.running and again.pid != server.pid and not server.running
+    finally:
+        again.stop(grace_s=0)
+
+
 def test_stop_ends_the_whole_group(server: ManagedProcess) -> None:
     pid, worker = server.pid, worker_of(server)
     assert pid is not None and not gone(worker)
