@@ -114,7 +114,8 @@ def _expected(events: list[bytes]) -> set[str]:
 
 def test_swaps_under_load_lose_nothing_and_score_nothing_twice(deploy: Deploy, tmp_path: Path) -> None:
     registry, versions = _registry(tmp_path / "models")
-    deployment = deploy(model_dir=str(registry.root), **SETTINGS)
+    # Two workers, and each follows.
+    deployment = deploy(model_dir=str(registry.root), parallelism=2, **SETTINGS)
     flink, job = deployment.stack.flink, deployment.submit()
     flink.wait_tasks_running(job, 180)
     traffic = Traffic(deployment)
