@@ -6,7 +6,7 @@ import sys
 
 from benchjobs.ends import BIGINT, STRING, blackhole
 from connectors import topics
-from jobs import ends, features, ingest, patterns, sessions, signals
+from jobs import ends, features, ingest, patterns, scoring, sessions, signals
 from jobs.command_line import settings_from
 from jobs.wiring import Inserts, add_view, environment
 from state.sql import statement
@@ -18,7 +18,7 @@ def main(argv: list[str]) -> None:
     env, kafka = environment("bench-state", settings), ends.kafka("bench-state", settings)
     env.create_temporary_table("events_json", ends.events(kafka, topics.EVENTS_RAW, settings))
     ingest.build(env, kafka, settings)
-    for stage in (sessions, features, patterns, signals):
+    for stage in (sessions, features, patterns, scoring, signals):
         stage.build(env, settings)
     add_view(env, "documents", statement("index/documents"))
     inserts = Inserts(env)
@@ -30,6 +30,7 @@ def main(argv: list[str]) -> None:
     for view, key, value in (
         ("feature_documents", "visitor_id", "document"),
         ("session_features", "visitor_id", "document"),
+        ("score_documents", "visitor_id", "document"),
         ("signal_documents", "visitor_id", "document"),
         ("ledger_entries", "entry_id", "entry"),
         ("late_documents", "visitor_id", "document"),
