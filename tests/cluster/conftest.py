@@ -50,7 +50,7 @@ def deploy(stack: EmbeddedStack, tmp_path: Path) -> Iterator[Callable[..., Deplo
 
     def make(**settings: Any) -> Deployment:
         # Models are seconds of each start: a test that is about them asks for them. Two instances of each operator, whose
-        # rows and watermarks have to meet, are asked for where the whole stream is read, shuffled, and where parts are killed.
+        # rows and watermarks have to meet, are asked for where streams come shuffled or with poison, and where parts are killed.
         chosen = Settings({"scoring": False, **settings})
         deployment = Deployment(stack, chosen, tmp_path)
         drop_all(deployment.kafka_properties, deployment.client)

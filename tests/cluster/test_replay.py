@@ -39,7 +39,7 @@ def _assert_truth(stream: str, dump: Path) -> None:
 def test_shuffled_and_repeated_arrivals_give_the_truth(deploy: Deploy, tmp_path: Path) -> None:
     stream, file, dump = "ga360_20160801_20160814", tmp_path / "events.jsonl", tmp_path / "dump"
     counts = datasets.write_canonical(stream, file, shuffle_within_ms=1500, duplicate_share=0.05, seed=1)
-    assert replay(deploy(bounded=True), file, dump, CONSOLE)
+    assert replay(deploy(bounded=True, parallelism=2), file, dump, CONSOLE)
     _assert_truth(stream, dump)
     ledger = json.loads((dump / "ledger.json").read_text())
     assert ledger["valid"] == counts.events
