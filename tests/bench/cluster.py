@@ -35,8 +35,10 @@ from connectors.indices import Index
 from connectors.topics import Topic
 from jobs.settings import Settings, Value
 from stack.embedded import EmbeddedStack
+from stack.flink_rest import TERMINAL_STATES
 from stack.processes import ManagedProcess
 from tests.bench.benchjobs.ends import NAIVE, SLICE
+from tests.bench.progress import Progress
 from tests.bench.workload import Found, Work
 
 # Footfall's many tasks keep two cores busy with one instance of each; jobs of a few tasks need one for each core.
@@ -45,6 +47,7 @@ SIMPLE_JOBS = frozenset({"session_ceiling", "parse_only", "naive"})
 _JOBS = Path(__file__).parent / "benchjobs"
 _START_DEADLINE_S, _JOB_DEADLINE_S = 300.0, 1_800.0
 _WAIT_S = 30.0
+_LOOK_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,9 @@ class Times:
 
     start_up: float
     working: float
+    second_half: float | None = (
+        None  # of the work, from when the source had handed on half of it, if that was seen
+    )
 
 
 class BenchCluster:
@@ -144,10 +150,20 @@ class BenchCluster:
         self._flink.wait_tasks_running(job, _START_DEADLINE_S)
         opened = gate.open()
         assert opened is not None, "the gate did not hold until the job ran: feed less"
-        self._flink.wait_job(job, {"FINISHED"}, _JOB_DEADLINE_S)
-        times = Times(opened - began, self._flink.ended_at_ms(job) / 1000 - opened)
+        half_at = self._watch(job)
+        ended = self._flink.ended_at_ms(job) / 1000
+        times = Times(opened - began, ended - opened, half_at and ended - half_at)
         self._console.print(f"{module}: {times.working:.1f} s of work after {times.start_up:.1f} s")
         return times
+
+    def _watch(self, job: str) -> float | None:
+        """Waits for the end of the job; when half of the work was done, if that was seen."""
+        progress, end = Progress(self._flink.rest_url, job), time.monotonic() + _JOB_DEADLINE_S
+        while self._flink.job_state(job) not in TERMINAL_STATES and time.monotonic() < end:
+            progress.look()
+            time.sleep(_LOOK_S)
+        self._flink.wait_job(job, {"FINISHED"}, max(0.0, end - time.monotonic()))
+        return progress.half_at()
 
     def _fill_events(self, work: Work) -> Gate:
         drop_all(self._kafka, self.deployment.client)
