@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 Value = int | float | str
-_PLACEHOLDER = re.compile(r"\$\{([a-z0-9_]+)\}")  # a lone $ belongs to a JSON path
 _NAME = re.compile(r"[a-z_]+/[a-z_]+")
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")  # a bare $ is text: JSON paths begin with it
 _VERSION = re.compile(r"\d+\.\d+\.\d+")

@@ -16,6 +16,7 @@ from stack.embedded import EmbeddedStack
 from state.rules.pack import SHIPPED, load
 from tests.bench import workload
 from tests.bench.cluster import SLOTS, BenchCluster
+from tests.rule_copies import write_rule
 
 SMALL = os.environ.get("CI", "").lower() == "true"
 EVENTS = int(os.environ.get("FOOTFALL_BENCH_EVENTS", "60000" if SMALL else "400000"))
@@ -28,11 +29,9 @@ def write_pack(folder: Path, more: int) -> dict[str, str]:
     """The setting of the shipped pack with so many copies of its rules under other names."""
     folder.mkdir()
     for number, one in enumerate(load([SHIPPED])):
-        text = one.path.read_text()
-        (folder / one.path.name).write_text(text)
+        write_rule(folder, one)
         if number < more:
-            copy = text.replace(f"name: {one.rule.name}\n", f"name: {one.rule.name}{COPY}\n")
-            (folder / f"{one.rule.name}{COPY}.yaml").write_text(copy)
+            write_rule(folder, one, COPY)
     return {"rules_dir": str(folder)}
 
 

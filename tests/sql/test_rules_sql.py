@@ -18,6 +18,7 @@ from connectors.signals import Signal
 from jobs.settings import Settings
 from state.rules.pack import SHIPPED, load
 from tests import datasets
+from tests.rule_copies import write_rule
 from tests.rule_oracle import Answer, answers
 from tests.sql.tables import Flink
 from tests.sql.vocabulary import Document, by_arrival, event, placed, t
@@ -160,17 +161,15 @@ def test_real_streams_equal_the_naive_oracle(flink: Flink) -> None:
 def test_fifty_rules_run_and_do_not_mind_each_other(flink: Flink, tmp_path: Path) -> None:
     """The pack with copies of its rules under other names: each copy says what its original says."""
     originals = load([SHIPPED])
-    for number in range(50):
-        one = originals[number % len(originals)]
-        name = f"{one.rule.name}_{number // len(originals)}"
-        text = one.path.read_text().replace(f"name: {one.rule.name}\n", f"name: {name}\n")
-        (tmp_path / f"{name}.yaml").write_text(text)
+    copies = {
+        write_rule(tmp_path, originals[number % len(originals)], f"_{number // len(originals)}")
+        for number in range(50)
+    }
     events = [one for seed in range(20) for one in history(seed)]
     rows = flink.run(placed(by_arrival(events)), ["signal_documents"], rules_dir=str(tmp_path))
     signals = [Signal.model_validate_json(row["document"]) for row in rows["signal_documents"]]
     told = Counter((one.kind, one.visitor_id, one.status, one.occurred_at_ms) for one in signals)
     wanted = Counter(answer[:4] for answer in answers(events))
-    copies = {path.stem for path in tmp_path.glob("*.yaml")}
     assert len(copies) == 50
     assert told == Counter(
         {
