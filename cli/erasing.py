@@ -249,6 +249,11 @@ def expiries(settings: Settings, receipt: Receipt) -> Iterator[Document]:
         "by_ms": at_ms + settings.dedup_ttl_ms * 3 // 2,
     }
     yield {
+        "where": "Flink: what rules look back on",
+        "what": "ids, times and keys of events that a rule counts, waits for or puts in order",
+        "by_ms": at_ms + settings.rule_memory_ms * 3 // 2,
+    }
+    yield {
         "where": "Flink: checkpoints and savepoints",
         "what": "those of before hold all of the above; checkpoints replace each other, delete savepoints",
         "by_ms": None,

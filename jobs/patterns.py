@@ -11,7 +11,17 @@ from jobs import ends
 from jobs.active_rules import active_rules
 from jobs.command_line import settings_from
 from jobs.settings import Settings
-from jobs.wiring import Inserts, add_view, add_views, environment, pin, read_valid_events, tell
+from jobs.wiring import (
+    ANSWER_MEMORY,
+    Inserts,
+    add_view,
+    add_views,
+    environment,
+    pin,
+    read_valid_events,
+    remember,
+    tell,
+)
 from state.rules.program import RULE_MATCHES, Program
 from state.sql import statement
 
@@ -22,8 +32,10 @@ COMPILED = (RULE_MATCHES,)  # the last of what the rules become
 
 def build(env: TableEnvironment, settings: Settings) -> None:
     """Adds the stage's views over the events and sessions; the rules' statements end in `rule_matches`."""
+    pack = program(settings)
     tell(env, rules=" ".join(rule.key_in_state for rule in active_rules(settings)))
-    for view in program(settings).views:
+    remember(env, ANSWER_MEMORY, pack.longest_recovery_ms + settings.dedup_ttl_ms, settings)
+    for view in pack.views:
         add_view(env, view.name, view.sql)
     add_views(env, VIEWS, settings)
 

@@ -27,6 +27,7 @@ VERSION = "0.1.0"
 _NO_CAP = 2**62
 _TOLD = "pipeline.global-job-parameters"
 MEMORIES = ("rule_memory_ms", "visitor_memory_ms")
+ANSWER_MEMORY = "answer_memory_ms"  # no setting: it follows from the rules
 
 
 def environment(name: str, settings: Settings) -> TableEnvironment:
@@ -88,8 +89,14 @@ def _told(words: Mapping[str, object]) -> str:
     return ",".join(f"{name}:{value}" for name, value in words.items())
 
 
+def remember(env: TableEnvironment, name: str, milliseconds: int, settings: Settings) -> None:
+    """Says how long the operators of `state/uids.py` whose memory has this name keep what nobody uses."""
+    env.get_config().set(f"footfall.{name}", f"{0 if settings.bounded else milliseconds} ms")
+
+
 def _memories(env: TableEnvironment) -> dict[str, str]:
-    configured = {name: env.get_config().get(f"footfall.{name}", "") for name in MEMORIES}
+    names = (*MEMORIES, ANSWER_MEMORY)
+    configured = {name: env.get_config().get(f"footfall.{name}", "") for name in names}
     return {name: value for name, value in configured.items() if value}
 
 

@@ -132,8 +132,16 @@ OPERATORS: tuple[Operator, ...] = (
     Operator("patterns-first-hits", _OVER, ("rule", "visitor_id", "anchor")),
     Operator("patterns-deviations", _OVER, _RULE_VISITOR, "DISTINCT", suffix=_FRAME, memory="rule_memory_ms"),
     Operator("patterns-waits", _WINDOW, _RULE_VISITOR, "AS waits_since_ms", suffix=r"gap=\[(\d+ \w+)\]"),
-    Operator("patterns-recovered-waits", ("match",), _RULE_VISITOR, "AS answer_event_id"),
-    Operator("patterns-late-answers", ("join",), (), "waits_since_ms"),
+    Operator("patterns-answers", _OVER, _RULE_VISITOR, "LAG(event_time_ms", memory="answer_memory_ms"),
+    Operator("patterns-answered-waits", ("join",), (), "waits_since_ms", memory="answer_memory_ms"),
+    Operator(
+        "patterns-sequence-events",
+        _OVER,
+        ("rule", "visitor_id", "rule_key"),
+        "LAG(taken",
+        suffix=r"LAG\(taken_(\d+)_(\d+), 1\)",
+        memory="rule_memory_ms",
+    ),
     Operator("patterns-sequences", ("match",), ("rule", "visitor_id", "rule_key"), suffix=_STEPS_AND_SPAN),
 )
 # What keeps nothing between two checkpoints; every other kind needs a row.
@@ -171,7 +179,7 @@ def name_operators(
         node.setdefault("configuration", {})[UID_FORMAT] = f"{uid.rpartition('_')[0]}_<transformation>"
     for _, memory, node in found:
         if memory in (ttls or {}):
-            node["configuration"][STATE_TTL] = (ttls or {})[memory]
+            _keep_for(node, (ttls or {})[memory])
     return {uid: str(node["description"]) for uid, node in named}
 
 
@@ -226,6 +234,13 @@ def _same_keys(found: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
     if len(named) == len(found):
         return found == wanted
     return len(found) == len(wanted) and set(named) <= set(wanted)
+
+
+def _keep_for(node: Node, ttl: str) -> None:
+    """An operator of two inputs has one written down for each of them; the others ask the configuration."""
+    node["configuration"][STATE_TTL] = ttl
+    for state in node.get("state", ()):
+        state["ttl"] = ttl
 
 
 def _refuse_shared(uids: Iterable[str]) -> None:

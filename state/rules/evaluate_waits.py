@@ -1,4 +1,4 @@
-"""Waits that nothing ended, over a history, as waits.sql, recoveries.sql and late answers do. Pure."""
+"""Waits that nothing ended, over a history, as waits.sql and answered_waits.sql do. Pure."""
 
 from __future__ import annotations
 

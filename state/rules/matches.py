@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from state.rules import rows
-from state.rules.literals import bigint, interval, literal
+from state.rules.literals import bigint, literal
 from state.rules.model import Absence
 from state.rules.rows import select
 
@@ -17,25 +17,32 @@ _START_EVENTS = "SPLIT_INDEX(rule, '/', 2)"
 _ANSWER = "SPLIT_INDEX(rule, '/', 4)"
 
 
-def wait_matches(status: str, source: str, rules: list[Absence]) -> str:
-    """Waits in vain, recovered ones, and those that a late answer takes back.
+def wait_matches(rules: list[Absence]) -> str:
+    """Waits in vain."""
+    columns = _wait_columns(literal("active"), "due_at_ms", _wait_evidence(rules))
+    return select(columns, "unanswered_waits")
+
+
+def answer_matches(rules: list[Absence]) -> str:
+    """Waits that were recovered, and those that a late answer takes back; one SELECT, for there is one join.
 
     A retraction has the version after everything else that could change the signal: it is the last word.
     """
-    versions = {
-        "active": "due_at_ms",
-        "recovered": "answered_at_ms",
-        "retracted": f"due_at_ms + COALESCE(recovered_within_ms, {bigint(0)}) + {bigint(1)}",
-    }
-    columns = [
-        ("rule", "rule"), ("visitor_id", "visitor_id"), ("event_id", "anchor"), (literal(status), "status"),
-        ("due_at_ms", "occurred_at_ms"), (versions[status], "version"), ("session_id", "session_id"),
-        ("`context`", "`context`"), (_wait_evidence(rules, status != "active"), "evidence"),
+    status = "CASE WHEN is_late THEN 'retracted' ELSE 'recovered' END"
+    last = f"due_at_ms + COALESCE(recovered_within_ms, {bigint(0)}) + {bigint(1)}"
+    version = f"CASE WHEN is_late THEN {last} ELSE answered_at_ms END"
+    return select(_wait_columns(status, version, _wait_evidence(rules, answered=True)), "answered_waits")
+
+
+def _wait_columns(status: str, version: str, evidence: str) -> list[tuple[str, str]]:
+    return [
+        ("rule", "rule"), ("visitor_id", "visitor_id"), ("event_id", "anchor"), (status, "status"),
+        ("due_at_ms", "occurred_at_ms"), (version, "version"), ("session_id", "session_id"),
+        ("`context`", "`context`"), (evidence, "evidence"),
     ]  # fmt: skip
-    return select(columns, source)
 
 
-def _wait_evidence(rules: list[Absence], answered: bool) -> str:
+def _wait_evidence(rules: list[Absence], answered: bool = False) -> str:
     parts = [
         f"'{{\"' || {_START} || '_event_id\":' || JSON_STRING(event_id)",
         f"',\"' || {_START} || '_at_ms\":' || CAST(waits_since_ms AS STRING)",
@@ -64,53 +71,6 @@ def _band(bands: list[int]) -> str:
     names = [f"{low}-{high}" for low, high in zip(limits, bands, strict=False)]
     branches = [f"WHEN amount < {high} THEN {literal(name)}" for name, high in zip(names, bands, strict=True)]
     return f"CASE {' '.join(branches)} ELSE {literal(f'{bands[-1]}+')} END"
-
-
-def sequence_view(events: str, steps: int, within_ms: int) -> str:
-    """Steps in their order with anything between; a step's event is used once."""
-    numbers = range(1, steps + 1)
-    pattern = " ".join(f"S{number}" if number == 1 else f"X{number}*? S{number}" for number in numbers)
-    defined = [f"S{number} AS S{number}.step_{number}" for number in numbers]
-    defined[-1] += f" AND S{steps}.event_time_ms <= S1.event_time_ms + {within_ms}"
-    measured = [f"S{number}.event_time_ms AS step_{number}_at_ms" for number in numbers]
-    return _SEQUENCE.format(
-        events=events,
-        measured=",\n        ".join(measured),
-        steps=steps,
-        pattern=pattern,
-        within=interval(within_ms + 1).replace("DAY(3)", "DAY"),  # WITHIN excludes its end
-        defined=",\n        ".join(defined),
-    )
-
-
-_SEQUENCE = """\
-SELECT *
-FROM {events}
-MATCH_RECOGNIZE (
-    PARTITION BY rule, visitor_id, rule_key
-    ORDER BY ts, `sequence`
-    MEASURES
-        {measured},
-        S1.event_id AS first_event_id,
-        S{steps}.event_id AS last_event_id,
-        S{steps}.`context` AS `context`
-    ONE ROW PER MATCH
-    AFTER MATCH SKIP PAST LAST ROW
-    PATTERN ({pattern}) WITHIN {within}
-    DEFINE
-        {defined}
-) AS found"""
-SEQUENCE = """\
-SELECT
-    rule, visitor_id, first_event_id AS anchor, 'active' AS status,
-    step_{steps}_at_ms AS occurred_at_ms, step_{steps}_at_ms AS version,
-    CAST(NULL AS STRING) AS session_id, `context`,
-    '{{' || CASE WHEN rule_key = '' THEN ''
-        ELSE '"' || SPLIT_INDEX(rule, '/', 2) || '":' || JSON_STRING(rule_key) || ',' END
-        || '"first_at_ms":' || CAST(step_1_at_ms AS STRING)
-        || ',"first_event_id":' || JSON_STRING(first_event_id)
-        || ',"last_event_id":' || JSON_STRING(last_event_id) || '}}' AS evidence
-FROM {view}"""
 
 
 def deviation_matches(view: str, sessions: int, session_gap_ms: int) -> str:

@@ -10,10 +10,17 @@ from typing import Any
 from state.rules import rows
 from state.rules.at_end import is_at_end, session_match
 from state.rules.literals import bigint, literal
-from state.rules.matches import RETURN, SEQUENCE, WAIT_COLUMNS, deviation_matches, return_match, sequence_view
-from state.rules.matches import wait_matches as wait_matches_of
+from state.rules.matches import (
+    RETURN,
+    WAIT_COLUMNS,
+    answer_matches,
+    deviation_matches,
+    return_match,
+    wait_matches,
+)
 from state.rules.model import DEFAULT_EXPIRES_MS, Absence, Count, Deviation, Dwell, Sequence
 from state.rules.rows import select, union
+from state.rules.sequences import SEQUENCE, sequence_beginnings, sequence_candidates, sequence_view
 from state.sql import statement
 
 RULE_MATCHES = "rule_matches"
@@ -63,6 +70,11 @@ class Program:
         self._sessions()
         self._returns()
         self._finish()
+
+    @property
+    def longest_recovery_ms(self) -> int:
+        """So long after its time an answer can still recover a wait of some rule of the pack."""
+        return max((rule.recovered_within or 0 for rule in self._of(Absence)), default=0)
 
     def _add(self, name: str, sql: str, rules: Iterable[Any] = ()) -> str:
         self.views.append(View(name, sql, tuple(rule.name for rule in rules)))
@@ -132,38 +144,30 @@ class Program:
             return
         plain = [(name, name) for name in WAIT_COLUMNS]
         self._add("unanswered_waits", union(select(plain, name) for name in names))
-        sources = {"active": "unanswered_waits"}
-        if self._recoveries([rule for rule in found if rule.recovered_within], names):
-            sources["recovered"] = "recoveries"
-        late = [select(rows.answering(rule), "events_late", rule.without.sql()) for rule in found]
-        self._add("late_answers", rows.table(late, found), found)
-        sources["retracted"] = self._file("late_answers_to_waits")
-        matches = (wait_matches_of(status, source, found) for status, source in sources.items())
-        self._matches.append(self._add("wait_matches", union(matches)))
+        self._answers(found)
+        matches = union((wait_matches(found), answer_matches(found)))
+        self._matches.append(self._add("wait_matches", matches))
 
-    def _recoveries(self, found: list[Any], waits: list[str]) -> bool:
-        if not found:
-            return False
-        kept = [(name, name) for name in WAIT_COLUMNS if name != "due_at_ms"]
-        fired = [("TRUE", "fired"), ("due_at_ms", "at_ms"), ("fired_at", "moved_at")]
-        # By what the window found and not by the rule: a condition on its key would be looked at before the
-        # window, and there would be a second window for the recoveries.
-        moves = [select([*kept, *fired], wait, "recovered_within_ms IS NOT NULL") for wait in waits]
-        moves += [_answer_move(rule) for rule in found]
-        self._add("wait_moves", union(moves), found)
-        # A wait's time is 1 ms before it is over, and WITHIN excludes its end: 2 ms more.
-        longest = max(rule.recovered_within for rule in found) + 2
-        self._file("recoveries", recovery_within_interval=longest)
-        return True
+    def _answers(self, found: list[Any]) -> None:
+        """Those that may still recover a wait, and those that came late."""
+        recovering = [rule for rule in found if rule.recovered_within] or found
+        punctual = [select(rows.answering(rule), "ordered_events", *_recovers(rule)) for rule in recovering]
+        late = [select(rows.answering(rule), "events_late", rule.without.sql()) for rule in found]
+        self._add("punctual_answers", rows.table(punctual, recovering), recovering)
+        self._add("late_answers", rows.table(late, found), found)
+        self._file("answers")
+        self._file("answered_waits")
 
     # --------------------------------------------------------------------------- sequences, sessions, returns
 
     def _sequences(self) -> None:
         groups = _grouped(self._of(Sequence), lambda rule: (len(rule.steps), rule.within))
         for (steps, within_ms), group in sorted(groups.items()):
-            name = f"{steps}_{within_ms}"
+            name, taken = f"{steps}_{within_ms}", f"taken_{steps}_{within_ms}"
             events = self._rows(f"sequence_events_{name}", rows.stepping, group)
-            view = self._add(f"sequences_{name}", sequence_view(events, steps, within_ms))
+            begun = self._add(f"sequence_beginnings_{name}", sequence_beginnings(events, steps, taken))
+            enough = self._add(f"sequence_candidates_{name}", sequence_candidates(begun, steps, taken))
+            view = self._add(f"sequences_{name}", sequence_view(enough, steps, within_ms))
             self._matches.append(
                 self._add(f"sequence_matches_{name}", SEQUENCE.format(view=view, steps=steps))
             )
@@ -215,19 +219,10 @@ def _burst_rows(group: list[Any]) -> Iterator[str]:
         yield select(columns, "distinct_firsts", f"rule IN ({', '.join(distinct)})")
 
 
-def _answer_move(rule: Absence) -> str:
-    """An answer on the time line of what fired."""
-    known = {name: expression for expression, name in rows.answering(rule)}
-    known |= {
-        "session_id": rows.NO_TEXT,
-        "`context`": rows.NO_TEXT,
-        "amount": rows.NO_AMOUNT,
-        "recovered_within_ms": rows.NO_NUMBER,
-    }
-    known |= {"waits_since_ms": rows.NO_NUMBER, "events_no": rows.NO_NUMBER}
-    listed = [(known[name], name) for name in WAIT_COLUMNS if name != "due_at_ms"]
-    tail = [("FALSE", "fired"), ("event_time_ms", "at_ms"), ("ts", "moved_at")]
-    return select([*listed, *tail], "events_valid", rule.without.sql() if rule.without else "FALSE")
+def _recovers(rule: Absence) -> tuple[str, ...]:
+    """Which events recover a wait of the rule; of one that nothing recovers, none."""
+    answers = rule.without.sql() if rule.without else rows.NEVER
+    return (answers,) if rule.recovered_within else (answers, rows.NEVER)
 
 
 def _grouped(rules: Iterable[Any], key: Any) -> dict[Any, list[Any]]:

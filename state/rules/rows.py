@@ -129,13 +129,19 @@ def answering(rule: Absence) -> list[tuple[str, str]]:
 def stepping(rule: Sequence) -> str:
     """Rows of `sequence_events`: which steps of the rule an event can be."""
     key, present = _key(rule.key, rule.steps[0])
-    steps = [(f"({step.sql()})", f"step_{number}") for number, step in enumerate(rule.steps, 1)]
+    tests = [f"({step.sql()})" for step in rule.steps]
     columns = [
-        (literal(tag(rule)), "rule"), _c("visitor_id"), (key, "rule_key"), _c("event_id"),
-        _c("event_time_ms"), _c("`sequence`"), _c("`context`"), *steps, _c("ts"),
+        (literal(tag(rule)), "rule"), _c("visitor_id"), (key, "rule_key"), _c("`context`"),
+        (_taken(tests), "taken"), _c("ts"),
     ]  # fmt: skip
-    anyone = " OR ".join(expression for expression, _ in dict.fromkeys(steps))
-    return select(columns, "events_valid", f"({anyone})", *present)
+    anyone = " OR ".join(dict.fromkeys(tests))
+    return select(columns, "ordered_events", f"({anyone})", *present)
+
+
+def _taken(tests: list[str]) -> str:
+    """An event as a sequence needs it: a digit for each step that it can be, its place, its id."""
+    digits = (f"CASE WHEN {test} THEN '1' ELSE '0' END" for test in tests)
+    return " || ".join([*digits, PLACE, "event_id"])
 
 
 def beginning(rule: Deviation) -> str:

@@ -11,14 +11,15 @@ from connectors.signals import Signal, signal_id
 from jobs.settings import Settings
 from tests.sql.tables import Flink, Row
 from tests.sql.vocabulary import (
+    ANSWERED_CARTS,
     CARTS,
     DAY,
     ORDERS,
-    RECOVERED_CARTS,
     Stories,
     cart,
     event,
     is_cart,
+    is_recovered_cart,
     page,
     purchase,
     t,
@@ -44,7 +45,7 @@ class Answers:
 
     def recovered(self, visitor: str) -> list[tuple[int, int]]:
         """(fires_at_ms, purchased_at_ms) of every recovered abandonment, in order of time."""
-        mine = filter(is_cart, self._of(visitor, RECOVERED_CARTS))
+        mine = filter(is_recovered_cart, self._of(visitor, ANSWERED_CARTS))
         return sorted((row["due_at_ms"], row["answered_at_ms"]) for row in mine)
 
     def evidence(self, visitor: str, status: str = "active") -> list[dict[str, Any]]:
@@ -64,7 +65,7 @@ class Answers:
 @pytest.fixture(scope="module", params=ORDERS)
 def answers(flink: Flink, request: pytest.FixtureRequest) -> Answers:
     arrange, settings = ORDERS[request.param]
-    views = [CARTS, RECOVERED_CARTS, "signal_documents"]
+    views = [CARTS, ANSWERED_CARTS, "signal_documents"]
     return Answers(flink.run(arrange(STORIES.events), views, **settings))
 
 
@@ -245,7 +246,7 @@ def test_a_recovery_is_a_newer_version_of_the_same_signal(answers: Answers) -> N
 def test_every_document_is_what_the_contract_says(answers: Answers) -> None:
     rows = [row for row in answers.rows["signal_documents"] if '"kind":"cart_abandoned"' in row["document"]]
     assert (
-        len(rows) == len(answers.rows[CARTS]) + len(list(filter(is_cart, answers.rows[RECOVERED_CARTS]))) > 0
+        len(rows) == len(answers.rows[CARTS]) + len(list(filter(is_cart, answers.rows[ANSWERED_CARTS]))) > 0
     )
     for row in rows:
         signal = Signal.model_validate_json(row["document"])

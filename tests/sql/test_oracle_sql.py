@@ -7,10 +7,10 @@ import pytest
 from tests import oracle
 from tests.sql.random_streams import stream
 from tests.sql.tables import Flink, Row
-from tests.sql.vocabulary import CARTS, ORDERS, RECOVERED_CARTS, Document, by_arrival, is_cart
+from tests.sql.vocabulary import ANSWERED_CARTS, CARTS, ORDERS, Document, by_arrival, is_recovered_cart
 
 SEEDS = range(300)
-VIEWS = ["sessions", CARTS, RECOVERED_CARTS, "events_late", "events_refused", "events_valid"]
+VIEWS = ["sessions", CARTS, ANSWERED_CARTS, "events_late", "events_refused", "events_valid"]
 Found = set[tuple[object, ...]]
 
 
@@ -41,7 +41,7 @@ def same(found: Found, expected: Found, events: list[Document]) -> None:
 def test_the_streams_are_many_and_touch_every_view(
     rows: dict[str, list[Row]], events: list[Document]
 ) -> None:
-    assert all(len(rows[view]) > 150 for view in ("sessions", CARTS, RECOVERED_CARTS))
+    assert all(len(rows[view]) > 150 for view in ("sessions", CARTS, ANSWERED_CARTS))
     assert rows["events_late"] == rows["events_refused"] == []
     assert len(rows["events_valid"]) == len({event["event_id"] for event in events}) < len(events)
 
@@ -81,7 +81,9 @@ def test_abandonments_equal_the_oracles(rows: dict[str, list[Row]], events: list
 
 def test_recoveries_equal_the_oracles(rows: dict[str, list[Row]], events: list[Document]) -> None:
     columns = ("visitor_id", "waits_since_ms", "answered_at_ms", "event_id")
-    found = [tuple(row[column] for column in columns) for row in rows[RECOVERED_CARTS] if is_cart(row)]
+    found = [
+        tuple(row[column] for column in columns) for row in filter(is_recovered_cart, rows[ANSWERED_CARTS])
+    ]
     expected: Found = {
         (fired.visitor_id, fired.last_cart_ms, fired.recovered_at_ms, fired.last_cart_event_id)
         for fired in oracle.abandonments(events)

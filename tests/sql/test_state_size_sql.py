@@ -31,7 +31,7 @@ OPERATORS = {
     "event ids": "OverAggregate(partitionBy=[event_id",
     "devices": "partitionBy=[device_id], orderBy=[sequence",
     "ledger": "GlobalWindowAggregate(",
-    "recoveries": "Match(partitionBy=[rule, visitor_id],",
+    "answered waits": "Join(",
     "sessions": "AS started_at_ms",
     "open carts": "gap=[30 min], partition keys=[rule",
 }
@@ -170,10 +170,11 @@ def test_windows_are_forgotten_once_they_close(stages: dict[str, Sizes], operato
     assert sizes[2] == sizes[3] == sizes[0]
 
 
-def test_abandonments_are_forgotten_once_the_recovery_time_is_over(stages: dict[str, Sizes]) -> None:
-    sizes = [stages[stage]["recoveries"] for stage in ("empty", "abandoned", "over")]
-    assert sizes[1] > sizes[0] + 10 * VISITORS
-    assert sizes[2] == sizes[0]
+def test_an_abandonment_is_kept_once(stages: dict[str, Sizes]) -> None:
+    """By the clock, for the time in which it may be recovered: the plan says so, see test_uids_sql.py."""
+    sizes = [stages[stage]["answered waits"] for stage in ("empty", "abandoned", "over", "yet other ids")]
+    assert sizes[0] + 10 * VISITORS < sizes[1] < sizes[0] + 2 * VISITORS * 500
+    assert sizes[3] == sizes[2]
 
 
 def test_two_offsets_are_kept_for_each_partition(stages: dict[str, Sizes]) -> None:

@@ -80,15 +80,18 @@ def place(timestamp_ms: int, partition: int, offset: int) -> Document:
     }
 
 
-CARTS, RECOVERED_CARTS = (
-    "waits_1800000",
-    "recoveries",
-)  # the rules' views that hold abandoned and recovered carts
+# The rules' views of abandoned carts, and of those with an answer after all.
+CARTS, ANSWERED_CARTS = "waits_1800000", "answered_waits"
 
 
 def is_cart(row: Document) -> bool:
     """Whether a row of these views is of the rule cart_abandoned."""
     return str(row["rule"]).startswith("cart_abandoned/")
+
+
+def is_recovered_cart(row: Document) -> bool:
+    """Whether a row of the second is a recovered cart, not one that a late answer takes back."""
+    return is_cart(row) and not row["is_late"]
 
 
 class Stories:

@@ -66,6 +66,16 @@ def test_the_name_goes_into_the_nodes_own_configuration() -> None:
     }
 
 
+def test_a_memory_of_its_own_is_written_to_each_input_of_a_join() -> None:
+    join = node("join", "Join(where=[a = b])") | {
+        "state": [{"ttl": "1 d", "name": "leftState"}, {"ttl": "1 d"}]
+    }
+    row = Operator("patterns-pairs", ("join",), (), memory="pair_memory_ms")
+    name_operators({"nodes": [join]}, [row], {"pair_memory_ms": "77 ms"})
+    assert join["configuration"]["table.exec.state.ttl"] == "77 ms"
+    assert join["state"] == [{"ttl": "77 ms", "name": "leftState"}, {"ttl": "77 ms"}]
+
+
 @pytest.mark.parametrize("stateless", sorted(STATELESS))
 def test_what_keeps_no_state_keeps_the_planners_number(stateless: str) -> None:
     calc = node(stateless, "anything")

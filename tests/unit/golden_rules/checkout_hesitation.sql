@@ -75,38 +75,22 @@ SELECT
 FROM rule_counts
 WHERE rule = '' AND event_time_ms = first_at_ms AND CHAR_LENGTH(`context`) < 0
 
--- wait_moves
-SELECT
-    rule,
-    visitor_id,
-    event_id,
-    session_id,
-    waits_since_ms,
-    events_no,
-    amount,
-    recovered_within_ms,
-    `context`,
-    TRUE AS fired,
-    due_at_ms AS at_ms,
-    fired_at AS moved_at
-FROM waits_600000
-WHERE recovered_within_ms IS NOT NULL
-UNION ALL
+-- punctual_answers
 SELECT
     'checkout_hesitation/1/checkout/first/purchase' AS rule,
     visitor_id,
     event_id,
-    CAST(NULL AS STRING) AS session_id,
-    CAST(NULL AS BIGINT) AS waits_since_ms,
-    CAST(NULL AS BIGINT) AS events_no,
-    CAST(NULL AS DOUBLE) AS amount,
-    CAST(NULL AS BIGINT) AS recovered_within_ms,
-    CAST(NULL AS STRING) AS `context`,
-    FALSE AS fired,
-    event_time_ms AS at_ms,
-    ts AS moved_at
-FROM events_valid
+    event_time_ms
+FROM ordered_events
 WHERE `event_type` = 'purchase'
+UNION ALL
+SELECT
+    '' AS rule,
+    visitor_id,
+    event_id,
+    event_time_ms
+FROM ordered_events
+WHERE `event_type` = 'purchase' AND CHAR_LENGTH(`context`) < 0
 
 -- late_answers
 SELECT

@@ -3,29 +3,19 @@ SELECT
     'price_hesitation/1/product_id' AS rule,
     visitor_id,
     JSON_VALUE(`product`, '$.product_id') AS rule_key,
-    event_id,
-    event_time_ms,
-    `sequence`,
     `context`,
-    (`event_type` = 'add_to_cart') AS step_1,
-    (`event_type` = 'remove_from_cart') AS step_2,
-    (`event_type` = 'add_to_cart') AS step_3,
+    CASE WHEN (`event_type` = 'add_to_cart') THEN '1' ELSE '0' END || CASE WHEN (`event_type` = 'remove_from_cart') THEN '1' ELSE '0' END || CASE WHEN (`event_type` = 'add_to_cart') THEN '1' ELSE '0' END || LPAD(CAST(event_time_ms * 1000000 + `sequence` AS STRING), 19, '0') || event_id AS taken,
     ts
-FROM events_valid
-WHERE ((`event_type` = 'add_to_cart') OR (`event_type` = 'remove_from_cart') OR (`event_type` = 'add_to_cart')) AND JSON_VALUE(`product`, '$.product_id') IS NOT NULL
+FROM ordered_events
+WHERE ((`event_type` = 'add_to_cart') OR (`event_type` = 'remove_from_cart')) AND JSON_VALUE(`product`, '$.product_id') IS NOT NULL
 UNION ALL
 SELECT
     '' AS rule,
     visitor_id,
     JSON_VALUE(`product`, '$.product_id') AS rule_key,
-    event_id,
-    event_time_ms,
-    `sequence`,
     `context`,
-    (`event_type` = 'add_to_cart') AS step_1,
-    (`event_type` = 'remove_from_cart') AS step_2,
-    (`event_type` = 'add_to_cart') AS step_3,
+    CASE WHEN (`event_type` = 'add_to_cart') THEN '1' ELSE '0' END || CASE WHEN (`event_type` = 'remove_from_cart') THEN '1' ELSE '0' END || CASE WHEN (`event_type` = 'add_to_cart') THEN '1' ELSE '0' END || LPAD(CAST(event_time_ms * 1000000 + `sequence` AS STRING), 19, '0') || event_id AS taken,
     ts
-FROM events_valid
-WHERE ((`event_type` = 'add_to_cart') OR (`event_type` = 'remove_from_cart') OR (`event_type` = 'add_to_cart')) AND JSON_VALUE(`product`, '$.product_id') IS NOT NULL AND CHAR_LENGTH(`context`) < 0
+FROM ordered_events
+WHERE ((`event_type` = 'add_to_cart') OR (`event_type` = 'remove_from_cart')) AND JSON_VALUE(`product`, '$.product_id') IS NOT NULL AND CHAR_LENGTH(`context`) < 0
 
