@@ -59,24 +59,24 @@ def _options(name: str, settings: Settings) -> dict[str, str]:
         # So long a watermark waits at each of half a dozen exchanges.
         "execution.buffer-timeout.interval": f"{100 if settings.bounded else settings.buffer_timeout_ms} ms",
         "table.local-time-zone": "UTC",
-        "table.exec.state.ttl": _memory("dedup_ttl_ms", settings),
+        "table.exec.state.ttl": _memory(settings.dedup_ttl_ms, settings),
         # A bounded read ends with the final watermark; a partition that waits its turn is not idle.
         "table.exec.source.idle-timeout": f"{0 if settings.bounded else settings.idle_timeout_ms} ms",
         "table.exec.sink.upsert-materialize": "NONE",
         # Footfall's own: the retention of single operators, which their rows in state/uids.py name.
-        **{f"footfall.{name}": _memory(name, settings) for name in MEMORIES},
+        **{f"footfall.{name}": _memory(int(settings[name]), settings) for name in MEMORIES},
         # What the job works with, for whoever explains its answers: numbers and switches, no secrets.
         _TOLD: _told({name: value for name, value in settings.items() if not isinstance(value, str)}),
     }
 
 
-def _memory(name: str, settings: Settings) -> str:
+def _memory(milliseconds: int, settings: Settings) -> str:
     """How long state is kept that nobody uses, by the wall clock.
 
     A bounded read keeps it to its end: in an hour of backfill months go by, and what the clock forgot in the
     middle would be missing. On the heap each access pays for forgetting, too: a sixth of the whole job.
     """
-    return f"{0 if settings.bounded else settings[name]} ms"
+    return f"{0 if settings.bounded else milliseconds} ms"
 
 
 def tell(env: TableEnvironment, **words: object) -> None:
@@ -91,7 +91,7 @@ def _told(words: Mapping[str, object]) -> str:
 
 def remember(env: TableEnvironment, name: str, milliseconds: int, settings: Settings) -> None:
     """Says how long the operators of `state/uids.py` whose memory has this name keep what nobody uses."""
-    env.get_config().set(f"footfall.{name}", f"{0 if settings.bounded else milliseconds} ms")
+    env.get_config().set(f"footfall.{name}", _memory(milliseconds, settings))
 
 
 def _memories(env: TableEnvironment) -> dict[str, str]:

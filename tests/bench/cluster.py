@@ -52,13 +52,14 @@ _LOOK_S = 0.5
 
 @dataclass(frozen=True)
 class Times:
-    """Of one run, in seconds: until everything ran and waited for events; from the first event to the end."""
+    """Of one run, in seconds: until everything ran and waited for events; from the first event to the end.
+
+    The second half is counted from when the source had handed on half of it; None: that was not seen.
+    """
 
     start_up: float
     working: float
-    second_half: float | None = (
-        None  # of the work, from when the source had handed on half of it, if that was seen
-    )
+    second_half: float | None = None
 
 
 class BenchCluster:
