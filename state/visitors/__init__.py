@@ -1,0 +1,1 @@
+"""What is remembered of a visitor: sessions, features, scores, and what waits to happen."""

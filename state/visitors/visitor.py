@@ -1,0 +1,200 @@
+"""What is remembered of a visitor. Structs of arrays: new members go to the end, with a default (state/codec.py)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field
+
+Context = dict[str, Any]  # the block of an event, as it came
+Word = tuple[int, str]  # what was said last, behind its place: event time * 1,000,000 + sequence
+
+
+class Wait(Struct, array_like=True, omit_defaults=True):
+    """A rule's wait for something that may not come: open (`Visitor.waits`), or in vain (`Visitor.in_vain`).
+
+    Attributes:
+        due: event time at which it is over.
+        since_at: of the event that it counts from, epoch milliseconds.
+        event_id: of that event.
+        session_id: of that event.
+        events: how many events started it or went on with it.
+        amount: what is at stake; None where the rule has no value.
+        context: of that event.
+        answered: open: what it waits for has come; in vain: it came later, or nothing can recover it any more.
+        kept: whatever else its rule keeps (the content of a cart).
+    """
+
+    due: int
+    since_at: int
+    event_id: str
+    session_id: str | None
+    events: int = 1
+    amount: float | None = None
+    context: Context | None = None
+    answered: bool = False
+    kept: Any = None
+
+
+class Session(Struct, array_like=True, omit_defaults=True):
+    """The open session.
+
+    Attributes:
+        id: `connectors.sessions.session_id`.
+        started_at: of its first event; last_at: of its last one.
+        context: of its first event.
+        began_at, part: of a session that was cut for its number of events: where part 0 began, and which part this is.
+        events: how many; counts: how many by type (state/vocabulary.py: KIND), with CUSTOM for all custom ones.
+        kinds: types of the last three events, the last one last.
+        first_category: of the first view with a category.
+        revenue: of its purchases; cart_value: of its add_to_carts; None where no event said any.
+        rules: what rules remember of this session, by `name/version`.
+        gap, longest, squares: milliseconds between its last two events, at most, and the sum of their squares.
+        dwell: milliseconds by kind of page (connectors/features.py: PAGE_KINDS); scroll: how far down.
+        categories, products: the different ones, up to a bound.
+        price_…: over the events that have a price; step: the furthest of the funnel.
+        weight_…: of its events, each by exp(-age).
+        entry_page, page: path of the first and of the last event that has one.
+    """
+
+    id: str
+    started_at: int
+    last_at: int
+    context: Context | None
+    began_at: int = 0
+    part: int = 0
+    events: int = 0
+    counts: dict[int, int] = {}
+    kinds: list[int] = []
+    first_category: str | None = None
+    revenue: float | None = None
+    cart_value: float | None = None
+    rules: dict[str, Any] = {}
+    gap: int = 0
+    longest: int = 0
+    squares: int = 0
+    dwell: dict[int, int] = {}
+    scroll: float | None = None
+    categories: set[str] = set()
+    products: set[str] = set()
+    price_min: float | None = None
+    price_max: float | None = None
+    price_sum: float = 0.0
+    prices: int = 0
+    step: int = 0
+    weight_5m: float = 0.0
+    weight_30m: float = 0.0
+    weight_1h: float = 0.0
+    entry_page: str | None = None
+    page: str | None = None
+
+
+class Moment(Struct, array_like=True, omit_defaults=True):
+    """The features as of an event, kept until they are documented or scored.
+
+    Attributes:
+        at: of the event; event_id, kind: its id and type; event_no: which one of its session.
+        first_seen: of the visitor's first event; kinds: types of the last three.
+        device, country, channel, entry_page, page: the texts beside the vector.
+        values: the vector, 32-bit floats; NaN is null.
+        closed_at: when the session was over; 0 while it is open.
+    """
+
+    at: int
+    session_id: str
+    event_id: str
+    event_no: int
+    kind: int
+    first_seen: int
+    kinds: list[int]
+    values: bytes
+    device: str | None = None
+    country: str | None = None
+    channel: str | None = None
+    entry_page: str | None = None
+    page: str | None = None
+    closed_at: int = 0
+
+
+class Asked(Struct, array_like=True, omit_defaults=True):
+    """What waits for the end of its slice: a question to a model, or the visitor's document behind such a question.
+
+    Attributes:
+        model: its name; empty for the visitor's document.
+        at: event time of the moment; what comes of it has this version.
+        anchor: what the signal hangs on.
+        asked_in: end of the slice; from then on it may be answered.
+        moment: the features.
+    """
+
+    model: str
+    at: int
+    anchor: str
+    asked_in: int
+    moment: Moment
+
+
+class Score(Struct, array_like=True, omit_defaults=True):
+    """The last score of a model."""
+
+    version: str
+    score: float
+    scored_at: int
+
+
+class Admission(Struct, array_like=True, omit_defaults=True):
+    """What is remembered to let a visitor's events pass or to hold them back.
+
+    Attributes:
+        consent: the user's last word on all devices; of who is no user, the device has it.
+        throttled_at: when the visitor was last over a cap of bots.
+        devices: that turned out to be this user's.
+    """
+
+    consent: Word | None = None
+    throttled_at: int = 0
+    devices: list[str] = []
+
+
+class Visitor(Struct, array_like=True, omit_defaults=True):
+    """All of a visitor.
+
+    Attributes:
+        id: the canonical visitor.
+        seen_since, last_at: of the first and of the last event, epoch milliseconds; 0 where there is none.
+        events, sessions, purchases: how many; purchase_at: of the last purchase.
+        weight_24h: of the events, each by exp(-age).
+        unbroken_since: since then there was no session gap; before_session_at: the last event before this session.
+        last_event_id, context: of the last event.
+        session: the open one.
+        waits: the open wait of a rule; in_vain: those that may still be recovered or taken back.
+        rules: what rules remember beyond a session; all three by `name/version`.
+        admission: consent and caps.
+        scores: the last one of each model; raised: what the model's last signal hangs on.
+        asked: what waits for the end of its slice.
+        document_due: when the visitor's document is to be written; 0: it says all.
+        closing: the features of the session that ended, until they are in the document.
+    """
+
+    id: str
+    seen_since: int = 0
+    last_at: int = 0
+    events: int = 0
+    sessions: int = 0
+    purchases: int = 0
+    purchase_at: int = 0
+    weight_24h: float = 0.0
+    unbroken_since: int = 0
+    before_session_at: int = 0
+    last_event_id: str = ""
+    context: Context | None = None
+    session: Session | None = None
+    waits: dict[str, Wait] = {}
+    in_vain: dict[str, list[Wait]] = {}
+    rules: dict[str, Any] = {}
+    admission: Admission = field(default_factory=Admission)
+    scores: dict[str, Score] = {}
+    raised: dict[str, str] = {}
+    asked: list[Asked] = []
+    document_due: int = 0
+    closing: Moment | None = None
