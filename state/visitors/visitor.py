@@ -1,4 +1,4 @@
-"""What is remembered of a visitor. Structs of arrays: new members go to the end, with a default (state/codec.py)."""
+"""What is remembered of a visitor. New members go to the end and have a default: see state/codec.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-Context = dict[str, Any]  # the block of an event, as it came
+Context = bytes  # the block of an event as JSON text (`Event.kept_context`); empty where there is none
 Word = tuple[int, str]  # what was said last, behind its place: event time * 1,000,000 + sequence
 
 
@@ -21,7 +21,7 @@ class Wait(Struct, array_like=True, omit_defaults=True):
         events: how many events started it or went on with it.
         amount: what is at stake; None where the rule has no value.
         context: of that event.
-        answered: open: what it waits for has come; in vain: it came later, or nothing can recover it any more.
+        answered: open: what it waits for has come; in vain: it came later, or never can.
         kept: whatever else its rule keeps (the content of a cart).
     """
 
@@ -31,7 +31,7 @@ class Wait(Struct, array_like=True, omit_defaults=True):
     session_id: str | None
     events: int = 1
     amount: float | None = None
-    context: Context | None = None
+    context: Context = b""
     answered: bool = False
     kept: Any = None
 
@@ -43,13 +43,13 @@ class Session(Struct, array_like=True, omit_defaults=True):
         id: `connectors.sessions.session_id`.
         started_at: of its first event; last_at: of its last one.
         context: of its first event.
-        began_at, part: of a session that was cut for its number of events: where part 0 began, and which part this is.
-        events: how many; counts: how many by type (state/vocabulary.py: KIND), with CUSTOM for all custom ones.
+        began_at, part: of a session cut for its number of events: the beginning of part 0, and which part.
+        events: how many; counts: how many by type (state/vocabulary.py).
         kinds: types of the last three events, the last one last.
         first_category: of the first view with a category.
         revenue: of its purchases; cart_value: of its add_to_carts; None where no event said any.
         rules: what rules remember of this session, by `name/version`.
-        gap, longest, squares: milliseconds between its last two events, at most, and the sum of their squares.
+        gap, longest, squares: ms between its last two events, between two at most, and the sum of squares.
         dwell: milliseconds by kind of page (connectors/features.py: PAGE_KINDS); scroll: how far down.
         categories, products: the different ones, up to a bound.
         price_…: over the events that have a price; step: the furthest of the funnel.
@@ -60,7 +60,7 @@ class Session(Struct, array_like=True, omit_defaults=True):
     id: str
     started_at: int
     last_at: int
-    context: Context | None
+    context: Context
     began_at: int = 0
     part: int = 0
     events: int = 0
@@ -117,7 +117,7 @@ class Moment(Struct, array_like=True, omit_defaults=True):
 
 
 class Asked(Struct, array_like=True, omit_defaults=True):
-    """What waits for the end of its slice: a question to a model, or the visitor's document behind such a question.
+    """What waits for the end of its slice: a question to a model, or the visitor's document behind one.
 
     Attributes:
         model: its name; empty for the visitor's document.
@@ -164,7 +164,7 @@ class Visitor(Struct, array_like=True, omit_defaults=True):
         seen_since, last_at: of the first and of the last event, epoch milliseconds; 0 where there is none.
         events, sessions, purchases: how many; purchase_at: of the last purchase.
         weight_24h: of the events, each by exp(-age).
-        unbroken_since: since then there was no session gap; before_session_at: the last event before this session.
+        unbroken_since: since then there was no session gap; before_session_at: the event before this session.
         last_event_id, context: of the last event.
         session: the open one.
         waits: the open wait of a rule; in_vain: those that may still be recovered or taken back.
@@ -187,7 +187,7 @@ class Visitor(Struct, array_like=True, omit_defaults=True):
     unbroken_since: int = 0
     before_session_at: int = 0
     last_event_id: str = ""
-    context: Context | None = None
+    context: Context = b""
     session: Session | None = None
     waits: dict[str, Wait] = {}
     in_vain: dict[str, list[Wait]] = {}
