@@ -4,6 +4,7 @@ FootfallError
 ├── SettingError        correct the setting that is named
 ├── BadInput            correct or replace the input that is named
 ├── ModelRefused        do not use the model version that is named; publish or promote another
+├── StateTooNew         run the newer version that wrote the state, or start from a state of this one
 └── EndUnavailable      an outside system does not answer; bring it back, the job goes on by itself
     ├── BrokerUnavailable
     └── IndexUnavailable
@@ -26,6 +27,10 @@ class BadInput(FootfallError):
 
 class ModelRefused(FootfallError):
     """A model version is not what it must be. Operator action: promote another, or publish it again."""
+
+
+class StateTooNew(FootfallError):
+    """A newer version wrote the state. Operator action: run that version, or restore an older savepoint."""
 
 
 class EndUnavailable(FootfallError):

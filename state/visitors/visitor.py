@@ -93,7 +93,7 @@ class Moment(Struct, array_like=True, omit_defaults=True):
     """The features as of an event, kept until they are documented or scored.
 
     Attributes:
-        at: of the event; event_id, kind: its id and type; event_no: which one of its session.
+        at: of the event; event_id, event_type: its id and type; event_no: which one of its session.
         first_seen: of the visitor's first event; kinds: types of the last three.
         device, country, channel, entry_page, page: the texts beside the vector.
         values: the vector, 32-bit floats; NaN is null.
@@ -104,7 +104,7 @@ class Moment(Struct, array_like=True, omit_defaults=True):
     session_id: str
     event_id: str
     event_no: int
-    kind: int
+    event_type: str
     first_seen: int
     kinds: list[int]
     values: bytes
@@ -148,12 +148,14 @@ class Admission(Struct, array_like=True, omit_defaults=True):
     Attributes:
         consent: the user's last word on all devices; of who is no user, the device has it.
         throttled_at: when the visitor was last over a cap of bots.
-        devices: that turned out to be this user's.
+        devices: that turned out to be this user's, the newest ones.
+        last_at: of the last event, admitted or not.
     """
 
     consent: Word | None = None
     throttled_at: int = 0
     devices: list[str] = []
+    last_at: int = 0
 
 
 class Visitor(Struct, array_like=True, omit_defaults=True):
@@ -165,7 +167,7 @@ class Visitor(Struct, array_like=True, omit_defaults=True):
         events, sessions, purchases: how many; purchase_at: of the last purchase.
         weight_24h: of the events, each by exp(-age).
         unbroken_since: since then there was no session gap; before_session_at: the event before this session.
-        last_event_id, context: of the last event.
+        last_event_id, last_event_type, context: of the last event.
         session: the open one.
         waits: the open wait of a rule; in_vain: those that may still be recovered or taken back.
         rules: what rules remember beyond a session; all three by `name/version`.
@@ -187,6 +189,7 @@ class Visitor(Struct, array_like=True, omit_defaults=True):
     unbroken_since: int = 0
     before_session_at: int = 0
     last_event_id: str = ""
+    last_event_type: str = ""
     context: Context = b""
     session: Session | None = None
     waits: dict[str, Wait] = {}
