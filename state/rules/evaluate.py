@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
-from state.rules.at_end import is_at_end
 from state.rules.evaluate_counts import bursts, count_in_sessions, dwells, first_of_each
 from state.rules.evaluate_sessions import at_end, deviations
 from state.rules.evaluate_waits import waits
-from state.rules.fields import field
 from state.rules.histories import Event, History, at
-from state.rules.model import Absence, Count, Deviation, Dwell, Funnel, Sequence
+from state.rules.language.fields import field
+from state.rules.language.model import Absence, Count, Deviation, Dwell, Funnel, Sequence, is_at_end
 from state.rules.occurrences import Occurrence, by_key
 
 

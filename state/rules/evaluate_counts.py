@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from state.rules.fields import field
 from state.rules.histories import Event, History, Session, at
-from state.rules.model import Count, Dwell
+from state.rules.language.fields import field
+from state.rules.language.model import Count, Dwell
 from state.rules.occurrences import Occurrence, by_key, passing
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from state.rules.fields import field
 from state.rules.histories import Event, History, Session
-from state.rules.model import Absence, Count, Deviation, Funnel
+from state.rules.language.fields import field
+from state.rules.language.model import Absence, Count, Deviation, Funnel
 from state.rules.occurrences import Occurrence, passing
 
 VIEWS = ("product_view", "product_list_view", "page_view")

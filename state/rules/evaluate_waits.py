@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from state.rules.fields import field
 from state.rules.histories import Event, History, at, place
-from state.rules.model import Absence
+from state.rules.language.fields import field
+from state.rules.language.model import Absence
 from state.rules.occurrences import Occurrence, passing
 
 

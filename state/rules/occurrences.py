@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.signals import SignalStatus
-from state.rules.fields import field
 from state.rules.histories import Event
+from state.rules.language.fields import field
 
 
 @dataclass(frozen=True)

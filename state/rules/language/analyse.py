@@ -6,10 +6,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from connectors.events import CUSTOM_PREFIX
-from state.rules.fields import field
-from state.rules.filters import Place, Where
-from state.rules.model import MOST_EVENTS, Absence, Count, Deviation, Dwell, Funnel, Sequence, fields_exist
-from state.rules.spans import text_of
+from state.rules.language.fields import MONEY, field
+from state.rules.language.filters import Place, Where
+from state.rules.language.model import (
+    MOST_EVENTS,
+    Absence,
+    Count,
+    Deviation,
+    Dwell,
+    Funnel,
+    Sequence,
+    fields_exist,
+)
+from state.rules.language.spans import text_of
 
 DAY_MS = 86_400_000
 LONGEST_MS = 400 * DAY_MS
@@ -33,6 +42,8 @@ def problems(rule: Any) -> list[tuple[Place, str]]:
     for name, where in rule.filters().items():
         if not where.can_hold():
             found.append((_place(name), _NEVER))
+    if rule.currency is not None and not rule.money():
+        found.append((("currency",), f"the rule looks at none of {', '.join(MONEY)}; remove it"))
     return found + [(_place(name), text) for name, text in _CHECKS[type(rule)](rule)]
 
 
@@ -101,6 +112,8 @@ def _count_in_span(rule: Count, within_ms: int) -> Iterator[Problem]:
 
 
 def _absence(rule: Absence) -> Iterator[Problem]:
+    if rule.cart:
+        yield from _cart(rule)
     if rule.without is None:
         yield from _return(rule)
         return
@@ -122,6 +135,21 @@ def _absence(rule: Absence) -> Iterator[Problem]:
             "within",
             f"since the first event at most {text_of(LONGEST_SESSION_MS)}, a session's longest time",
         )
+
+
+def _cart(rule: Absence) -> Iterator[Problem]:
+    """The types are those of carts; what an event puts in is told by its product alone."""
+    wanted = {"where": "add_to_cart", "without": "purchase"}
+    for name, event_type in wanted.items():
+        where = getattr(rule, name)
+        if where is None or not where.only_types() or where.event_types() != frozenset((event_type,)):
+            yield name, f"with `cart: true` it must be {{event_type: {event_type}}}"
+    if rule.within == "session" or rule.since == "first":
+        yield "cart", "needs `within` a span of time and `since: last`; each add_to_cart waits anew"
+    given = rule.field_names()
+    for name, wanted_field in (("value.price", "product.price"), ("value.quantity", "product.quantity")):
+        if rule.value and given.get(name) != wanted_field:
+            yield name, f"with `cart: true` it must be {wanted_field}: what is left is counted by product"
 
 
 def _absence_in_session(rule: Absence, without: Where) -> Iterator[Problem]:

@@ -1,19 +1,26 @@
-"""The fields of an event that a rule may look at, their types, and how SQL reads them."""
+"""The fields of an event that a rule may look at, their types, and how they are read."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, Literal
 
 from connectors.events import CUSTOM_PREFIX, EVENT_TYPES, Context, Order, Product
+from state.events import Block, Event, integer_in, number_in, text_in
 
 FieldType = Literal["text", "number"]
+TextReader = Callable[[Event], "str | None"]
+NumberReader = Callable[[Event], "float | None"]
 _COLUMNS = ("event_type", "user_id", "anonymous_id")
 _BLOCKS = {"context": Context, "product": Product, "order": Order}
-# A property's name goes into a JSON path, so it is kept to what needs no quoting there.
+MONEY = ("product.price", "order.revenue")  # amounts in the currency of their block
+_LARGEST = 1e12  # of an amount: a number may be written as 1e400, and no sum survives it
+_LONGEST_CODE = 8  # characters of a currency
+# A property's name goes into a pattern of the schema for editors: it is kept to what needs no quoting there.
 _PROPERTY = re.compile(r"properties\.[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -24,12 +31,14 @@ class EventField:
     Attributes:
         name: as rules write it, `product.category`.
         kind: what its values are; a property is text until it is compared with a number.
-        block: the event's JSON object that holds it, or None for a column.
+        block: the event's JSON object that holds it, or None for a member of the event itself.
+        whole: whether only whole numbers count.
     """
 
     name: str
     kind: FieldType
     block: str | None
+    whole: bool = False
 
     @property
     def leaf(self) -> str:
@@ -40,21 +49,28 @@ class EventField:
         """
         return self.name.rpartition(".")[2]
 
-    def sql(self, kind: FieldType | None = None) -> str:
-        """The expression that reads it; NULL when it is absent or cannot be read.
-
-        >>> field("product.category").sql()
-        "JSON_VALUE(`product`, '$.category')"
-        >>> field("product.price").sql()
-        "TRY_CAST(JSON_VALUE(`product`, '$.price') AS DOUBLE)"
-        """
+    def text_reader(self) -> TextReader:
+        """Reads it as text; None where it is absent or no leaf."""
         if self.block is None:
-            return f"`{self.name}`"
-        text = f"JSON_VALUE(`{self.block}`, '$.{self.leaf}')"
-        return f"TRY_CAST({text} AS DOUBLE)" if (kind or self.kind) == "number" else text
+            found: TextReader = attrgetter(self.name)
+            return found
+        leaf, block_of = self.leaf, _block_reader(self.block)
+
+        def read(event: Event) -> str | None:
+            block = block_of(event)
+            return None if isinstance(block.get(leaf), (dict, list)) else text_in(block, leaf)
+
+        return read
+
+    def number_reader(self) -> NumberReader:
+        """Reads it as a finite number; None where it is absent or none."""
+        leaf, block_of = self.leaf, _block_reader(self.block or "")
+        if self.whole:
+            return lambda event: integer_in(block_of(event), leaf)
+        return lambda event: number_in(block_of(event), leaf)
 
     def text(self, event: Mapping[str, Any]) -> str | None:
-        """The value in an event's document as SQL reads it as text; None where that is NULL.
+        """The value in an event's document as text; None where it is absent or no leaf.
 
         >>> field("product.product_id").text({"product": {"product_id": 7}})
         '7'
@@ -66,12 +82,38 @@ class EventField:
         return str(found).lower() if isinstance(found, bool) else str(found)
 
     def number(self, event: Mapping[str, Any]) -> float | None:
-        """The value in an event's document as SQL reads it as a number; None where that is NULL."""
+        """The value in an event's document as a number; None where it is none."""
         try:
             found = float(self.text(event) or "")
         except ValueError:
             return None
-        return found if math.isfinite(found) else None
+        return found if math.isfinite(found) and not (self.whole and not found.is_integer()) else None
+
+
+def _block_reader(block: str) -> Callable[[Event], Block]:
+    return attrgetter(block)
+
+
+def amount_reader(name: str, currencies: frozenset[str] = frozenset()) -> NumberReader:
+    """Reads an amount that a sum survives; one in a currency that is not asked for counts as absent."""
+    number, currency = field(name).number_reader(), currency_reader(name)
+
+    def read(event: Event) -> float | None:
+        found = number(event)
+        if found is None or not -_LARGEST <= found <= _LARGEST:
+            return None
+        return found if not currencies or currency(event) in currencies or not currency(event) else None
+
+    return read
+
+
+def currency_reader(name: str) -> Callable[[Event], str]:
+    """Reads the currency of an amount, in capitals and cut short; empty where none is given."""
+    block = field(name).block
+    if block not in ("product", "order"):
+        return lambda event: ""
+    read = field(f"{block}.currency").text_reader()
+    return lambda event: (read(event) or "")[:_LONGEST_CODE].upper()
 
 
 def _known() -> dict[str, EventField]:
@@ -80,7 +122,7 @@ def _known() -> dict[str, EventField]:
         for leaf in fields(holder):
             kind: FieldType = "text" if "str" in str(leaf.type) else "number"
             name = f"{block}.{leaf.name}"
-            found[name] = EventField(name, kind, block)
+            found[name] = EventField(name, kind, block, "int" in str(leaf.type))
     return found
 
 

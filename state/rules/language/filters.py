@@ -2,115 +2,35 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from state.rules.fields import FieldType, field, known_type
-from state.rules.literals import Scalar, literal
+from connectors.events import CUSTOM_PREFIX
+from state.events import Event
+from state.rules.language.conditions import Condition, Test, check_value, compared_as
+from state.rules.language.fields import field, known_type
+from state.vocabulary import CUSTOM, KIND, NAMES
 
 Place = tuple[str | int, ...]
-_ORDER = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le,
-}  # fmt: skip
+EVERY_KIND = frozenset(range(len(NAMES)))
 
 
-class Condition(BaseModel):
-    """What one field must be; several operators must all hold. A bare value stands for `eq`."""
+class Filter(NamedTuple):
+    """A filter over events.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+    Attributes:
+        kinds: numbers of the types that can pass.
+        test: what must be true of an event of such a type; None: nothing.
+    """
 
-    eq: str | int | float | None = None
-    in_: list[str | int | float] | None = Field(default=None, alias="in", min_length=1)
-    gt: int | float | None = None
-    gte: int | float | None = None
-    lt: int | float | None = None
-    lte: int | float | None = None
-    exists: bool | None = None
+    kinds: frozenset[int]
+    test: Test | None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_value(cls, value: Any) -> Any:
-        if isinstance(value, list):
-            raise ValueError(f"a list needs its operator: {{in: {value!r}}}")
-        if value is None or isinstance(value, bool):
-            raise ValueError(
-                f"a condition is a value or operators (eq, in, gt, gte, lt, lte, exists); got {value!r}"
-            )
-        return value if isinstance(value, dict) else {"eq": value}
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("a condition needs an operator: eq, in, gt, gte, lt, lte or exists")
-        return self
-
-    def values(self) -> list[Scalar]:
-        """Every value that the field is compared with."""
-        single: list[Scalar | None] = [self.eq, self.gt, self.gte, self.lt, self.lte]
-        return [value for value in [*single, *(self.in_ or [])] if value is not None]
-
-    def is_numeric(self) -> bool:
-        """Whether the field is compared as a number."""
-        return any(not isinstance(value, str) for value in self.values())
-
-    def can_hold(self) -> bool:
-        """Whether any value fulfils all operators.
-
-        >>> Condition(gt=5, lt=3).can_hold(), Condition(eq="a").can_hold()
-        (False, True)
-        """
-        if self.exists is False:
-            return not self.values()
-        wanted: list[Scalar] = self.in_ or ([] if self.eq is None else [self.eq])
-        if self.eq is not None and self.in_ is not None and self.eq not in self.in_:
-            return False
-        if wanted:
-            return any(self._in_range(value) for value in wanted)
-        low = max((value for value in (self.gt, self.gte) if value is not None), default=None)
-        high = min((value for value in (self.lt, self.lte) if value is not None), default=None)
-        if low is None or high is None:
-            return True
-        return low < high or (low == high and self.gt != low and self.lt != high)
-
-    def _in_range(self, value: Scalar) -> bool:
-        tests = ((self.gt, "__gt__"), (self.gte, "__ge__"), (self.lt, "__lt__"), (self.lte, "__le__"))
-        bounds = [(bound, test) for bound, test in tests if bound is not None]
-        return all(
-            not isinstance(value, str) and getattr(float(value), test)(float(bound)) for bound, test in bounds
-        )
-
-    def sql(self, expression: str) -> str:
-        """The condition over an expression."""
-        parts = [f"{expression} = {literal(self.eq)}"] if self.eq is not None else []
-        if self.in_ is not None:
-            parts.append(f"{expression} IN ({', '.join(map(literal, self.in_))})")
-        parts += [
-            f"{expression} {sign} {literal(getattr(self, name))}"
-            for name, sign in _ORDER.items()
-            if getattr(self, name) is not None
-        ]
-        if self.exists is not None:
-            parts.append(f"{expression} IS {'NOT NULL' if self.exists else 'NULL'}")
-        return " AND ".join(parts)
-
-    def holds(self, value: str | float | None) -> bool:
-        """Whether the condition is true of a value; None is what SQL calls NULL.
-
-        >>> Condition(gte=3).holds(3.0), Condition(gte=3).holds(None), Condition(exists=False).holds(None)
-        (True, False, True)
-        """
-        if self.exists is not None and self.exists != (value is not None):
-            return False
-        if value is None:
-            return not self.values()
-        if self.eq is not None and value != self.eq or self.in_ is not None and value not in self.in_:
-            return False
-        bounds = ((_COMPARE[name], getattr(self, name)) for name in _ORDER)
-        return all(test(value, bound) for test, bound in bounds if bound is not None)
+    def holds(self, event: Event) -> bool:
+        """Whether the event passes."""
+        return event.kind in self.kinds and (self.test is None or self.test(event))
 
 
 class Where(BaseModel):
@@ -184,26 +104,34 @@ class Where(BaseModel):
         """Whether it asks for nothing but the event's type."""
         return self.field_names() == {"event_type"} and self.not_ is None
 
-    def sql(self) -> str:
-        """The predicate. The event's type comes first: it is cheap, and the rest is then not read."""
-        conditions = sorted(self.conditions().items(), key=lambda item: item[0] != "event_type")
-        parts = [
-            condition.sql(field(name).sql(_compared_as(name, condition))) for name, condition in conditions
-        ]
-        parts += [part.sql() for part in self.all_ or ()]
+    def compiled(self, currencies: frozenset[str] = frozenset()) -> Filter:
+        """The filter as functions over events.
+
+        Args:
+            currencies: in which amounts count; an amount in another one counts as absent. Empty: all of them.
+        """
+        types = self.event_types()
+        kinds = EVERY_KIND if types is None else frozenset(KIND.get(name, CUSTOM) for name in types)
+        return Filter(kinds, _joined(list(self._tests(currencies)), all))
+
+    def _tests(self, currencies: frozenset[str]) -> Iterator[Test]:
+        for name, condition in self.conditions().items():
+            if name != "event_type" or _is_finer_than_kinds(condition):
+                yield from condition.tests(name, currencies)
+        yield from (part.compiled(currencies).holds for part in self.all_ or ())
         if self.any_:
-            parts.append("(" + " OR ".join(f"({part.sql()})" for part in self.any_) + ")")
+            test = _joined([part.compiled(currencies).holds for part in self.any_], any)
+            assert test is not None, "there is one part at least"  # noqa: S101 - for the type checker
+            yield test
         if self.not_:
-            parts.append(f"({self.not_.sql()}) IS NOT TRUE")
-        return " AND ".join(parts)
+            yield _opposite(self.not_.compiled(currencies).holds)
 
     def holds(self, event: Mapping[str, Any]) -> bool:
-        """Whether an event's document passes, as `sql` has it.
+        """Whether an event's document passes.
 
         >>> Where.model_validate({"event_type": "search"}).holds({"event_type": "click"})
         False
         """
-        # What is unknown in SQL does not pass, and `not` is true of it: two values are enough here.
         return (
             all(
                 condition.holds(_value(event, name, condition))
@@ -213,6 +141,26 @@ class Where(BaseModel):
             and (not self.any_ or any(part.holds(event) for part in self.any_))
             and not (self.not_ and self.not_.holds(event))
         )
+
+
+def _is_finer_than_kinds(condition: Condition) -> bool:
+    """Whether a condition on the type says more than its number: all custom types share one."""
+    if condition.exists is False:
+        return True
+    return any(str(value).startswith(CUSTOM_PREFIX) for value in condition.values())
+
+
+def _joined(tests: list[Test], join: Callable[[Iterator[bool]], bool]) -> Test | None:
+    if len(tests) <= 1:
+        return tests[0] if tests else None
+    if len(tests) == 2 and join is all:
+        first, second = tests
+        return lambda event: first(event) and second(event)
+    return lambda event: join(test(event) for test in tests)
+
+
+def _opposite(test: Test) -> Test:
+    return lambda event: not test(event)
 
 
 def _types(condition: Condition | None) -> frozenset[str] | None:
@@ -226,22 +174,16 @@ def _types(condition: Condition | None) -> frozenset[str] | None:
     return frozenset(str(value) for value in set.intersection(*told))
 
 
-def _compared_as(name: str, condition: Condition) -> FieldType:
-    declared = field(name)
-    return "number" if declared.block == "properties" and condition.is_numeric() else declared.kind
-
-
 def _value(event: Mapping[str, Any], name: str, condition: Condition) -> str | float | None:
     declared = field(name)
-    as_number = _compared_as(name, condition) == "number"
-    return declared.number(event) if as_number else declared.text(event)
+    return declared.number(event) if compared_as(name, condition) == "number" else declared.text(event)
 
 
 def _problem(name: str, condition: Condition) -> str | None:
     try:
         declared = field(name)
         for value in condition.values():
-            literal(value)
+            check_value(value)
     except ValueError as error:
         return str(error)
     texts = [value for value in condition.values() if isinstance(value, str)]

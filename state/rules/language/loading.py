@@ -14,11 +14,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from connectors.errors import BadInput
-from state.rules.analyse import problems
-from state.rules.filters import Place
-from state.rules.model import KINDS, Rule
+from state.rules.language.analyse import problems
+from state.rules.language.filters import Place
+from state.rules.language.model import KINDS, Rule
 
-SHIPPED = Path(__file__).parent
+SHIPPED = Path(__file__).parents[1]
 _MOST_BYTES = 100_000
 AnyRule = Any  # one of the classes of state/rules/model.py
 

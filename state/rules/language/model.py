@@ -6,9 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from state.rules.fields import field
-from state.rules.filters import Where
-from state.rules.spans import Span
+from state.rules.language.fields import MONEY, field
+from state.rules.language.filters import Where
+from state.rules.language.spans import Span
 
 _NAME = r"^[a-z][a-z0-9_]{1,62}$"
 _STRICT = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -18,6 +18,8 @@ MOST_EVENTS = 5_000  # of a session; a count beyond can never be reached in one
 Within = Literal["session"] | Span
 FieldName = Annotated[str, Field(description="A field of an event: product.category, properties.coupon …")]
 Measure = Literal["revenue", "cart_value"]
+MEASURED = {"revenue": "order.revenue", "cart_value": "product.price"}
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="A code of ISO 4217: EUR, USD …")]
 
 
 class Cap(BaseModel):
@@ -44,6 +46,15 @@ class _Rule(BaseModel):
         default=DEFAULT_EXPIRES_MS, description="How long after it occurred a signal is of use."
     )
     cap: Cap | None = None
+    currency: Currency | Annotated[list[Currency], Field(min_length=1, max_length=20)] | None = Field(
+        default=None,
+        description="Only amounts in this currency, or in one of these, count, and those that name none.",
+    )
+
+    @property
+    def currencies(self) -> frozenset[str]:
+        """Those in which amounts count; empty: all of them."""
+        return frozenset([self.currency] if isinstance(self.currency, str) else self.currency or ())
 
     @property
     def signal_kind(self) -> str:
@@ -62,6 +73,11 @@ class _Rule(BaseModel):
     def field_names(self) -> dict[str, str]:
         """Fields of events that it reads outside of filters, by the name of the rule's field."""
         return {}
+
+    def money(self) -> set[str]:
+        """The amounts of money that it looks at."""
+        filtered = {name for where in self.filters().values() for name in where.field_names()}
+        return {*filtered, *self.field_names().values()} & set(MONEY)
 
 
 class Count(_Rule):
@@ -102,6 +118,10 @@ class Count(_Rule):
         """Key and distinct."""
         return {name: value for name, value in (("key", self.key), ("distinct", self.distinct)) if value}
 
+    def money(self) -> set[str]:
+        """What it adds up, too."""
+        return super().money() | ({MEASURED[self.sum_]} if self.sum_ else set())
+
 
 class Value(BaseModel):
     """What is at stake: price times quantity of the events that arm, and the band that the sum lies in."""
@@ -135,6 +155,11 @@ class Absence(_Rule):
         default=None, description="An answer up to so long after the firing makes the signal `recovered`."
     )
     value: Value | None = None
+    cart: bool = Field(
+        default=False,
+        description="The wait is one for a cart: what is taken out again is not waited for, and the value is "
+        "that of what is left in it.",
+    )
     start_noun: str = Field(
         default="start", pattern=_NAME, description="What evidence calls the events that start it."
     )
@@ -150,6 +175,11 @@ class Absence(_Rule):
             return {}
         named = {"value.price": self.value.price, "value.quantity": self.value.quantity}
         return {name: value for name, value in named.items() if value}
+
+    @property
+    def is_return(self) -> bool:
+        """Whether it is about a silence that ends."""
+        return self.without is None
 
 
 class Sequence(_Rule):
@@ -225,7 +255,15 @@ class Deviation(_Rule):
 
 
 Rule = Annotated[Count | Absence | Sequence | Dwell | Funnel | Deviation, Field(discriminator="kind")]
+AtEnd = Count | Absence | Funnel
 KINDS: tuple[str, ...] = ("count", "absence", "sequence", "dwell", "funnel", "deviation")
+
+
+def is_at_end(rule: object) -> bool:
+    """Whether a session that is over answers the rule, and nothing else does."""
+    if isinstance(rule, Absence):
+        return rule.within == "session"
+    return isinstance(rule, Funnel) or (isinstance(rule, Count) and rule.at == "session_end")
 
 
 def fields_exist(rule: _Rule) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The JSON Schema of a rule, for editors. `python -m state.rules.schema` writes it beside the rules."""
+"""The JSON Schema of a rule, for editors; `python -m state.rules.language.schema` writes it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from state.rules.fields import FIELDS
-from state.rules.pack import adapter
+from state.rules.language.fields import FIELDS
+from state.rules.language.loading import adapter
 
-PATH = Path(__file__).with_name("rule.schema.json")
+PATH = Path(__file__).parents[1] / "rule.schema.json"
 
 
 def schema() -> dict[str, Any]:

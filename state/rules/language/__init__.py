@@ -1,0 +1,1 @@
+"""What a rule may say: YAML, checked hard; and what its words are over an event."""
