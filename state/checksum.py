@@ -17,5 +17,5 @@ def id_hash(event_id: str) -> int:
     """
     units: Sequence[int]
     units = event_id.encode() if event_id.isascii() else memoryview(event_id.encode("utf-16-le")).cast("H")
-    found = sum(map(mul, units, _POWERS[_LONGEST - len(units) :])) & 0xFFFFFFFF
+    found: int = sum(map(mul, units, _POWERS[_LONGEST - len(units) :])) & 0xFFFFFFFF
     return found - (1 << 32) if found >> 31 else found

@@ -1,0 +1,222 @@
+"""The entities of one key: live objects over a store of bytes, an index of due times, what changed in a slice.
+
+A bucket takes slices: all items of a stretch of event time, complete, so that they are only to be sorted. What is due
+before an item is settled before it; what nobody's item settles is settled when event time has passed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from heapq import heapify, heappop, heappush
+from typing import Any, Generic, Protocol
+
+from state.logic import NEVER, E, I, Logic, Out, Place
+
+_HEAD = 8  # bytes in front of an entity's: when it is due next
+
+
+class Store(Protocol):
+    """What outlives the worker: bytes by id."""
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes, if there are any."""
+
+    def put(self, key: str, value: bytes) -> None:
+        """Writes the bytes."""
+
+    def remove(self, key: str) -> None:
+        """Forgets them."""
+
+    def items(self) -> Iterable[tuple[str, bytes]]:
+        """All of them."""
+
+
+class DictStore:
+    """A store in memory, for whoever runs the engine without Flink."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, bytes] = {}
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes, if there are any."""
+        return self.rows.get(key)
+
+    def put(self, key: str, value: bytes) -> None:
+        """Writes the bytes."""
+        self.rows[key] = value
+
+    def remove(self, key: str) -> None:
+        """Forgets them."""
+        self.rows.pop(key, None)
+
+    def items(self) -> Iterator[tuple[str, bytes]]:
+        """All of them."""
+        return iter(self.rows.items())
+
+
+class Live:
+    """The live objects of all buckets of a worker, the longest unused one first; bounded."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.objects: dict[tuple[int, str], Any] = {}
+
+    def trim(self) -> None:
+        """Drops what is too much; called between slices, when everything is in the store."""
+        objects = self.objects
+        for _ in range(len(objects) - self.most):
+            del objects[next(iter(objects))]
+
+
+class Counts:
+    """What a worker's buckets have done, for metrics."""
+
+    __slots__ = ("bytes", "cold_reads", "entities", "forgotten")
+
+    def __init__(self) -> None:
+        self.entities = self.cold_reads = self.forgotten = self.bytes = 0
+
+
+class Bucket(Generic[E, I]):
+    """The entities of one key."""
+
+    def __init__(
+        self, number: int, logic: Logic[E, I], store: Store, live: MutableMapping[tuple[int, str], E], counts: Counts
+    ) -> None:
+        """Reads the store through, for the index of due times; decodes nothing."""
+        self.number, self.logic, self.store, self.live, self.counts = number, logic, store, live, counts
+        self.due: dict[str, int] = {key: int.from_bytes(data[:_HEAD]) for key, data in store.items()}
+        self.heap = [(due, key) for key, due in self.due.items() if due < NEVER]
+        heapify(self.heap)
+        self.changed: set[str] = set()
+        self.now = 0  # end of the last slice taken
+        counts.entities += len(self.due)
+
+    def take(self, items: Sequence[I], ends_at: int, out: Out) -> None:
+        """Takes the items of a slice that ends before `ends_at`, then settles what is due by its end."""
+        logic, changed = self.logic, self.changed
+        logic.slice_end = ends_at
+        for item in sorted(items, key=logic.order) if len(items) > 1 else items:
+            key = logic.entity_id(item)
+            at = item.at
+            entity = self.entity(key)
+            if self.due[key] < at:
+                logic.settle(entity, at, out)
+                if logic.is_over(entity, at):
+                    entity = self.live[self.number, key] = logic.new(key)
+            logic.take(entity, item, out)
+            if key in changed:
+                due = logic.next_due(entity)
+                if due != self.due[key]:
+                    self._schedule(key, due)
+            else:
+                changed.add(key)
+                self._schedule(key, logic.next_due(entity))
+        self._settle(ends_at, out)
+        logic.slice_end = 0
+        self._finish(out)
+
+    def take_late(self, items: Sequence[I], out: Out) -> None:
+        """Takes items that came behind the watermark."""
+        logic = self.logic
+        for item in sorted(items, key=logic.order):
+            key = logic.entity_id(item)
+            entity = self.entity(key)
+            logic.take_late(entity, item, out)
+            self.changed.add(key)
+            self._schedule(key, logic.next_due(entity))
+        self._finish(out)
+
+    def settle(self, now: int, out: Out) -> None:
+        """Does all that is due before `now`, and writes what has changed to the store."""
+        self._settle(now, out)
+        self._finish(out)
+
+    def _settle(self, now: int, out: Out) -> None:
+        heap, dues, logic = self.heap, self.due, self.logic
+        self.now = max(self.now, now)
+        waiting = []  # for the end of the slice that is being taken
+        while heap and heap[0][0] < now:
+            due, key = heappop(heap)
+            if dues.get(key) != due:
+                continue  # another entry stands for it
+            entity = self.entity(key)
+            logic.settle(entity, now, out)
+            if logic.is_over(entity, now):
+                self.forget(key)
+                continue
+            self.changed.add(key)
+            due = dues[key] = logic.next_due(entity)
+            if due < now and logic.slice_end:
+                waiting.append((due, key))
+            elif due < NEVER:
+                heappush(heap, (due, key))
+        for entry in waiting:
+            heappush(heap, entry)
+
+    def _finish(self, out: Out) -> None:
+        self.logic.end_slice(out)
+        self.save()
+
+    def next_due(self) -> int:
+        """The earliest due time; NEVER if nothing is due."""
+        heap, dues = self.heap, self.due
+        while heap and dues.get(heap[0][1]) != heap[0][0]:
+            heappop(heap)
+        return heap[0][0] if heap else NEVER
+
+    def entity(self, key: str) -> E:
+        """The live object; read back where it is cold, new where nothing is known."""
+        entity = self.live.get((self.number, key))
+        if entity is not None:
+            return entity
+        if key in self.due:
+            data = self.store.get(key)
+            self.counts.cold_reads += 1
+            entity = self.logic.decode(key, data[_HEAD:]) if data is not None else self.logic.new(key)
+        else:
+            entity = self.logic.new(key)
+            self.due[key] = NEVER
+            self.counts.entities += 1
+        self.live[self.number, key] = entity
+        return entity
+
+    def forget(self, key: str) -> None:
+        """Removes an entity for good."""
+        if self.due.pop(key, None) is not None:
+            self.counts.entities -= 1
+            self.counts.forgotten += 1
+        self.live.pop((self.number, key), None)
+        self.changed.discard(key)
+        self.store.remove(key)
+
+    def save(self) -> None:
+        """Writes the changed entities to the store; they are the last ones to leave the live objects."""
+        live = self.live
+        for key in self.changed:
+            due = self.due[key]
+            entity = live[self.number, key] = live.pop((self.number, key))
+            data = due.to_bytes(_HEAD) + self.logic.encode(entity)
+            self.counts.bytes += len(data)
+            self.store.put(key, data)
+        self.changed.clear()
+
+    def _schedule(self, key: str, due: int) -> None:
+        if self.due[key] == due:
+            return
+        self.due[key] = due
+        if due < NEVER:
+            heappush(self.heap, (due, key))
+
+
+def taken(
+    bucket: Bucket[E, I], values: Sequence[bytes], places: Sequence[Place] | None, ends_at: int, late: bool
+) -> Out:
+    """What a handed-over slice leads to: items are read from it, then taken."""
+    out = Out()
+    found = bucket.logic.items(values, places, late, out)
+    if late:
+        bucket.take_late(found, out)
+    else:
+        bucket.take(found, ends_at, out)
+    return out

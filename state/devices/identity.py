@@ -1,0 +1,73 @@
+"""Whose a device's event is, and what the device says of consent: docs/visitors.md."""
+
+from __future__ import annotations
+
+from connectors.events import VISITOR_ID_MAX_LENGTH
+from state.devices.device import Device
+from state.events import Event
+from state.visitors.visitor import Word
+from state.vocabulary import CONSENT, IDENTIFY, PURCHASE
+
+GRANTED, DENIED, ERASED = "granted", "denied", "erased"
+_LOGIN = "custom:login"
+_SEQUENCES = 1_000_000  # more than a sequence can be
+_USERS = 200  # that are remembered of a device: one that stands in a shop has very many
+
+
+def device_of(event: Event) -> str:
+    """What the tracker knows the browser by."""
+    return event.anonymous_id or event.visitor_id
+
+
+def user_of(event: Event) -> str | None:
+    """The user that the event names, if it names one."""
+    user = event.user_id
+    return user if user and len(user) <= VISITOR_ID_MAX_LENGTH else None
+
+
+def identified(event: Event) -> str | None:
+    """The user that the event says the device's visitor is."""
+    if event.kind == IDENTIFY or event.kind == PURCHASE or event.event_type == _LOGIN:
+        return user_of(event)
+    return None
+
+
+def said_of_consent(event: Event) -> str | None:
+    """The event's word on consent, if it is one."""
+    if event.kind != CONSENT:
+        return None
+    said = event.properties.get("status")
+    return said if said in (GRANTED, DENIED, ERASED) else None
+
+
+def listen(device: Device, event: Event) -> bool:
+    """Takes in what the event says of user and consent; whether it names a user that the device has not had."""
+    user, said = identified(event), said_of_consent(event)
+    place = event.event_time_ms * _SEQUENCES + event.sequence
+    if said is not None:
+        device.consent = max(device.consent or (0, ""), (place, said))
+        device.withdrawn = device.withdrawn or said != GRANTED
+    if user is None:
+        return False
+    device.identity = max(device.identity or (0, ""), (place, user))
+    if user in device.users:
+        return False
+    device.users.append(user)
+    device.users_no += 1
+    del device.users[:-_USERS]
+    return True
+
+
+def visitor_of(device: Device, device_id: str, event: Event) -> str:
+    """The canonical visitor: the user when known, else what the tracker says."""
+    user = user_of(event)
+    if user is not None:
+        return user
+    if device.identity is None or event.visitor_id != device_id:
+        return event.visitor_id
+    return device.identity[1] if _is_known(device, device.identity) else event.visitor_id
+
+
+def _is_known(device: Device, identity: Word) -> bool:
+    """Who withdrew consent is known again only by an identification after the last word on it."""
+    return not device.withdrawn or device.consent is None or identity > device.consent

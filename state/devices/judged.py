@@ -1,0 +1,76 @@
+"""What DEVICES hands on to VISITORS: an event, whose it is, and what its device says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from zlib import crc32
+
+import msgspec
+from msgspec import Struct
+
+from state.events import Event
+from state.logic import Place
+from state.visitors.visitor import Word
+
+Cause = tuple[int, int, str]  # time, sequence and id of an event
+
+ORDINARY = 0  # an event of its visitor
+ADMITTED = 1  # the same, and nothing holds it back: it comes from the topic of valid events
+CARRIED = 2  # an event of a guest, told to the user who the guest turned out to be
+RELEASED = 3  # told to the guest: what it was waiting for is the user's from now on
+ECHO = 4  # an event of the user, told to the guest of the same device: it may be the answer to what was said
+
+
+class Judged(Struct, array_like=True):
+    """An event on its way to a visitor.
+
+    Attributes:
+        visitor_id: whose; device_id: from where.
+        event: of a RELEASED item, the event that told who the guest is.
+        place: where it was read.
+        role: ORDINARY, ADMITTED, CARRIED, RELEASED or ECHO.
+        consent: the device's last word, up to this event.
+        in_minute, in_day: events of the device up to this one, in its minute and day of the clock.
+        users: of an identification, how many the device has had; else 0.
+        cause: of CARRIED and RELEASED, the event that told who the guest is; they take effect with it.
+    """
+
+    visitor_id: str
+    device_id: str
+    event: Event
+    place: Place
+    role: int = ORDINARY
+    consent: Word | None = None
+    in_minute: int = 0
+    in_day: int = 0
+    users: int = 0
+    cause: Cause | None = None
+
+    @property
+    def at(self) -> int:
+        """When it takes effect, epoch milliseconds of event time."""
+        return self.event.event_time_ms if self.cause is None else self.cause[0]
+
+
+def order_of(event: Event) -> Cause:
+    """The order of events: time, then sequence, then id."""
+    return event.event_time_ms, event.sequence, event.event_id
+
+
+def bucket_of(name: str, buckets: int) -> int:
+    """The bucket of a device or a visitor."""
+    return crc32(name.encode()) % buckets
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Judged]).decode
+
+
+def pack_judged(items: list[Judged]) -> bytes:
+    """Items as bytes, for the way between the stages."""
+    return _encode(items)
+
+
+def unpack_judged(values: Iterable[bytes]) -> list[Judged]:
+    """The items again, of however many packs."""
+    return [item for value in values for item in _decode(value)]

@@ -1,0 +1,205 @@
+"""What VISITORS writes, as JSON. The members of each document are those of the contract: docs/contracts.md."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import orjson
+
+from connectors import features as contract
+from connectors.scores import SCHEMA as SCORE_SCHEMA
+from connectors.scores import score_id
+from connectors.sessions import CloseReason
+from connectors.signals import signal_id
+from state.documents import block
+from state.rules.kinds.base import Finding
+from state.visitors.scoring import Answer
+from state.visitors.visitor import Asked, Moment, Score, Session, Visitor
+from state.vocabulary import NAMES
+
+_NO_COUNTS = dict.fromkeys(NAMES, 0)
+_TEXTS = (
+    "device",
+    "country",
+    "channel",
+    "entry_page",
+    "page",
+)  # of connectors.features.TEXTS, where there are any
+_CONTEXT = _TEXTS[:3]
+
+
+def session_document(visitor_id: str, session: Session, reason: CloseReason) -> bytes:
+    """A session that is over."""
+    counts = _NO_COUNTS.copy()
+    for kind, count in session.counts.items():
+        counts[NAMES[kind]] = count
+    return orjson.dumps(
+        {
+            "session_id": session.id,
+            "visitor_id": visitor_id,
+            "started_at_ms": session.started_at,
+            "ended_at_ms": session.last_at,
+            "duration_ms": session.last_at - session.started_at,
+            "events": session.events,
+            "counts": counts,
+            "close_reason": reason,
+            "version": session.last_at,
+        }
+    )
+
+
+def signal_document(visitor_id: str, found: Finding, now_ms: int) -> tuple[str, bytes]:
+    """The id and the document of what a rule found."""
+    rule = found.rule
+    name = signal_id(rule.kind, rule.name, visitor_id, found.anchor)
+    document: dict[str, Any] = {
+        "signal_id": name,
+        "kind": rule.kind,
+        "visitor_id": visitor_id,
+        "occurred_at_ms": found.occurred_at,
+        "detected_at_ms": now_ms,
+        "expires_at_ms": found.occurred_at + rule.expires_ms,
+    }
+    if found.session_id is not None:
+        document["session_id"] = found.session_id
+    document["status"] = found.status
+    document["version"] = found.version
+    document["rule"] = {"name": rule.name, "version": rule.version}
+    document["evidence"] = found.evidence
+    document["context"] = block(found.context)
+    return name, orjson.dumps(document)
+
+
+def alias_document(device_id: str, user_id: str, at: int, users: int) -> tuple[str, bytes]:
+    """The id and the document of a device that turned out to be a user's."""
+    name = sha256(f"{device_id}\n{user_id}".encode()).hexdigest()[:32]
+    document = {
+        "alias_id": name,
+        "anonymous_id": device_id,
+        "visitor_id": user_id,
+        "linked_at_ms": at,
+        "users_of_anonymous_id": users,
+        "version": at,
+    }
+    return name, orjson.dumps(document)
+
+
+def features_document(visitor_id: str, moment: Moment) -> bytes:
+    """The features as of an event, or as of the end of its session."""
+    return _dumps({"schema": contract.SCHEMA, **_features(visitor_id, moment)})
+
+
+def _features(visitor_id: str, moment: Moment) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "visitor_id": visitor_id,
+        "session_id": moment.session_id,
+        "event_id": moment.event_id,
+        "event_no": moment.event_no,
+        "event_type": moment.event_type,
+        "event_time_ms": moment.at,
+        "first_seen_ms": moment.first_seen,
+        **_present(moment, _TEXTS),
+        "last_types": ">".join([NAMES[kind] for kind in moment.kinds]),
+        "definitions": contract.VERSION,
+        # As 32-bit floats, so that each is written as short as it is; NaN becomes null.
+        "values": np.frombuffer(moment.values, dtype=np.float32),
+    }
+    if moment.closed_at:
+        document["session_ended"], document["closed_at_ms"] = True, moment.closed_at
+    return document
+
+
+def _present(moment: Moment, names: tuple[str, ...]) -> dict[str, str]:
+    return {name: text for name in names if (text := getattr(moment, name)) is not None}
+
+
+def visitor_document(visitor: Visitor, moment: Moment, version: int, with_scores: bool) -> bytes:
+    """What is known of a visitor."""
+    document: dict[str, Any] = {
+        "visitor_id": visitor.id,
+        "session_id": moment.session_id,
+        "first_seen_ms": moment.first_seen,
+        "last_seen_ms": moment.at,
+        "context": _present(moment, _CONTEXT),
+        "features": {"schema": contract.SCHEMA, **_features(visitor.id, moment)},
+        "version": version,
+    }
+    if with_scores:
+        document["scores"] = [_score(model, score) for model, score in visitor.scores.items()]
+    return _dumps(document)
+
+
+def _score(model: str, score: Score) -> dict[str, Any]:
+    return {
+        "model": model,
+        "version": score.version,
+        "score": score.score,
+        "scored_at_ms": score.scored_at,
+    }
+
+
+def score_document(visitor_id: str, asked: Asked, answer: Answer, now_ms: int) -> tuple[str, bytes]:
+    """The id and the document of a score: the answer, and the features that it was made of."""
+    name = score_id(asked.model, visitor_id, asked.moment.event_id)
+    document: dict[str, Any] = {
+        "schema": SCORE_SCHEMA,
+        "score_id": name,
+        "kind": asked.model,
+        "scored_at_ms": asked.at,
+        **_said(answer, now_ms),
+    }
+    if "shadow" in answer:
+        document["shadow"] = answer["shadow"]
+    return name, _dumps({**document, **_features(visitor_id, asked.moment)})
+
+
+def shadow_document(visitor_id: str, asked: Asked, answer: Answer, now_ms: int) -> tuple[str, bytes]:
+    """The id and the document of what a shadowing version says beside the live one."""
+    name = score_id(asked.model, visitor_id, asked.moment.event_id)
+    document = {
+        "score_id": name,
+        "kind": asked.model,
+        "visitor_id": visitor_id,
+        "session_id": asked.moment.session_id,
+        "scored_at_ms": asked.at,
+        "version": asked.at,
+        **_said(answer, now_ms),
+        "shadow": answer["shadow"],
+    }
+    return name, orjson.dumps(document)
+
+
+def score_signal(
+    visitor_id: str, asked: Asked, answer: Answer, expires_ms: int, now_ms: int
+) -> tuple[str, bytes]:
+    """The id and the document of a model's signal; a score of the band `low` takes it back."""
+    name = signal_id(asked.model, asked.model, visitor_id, asked.anchor)
+    document = {
+        "signal_id": name,
+        "kind": asked.model,
+        "visitor_id": visitor_id,
+        "occurred_at_ms": asked.at,
+        "expires_at_ms": asked.at + expires_ms,
+        "session_id": asked.moment.session_id,
+        "status": "retracted" if answer["evidence"]["band"] == "low" else "active",
+        "version": asked.at,
+        **_said(answer, now_ms),
+        "context": _present(asked.moment, _CONTEXT),
+    }
+    return name, orjson.dumps(document)
+
+
+def _said(answer: Answer, now_ms: int) -> dict[str, Any]:
+    """What signal, log and shadow have in common."""
+    return {
+        "detected_at_ms": now_ms,
+        "model": answer["model"],
+        "score": answer["score"],
+        "evidence": answer["evidence"],
+    }
+
+
+def _dumps(document: dict[str, Any]) -> bytes:
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -1,0 +1,119 @@
+"""Asks models, takes their answers, and writes the visitor's document, which shows them.
+
+The document is written once for each `visitor_step_ms` of the clock in which something changed: in its last millisecond,
+as of then. Where a question of that time is not answered yet, the document waits behind it.
+"""
+
+from __future__ import annotations
+
+from connectors.model_inputs import CHURN, INTENT
+from state.logic import Out
+from state.options import Options
+from state.visitors.documents import (
+    features_document,
+    score_document,
+    score_signal,
+    shadow_document,
+    visitor_document,
+)
+from state.visitors.features import moment_of
+from state.visitors.scoring import Answer, Request, Scorer
+from state.visitors.signals import Signals
+from state.visitors.visitor import Asked, Moment, Score, Session, Visitor
+
+_DOCUMENT = ""  # in the place of a model: the visitor's document
+
+
+class Models:
+    """What is asked at which moment, and what comes of the answer.
+
+    Args:
+        options: switches and spans.
+        scorer: answers; None asks nobody.
+        signals: for the wall clock.
+    """
+
+    def __init__(self, options: Options, scorer: Scorer | None, signals: Signals) -> None:
+        self._options, self._signals = options, signals
+        self._scorer = scorer if options.scoring else None
+        self._writes_visitors = "visitor" in options.emits
+        self._is_interested = self._scorer is not None or "features" in options.emits
+
+    def on_moment(self, visitor: Visitor, session: Session, asked_in: int, out: Out) -> None:
+        """Purchase intent is of interest at the visitor's last event."""
+        if self._is_interested:
+            moment = moment_of(visitor, session)
+            self._document_features(visitor, moment, out)
+            self._ask(visitor, Asked(INTENT, moment.at, session.id, asked_in, moment))
+
+    def on_session_end(
+        self, visitor: Visitor, session: Session, closed_at: int, asked_in: int, out: Out
+    ) -> None:
+        """Churn risk is; it is one signal of a visitor, which each session renews."""
+        if self._is_interested or visitor.document_due:
+            moment = moment_of(visitor, session, closed_at)
+            self._document_features(visitor, moment, out)
+            self._ask(visitor, Asked(CHURN, closed_at, "visitor", asked_in, moment))
+            visitor.closing = moment if self._writes_visitors else None
+
+    def _document_features(self, visitor: Visitor, moment: Moment, out: Out) -> None:
+        if "features" in self._options.emits:
+            document = features_document(visitor.id, moment)
+            out.add("features", visitor.id, moment.event_id, moment.closed_at or moment.at, document)
+
+    def _ask(self, visitor: Visitor, asked: Asked) -> None:
+        if self._scorer is not None:
+            visitor.asked.append(asked)
+            self._scorer.ask(Request(asked.model, visitor.id, asked.moment))
+            self.changed(visitor, asked.at)
+
+    def changed(self, visitor: Visitor, at: int) -> None:
+        """Something changed at a moment that the visitor's document is to show."""
+        if self._writes_visitors and not visitor.document_due:
+            step = self._options.visitor_step_ms
+            visitor.document_due = (at // step + 1) * step - 1
+
+    def document(self, visitor: Visitor, asked_in: int, out: Out) -> None:
+        """The document is due: as of now, but it may have to wait for answers."""
+        session = visitor.session
+        moment = visitor.closing if session is None else moment_of(visitor, session)
+        visitor.document_due, visitor.closing = 0, None
+        if moment is None:
+            return
+        if visitor.asked:
+            visitor.asked.append(Asked(_DOCUMENT, moment.at, "", asked_in, moment))
+        else:
+            self._write(visitor, moment, out)
+
+    def _write(self, visitor: Visitor, moment: Moment, out: Out) -> None:
+        version = max([moment.at, *(score.scored_at for score in visitor.scores.values())])
+        document = visitor_document(visitor, moment, version, self._options.scoring)
+        out.add("visitor", visitor.id, visitor.id, version, document)
+
+    def answer(self, visitor: Visitor, slice_end: int, out: Out) -> None:
+        """Takes the answers to what was asked in slices that are over."""
+        waiting = visitor.asked
+        over = [asked for asked in waiting if asked.asked_in != slice_end]
+        visitor.asked = waiting[len(over) :]
+        for asked in over:
+            if asked.model == _DOCUMENT:
+                self._write(visitor, asked.moment, out)
+            elif self._scorer is not None:
+                answer = self._scorer.answer(Request(asked.model, visitor.id, asked.moment))
+                self._take(visitor, asked, answer, out)
+
+    def _take(self, visitor: Visitor, asked: Asked, answer: Answer, out: Out) -> None:
+        model, emits, now_ms = asked.model, self._options.emits, self._signals.now_ms()
+        visitor.scores[model] = Score(answer["model"]["version"], answer["score"], asked.at)
+        if "score" in emits:
+            name, document = score_document(visitor.id, asked, answer, now_ms)
+            out.add("score", visitor.id, name, asked.at, document)
+        if "shadow" in answer and "shadow" in emits:
+            name, document = shadow_document(visitor.id, asked, answer, now_ms)
+            out.add("shadow", name, name, asked.at, document)
+        if answer["evidence"]["band"] == "high":
+            visitor.raised[model] = asked.anchor
+        if visitor.raised.get(model) == asked.anchor and "signal" in emits:
+            expires_ms = self._options.signal_expires_after_ms
+            name, document = score_signal(visitor.id, asked, answer, expires_ms, now_ms)
+            out.add("signal", visitor.id, name, asked.at, document)

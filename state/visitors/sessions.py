@@ -1,0 +1,60 @@
+"""Where a visitor's sessions begin and end. A gap of more than the session gap ends one; of exactly the gap, it goes on."""
+
+from __future__ import annotations
+
+from connectors.sessions import CloseReason, session_id
+from state.events import Event
+from state.logic import NEVER
+from state.options import Options
+from state.visitors.visitor import Session, Visitor
+
+
+def goes_on(visitor: Visitor, at: int, options: Options) -> bool:
+    """Whether an event at that time belongs to the open session."""
+    session, last_at = visitor.session, visitor.last_at
+    if session is None or at - last_at > options.session_gap_ms:
+        return False
+    return session.events < options.session_max_events and not _is_cut(visitor, at, options)
+
+
+def _is_cut(visitor: Visitor, at: int, options: Options) -> bool:
+    """Whether a full session_max_ms since the stretch began lies between the event before and this time."""
+    since, most = visitor.unbroken_since, options.session_max_ms
+    return (at - since) // most != (visitor.last_at - since) // most
+
+
+def begin(visitor: Visitor, event: Event, options: Options) -> Session:
+    """The session that begins with an event; the one before has ended, `visitor.session` is still it if it was cut."""
+    at, cut = event.event_time_ms, visitor.session
+    if cut is not None and not _is_cut(visitor, at, options):  # cut for its number of events: the next part
+        part = cut.part + 1
+        name = session_id(visitor.id, cut.began_at, part)
+        visitor.session = Session(name, at, at, event.kept_context, cut.began_at, part)
+        return visitor.session
+    if cut is None:
+        visitor.unbroken_since = at
+    visitor.before_session_at = visitor.last_at
+    visitor.sessions += 1
+    visitor.session = Session(session_id(visitor.id, at), at, at, event.kept_context, at)
+    return visitor.session
+
+
+def upcoming_id(visitor: Visitor, at: int, options: Options) -> str:
+    """The id of the session that an event at that time will belong to."""
+    if visitor.session is not None and goes_on(visitor, at, options):
+        return visitor.session.id
+    return session_id(visitor.id, at)
+
+
+def closes_at(visitor: Visitor, options: Options) -> int:
+    """When the open session is over if nothing comes; NEVER if none is open."""
+    return NEVER if visitor.session is None else visitor.session.last_at + options.session_gap_ms
+
+
+def close_reason(visitor: Visitor, session: Session, options: Options) -> CloseReason:
+    """Why the session ended."""
+    if session.events >= options.session_max_events:
+        return "max_events"
+    since, most = visitor.unbroken_since, options.session_max_ms
+    ends_by = since + ((session.last_at - since) // most + 1) * most
+    return "max_duration" if ends_by - session.last_at <= options.session_gap_ms else "gap"
