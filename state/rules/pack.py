@@ -127,10 +127,20 @@ class Pack:
                 del waits[key]  # of a rule that is gone
             else:
                 kind.on_due(visitor, emit)
+        for key in list(visitor.in_vain):
+            kind = self._waiting.get(key)
+            if kind is not None:
+                kind.forget_vain(visitor, now)
 
     def next_due(self, visitor: Visitor) -> int:
-        """When the first open wait is over; NEVER when there is none."""
-        return min((wait.due for wait in visitor.waits.values()), default=NEVER)
+        """When the first wait is over, or one in vain may be forgotten; NEVER when there is none."""
+        due = NEVER
+        for wait in visitor.waits.values():
+            due = min(due, wait.due)
+        for key, vain in visitor.in_vain.items():
+            if (kind := self._waiting.get(key)) is not None:
+                due = min(due, kind.vain_until(vain))
+        return due
 
     def forget(self, visitor: Visitor, now: int) -> None:
         """Drops what no rule can need any more, and what rules that are gone have left."""

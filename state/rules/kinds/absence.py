@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from state.events import Event
-from state.rules.kinds.base import NOTHING, Emit, Finding, Kind, SessionEndKind, Spans, events_of, place_of
+from state.logic import NEVER
+from state.rules.kinds.base import (
+    DAY_MS,
+    NOTHING,
+    Emit,
+    Finding,
+    Kind,
+    SessionEndKind,
+    Spans,
+    events_of,
+    place_of,
+)
 from state.rules.kinds.money import Money, band, cents, total
 from state.rules.language.filters import EVERY_KIND
 from state.rules.language.model import Absence
@@ -50,7 +61,7 @@ class WaitKind(Kind):
     def on_event(self, visitor: Visitor, session: Session, event: Event, emit: Emit) -> None:
         """Starts the wait, goes on with it, answers it, recovers what was in vain."""
         if self.starts.holds(event):
-            if self._is_first(session, event):
+            if not self.since_first or self._is_first(visitor, session, event):
                 self.start(visitor, session.id, event)
             if self.ends.holds(event):
                 self._recover(visitor, event, emit)
@@ -58,9 +69,13 @@ class WaitKind(Kind):
             self.answer(visitor, event)
             self._recover(visitor, event, emit)
 
-    def _is_first(self, session: Session, event: Event) -> bool:
-        """Since last, every event starts anew; since first, only those in the millisecond of the first."""
-        return not self.since_first or session.rules.setdefault(self.key, event.at) == event.at
+    def _is_first(self, visitor: Visitor, session: Session, event: Event) -> bool:
+        """Whether it lies in the millisecond of the session's first one, which a guest may have begun."""
+        first_at = session.rules.get(self.key)
+        if first_at is None:
+            told = visitor.rules.get(self.key, _UNKNOWN)["first"]
+            first_at = session.rules[self.key] = told[1] if told and told[0] == session.id else event.at
+        return bool(first_at == event.at)
 
     def start(self, visitor: Visitor, session_id: str, event: Event) -> None:
         """An event that starts a wait, or starts it again."""
@@ -172,11 +187,20 @@ class WaitKind(Kind):
     def carry(self, visitor: Visitor, event: Event, session_id: str, now: int) -> None:
         """A guest's earlier event: it starts no wait that would be over by now."""
         if self.starts.holds(event):
-            is_first = visitor.session is None or self._is_first(visitor.session, event)
+            is_first = not self.since_first or self._is_first_carried(visitor, session_id, event)
             if is_first and self.is_open(visitor, event, now):
                 self.start(visitor, session_id, event)
         elif self.ends.holds(event):
             self.answer(visitor, event)
+
+    def _is_first_carried(self, visitor: Visitor, session_id: str, event: Event) -> bool:
+        """The same for a guest's event that becomes part of the user's session."""
+        session, memory = visitor.session, self.memory(visitor)
+        if session is not None and session.id == session_id:
+            return self._is_first(visitor, session, event)
+        if not memory["first"] or memory["first"][0] != session_id:
+            memory["first"] = [session_id, event.at]
+        return bool(memory["first"][1] == event.at)
 
     def is_open(self, visitor: Visitor, event: Event, now: int) -> bool:
         """Whether a wait goes on, or one since the event would not be over."""
@@ -192,12 +216,12 @@ class WaitKind(Kind):
         """What is remembered beyond waits."""
         found: dict[str, Any] | None = visitor.rules.get(self.key)
         if found is None:
-            found = visitor.rules[self.key] = {"place": 0, "late": []}
+            found = visitor.rules[self.key] = {"place": 0, "late": [], "first": None}
         return found
 
     def forget(self, visitor: Visitor, now: int) -> None:
         """Drops waits in vain that nothing can change any more, and answers that nothing can meet."""
-        self._forget_vain(visitor, now - self.recovered_ms - self.spans.late_ms)
+        self.forget_vain(visitor, now)
         memory = visitor.rules.get(self.key)
         if memory is None:
             return
@@ -205,14 +229,21 @@ class WaitKind(Kind):
         memory["late"] = [one for one in memory["late"] if one[0] >= earliest]
         if memory["place"] < now * 1_000_000:
             memory["place"] = 0
+        if memory["first"] and memory["first"][1] < now - DAY_MS:
+            memory["first"] = None
         if not any(memory.values()):
             del visitor.rules[self.key]
 
-    def _forget_vain(self, visitor: Visitor, earliest: int) -> None:
+    def vain_until(self, vain: list[Wait]) -> int:
+        """Until then the first wait in vain may still be changed by something."""
+        return NEVER if self.spans.bounded else vain[0].due + self.recovered_ms + self.spans.late_ms
+
+    def forget_vain(self, visitor: Visitor, now: int) -> None:
+        """Drops waits in vain that nothing can change any more."""
         vain = visitor.in_vain.get(self.key)
-        if vain is None or self.spans.bounded:
+        if vain is None or self.vain_until(vain) >= now:
             return
-        kept = [wait for wait in vain if wait.due >= earliest]
+        kept = [wait for wait in vain if self.vain_until([wait]) >= now]
         if kept:
             visitor.in_vain[self.key] = kept
         else:
@@ -221,7 +252,7 @@ class WaitKind(Kind):
 
 # What is kept of an open wait: places of its first and last start and of its answer, the sums at stake.
 _FIRST, _LAST, _ANSWER, _SUMS = range(4)
-_UNKNOWN: dict[str, Any] = {"place": 0, "late": ()}
+_UNKNOWN: dict[str, Any] = {"place": 0, "late": (), "first": None}
 
 
 class ReturnKind(Kind):
