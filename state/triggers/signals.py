@@ -1,0 +1,90 @@
+"""What comes to TRIGGERS: signals as their contract has them, and orders to erase."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from connectors.events import VISITOR_ID_MAX_LENGTH
+from connectors.signals import SignalStatus
+
+_Time = Annotated[int, Meta(ge=0)]
+_Id = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+_Visitor = Annotated[str, Meta(min_length=1, max_length=VISITOR_ID_MAX_LENGTH)]
+NO_EVIDENCE = Raw(b"{}")
+
+
+class Context(Struct):
+    """What of a signal's context matters here."""
+
+    consent: Any = None
+
+
+class Change(Struct):
+    """One version of a signal; the members are those of its contract."""
+
+    signal_id: _Id
+    visitor_id: _Visitor
+    kind: Annotated[str, Meta(min_length=1)]
+    status: SignalStatus
+    version: _Time
+    occurred_at_ms: _Time
+    expires_at_ms: _Time
+    evidence: Raw = NO_EVIDENCE
+    context: Context | None = None
+
+    @property
+    def at(self) -> int:
+        """Event time of the change."""
+        return self.version
+
+    @property
+    def consent(self) -> Any:
+        """The word on consent that the signal carries."""
+        return self.context.consent if self.context else None
+
+
+class Erased(Struct):
+    """The order to forget a visitor (`connectors.erasures.Erasure.to_order`).
+
+    Attributes:
+        visitor_id: whom.
+        erased_at_ms: when it was asked for.
+        quiet_until_ms: nothing of a version up to here leads to anything.
+    """
+
+    visitor_id: _Visitor
+    erased_at_ms: _Time
+    quiet_until_ms: _Time
+
+    @property
+    def at(self) -> int:
+        """When it was asked for."""
+        return self.erased_at_ms
+
+
+_changes, _orders = msgspec.json.Decoder(Change), msgspec.json.Decoder(Erased)
+
+
+def read(value: bytes) -> Change | Erased | None:
+    """The signal or the order in a message; None when it is neither.
+
+    >>> read(b'{"visitor_id":"v","erased_at_ms":5,"quiet_until_ms":9}')
+    Erased(visitor_id='v', erased_at_ms=5, quiet_until_ms=9)
+    >>> read(b'{"visitor_id":"v"}') is None
+    True
+    """
+    try:
+        change = _changes.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _order(value)
+    return change if bytes(change.evidence).lstrip()[:1] == b"{" else None
+
+
+def _order(value: bytes) -> Erased | None:
+    try:
+        return _orders.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
