@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import orjson
-from elastic_transport import ConnectionError as TransportError
-from elastic_transport import ConnectionTimeout
+from elastic_transport import TransportError
 from elastic_transport.client_utils import DEFAULT
 from elasticsearch import ApiError, Elasticsearch
+from elasticsearch.serializer import NdjsonSerializer
+from orjson import dumps
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -26,6 +27,13 @@ from connectors.errors import IndexUnavailable, SettingError
 _LOG = logging.getLogger(__name__)
 # 500 too: a node whose disk is full, or whose shard has just failed, says so.
 _RETRY_STATUS = frozenset({429, 500, 502, 503, 504})
+
+
+class _Lines(NdjsonSerializer):
+    """Sends a body that is made already as it is; the client would copy it line by line."""
+
+    def dumps(self, data: Any) -> bytes:
+        return data if isinstance(data, bytes) else super().dumps(data)
 
 
 @dataclass(frozen=True)
@@ -47,13 +55,14 @@ class ElasticsearchEnds:
     retry_ms: int = 240_000
 
     def client(self) -> Elasticsearch:
-        """A client without retries of its own: `write` decides per document."""
+        """A client without retries of its own: the writer decides per document."""
         return Elasticsearch(
             self.url.split(","),
             api_key=self._api_key() or None,
             ca_certs=self.ca_file or DEFAULT,
             request_timeout=self.timeout_ms / 1000,
             max_retries=0,
+            serializers={_Lines.mimetype: _Lines()},
             retry_on_timeout=False,
         )
 
@@ -68,20 +77,33 @@ class ElasticsearchEnds:
             ) from error
 
 
-@dataclass(frozen=True)
-class Write:
-    """One version of one document; `document` is JSON text, `version` grows with the document's changes."""
+class Write(NamedTuple):
+    """One version of one document; `document` is JSON, `version` grows with the document's changes."""
 
-    index: str
+    alias: str
     document_id: str
     version: int
-    document: str
+    document: bytes | str
 
-    def lines(self) -> tuple[bytes, str]:
-        """Action and source as two lines of a bulk body."""
-        place = {"_index": self.index, "_id": self.document_id}
-        action = {**place, "version": self.version, "version_type": "external_gte"}
-        return orjson.dumps({"index": action}), self.document
+
+def bulk_body(writes: Iterable[Write]) -> bytes:
+    r"""The writes as the body of a bulk request: two lines each, what to do and the document as it came.
+
+    >>> bulk_body([Write("i", "d", 7, b'{"a":1}')])
+    b'{"index":{"_index":"i","_id":"d","version":7,"version_type":"external_gte"}}\n{"a":1}\n'
+    """
+    parts: list[bytes] = []
+    for alias, document_id, version, document in writes:
+        line = document if isinstance(document, bytes) else document.encode("utf-8", "surrogatepass")
+        if b"\n" in line:  # between two members, for inside a text JSON has it escaped
+            line = line.replace(b"\n", b" ")
+        parts += (_ACTION % (dumps(alias), dumps(document_id), version), line, b"\n")
+    return b"".join(parts)
+
+
+_ACTION = b'{"index":{"_index":%b,"_id":%b,"version":%d,"version_type":"external_gte"}}\n'
+# All that is read of an answer; the rest is a third of the work of a batch.
+_READ = ("errors", "items.*.status", "items.*.error")
 
 
 @dataclass
@@ -92,6 +114,7 @@ class Outcome:
     stale: int
     retried: int
     failures: dict[int, str]
+    erased: int = 0
 
 
 class _Busy(Exception):
@@ -100,6 +123,7 @@ class _Busy(Exception):
 
 # Said of the whole request, though one document is to blame: an id of more than 512 bytes, a size.
 _OF_THE_REQUEST = frozenset({400, 413})
+Judge = Callable[[Sequence[Write]], Collection[int]]
 
 
 class BulkWriter:
@@ -111,15 +135,22 @@ class BulkWriter:
     final.
     """
 
-    def __init__(self, client: Elasticsearch, retry_ms: int) -> None:
-        self._client = client
-        self._retry_ms = retry_ms
+    def __init__(self, client: Elasticsearch, retry_ms: int, judge: Judge | None = None) -> None:
+        """Says where to and for how long.
+
+        Args:
+            client: without retries of its own.
+            retry_ms: how long a batch is retried.
+            judge: places of the writes that must not be made (`Register.refused`); asked before each request,
+                the repeated ones too, because an erasure may come while a batch waits.
+        """
+        self._client, self._retry_ms, self._judge = client, retry_ms, judge
 
     def write(self, writes: Sequence[Write]) -> Outcome:
         """Sends the batch as one bulk request, and its retries.
 
         Raises:
-            IndexUnavailable: some documents could not be written within the retry time.
+            IndexUnavailable: some documents could not be written within the retry time, or not be judged.
         """
         outcome = Outcome(0, 0, 0, {})
         pending = dict(enumerate(writes))
@@ -135,10 +166,15 @@ class BulkWriter:
 
     def _attempt(self, pending: dict[int, Write], outcome: Outcome) -> None:
         """Sends what is pending and takes out of it what is settled."""
+        self._leave_out(pending, outcome)
         if not pending:
             return
         order = list(pending)
         items = self._send([pending[place] for place in order])
+        if not items:
+            outcome.indexed += len(pending)
+            pending.clear()
+            return
         busy = ""
         for place, item in zip(order, items, strict=True):
             status, reason = item["status"], _reason(item)
@@ -151,11 +187,22 @@ class BulkWriter:
             outcome.retried += len(pending)
             raise _Busy(f"{len(pending)} documents to send again, the last because of {busy}")
 
+    def _leave_out(self, pending: dict[int, Write], outcome: Outcome) -> None:
+        """Takes out what must not be written."""
+        if self._judge is None or not pending:
+            return
+        order = list(pending)
+        refused = self._judge([pending[place] for place in order])
+        outcome.erased += len(refused)
+        for place in refused:
+            del pending[order[place]]
+
     def _send(self, writes: Sequence[Write]) -> list[dict[str, object]]:
-        body = [line for write in writes for line in write.lines()]
+        """An answer for each write; none at all where all are written."""
         try:
-            response = self._client.bulk(operations=body)  # type: ignore[arg-type]  # it takes lines too
-        except (TransportError, ConnectionTimeout) as error:
+            body: Any = bulk_body(writes)  # the client takes lines that are made too
+            response = self._client.bulk(operations=body, filter_path=_READ)
+        except TransportError as error:
             raise _Busy(f"Elasticsearch cannot be reached: {error}") from error
         except ApiError as error:
             if error.meta.status in _OF_THE_REQUEST:
@@ -166,12 +213,13 @@ class BulkWriter:
                 f"Elasticsearch refuses bulk requests with status {error.meta.status}: {error.message}; "
                 "check elasticsearch_url and the API key's rights, the job goes on from its checkpoint"
             ) from error
-        return [item["index"] for item in response["items"]]
+        return [item["index"] for item in response["items"]] if response["errors"] else []
 
     def _halved(self, writes: Sequence[Write], error: ApiError) -> list[dict[str, object]]:
         if len(writes) > 1:
             half = len(writes) // 2
-            return [*self._send(writes[:half]), *self._send(writes[half:])]
+            parts = writes[:half], writes[half:]
+            return [item for part in parts for item in self._send(part) or [{"status": 200}] * len(part)]
         reason = {"type": error.message, "reason": str(error.body)[:_LONGEST_REASON]}
         return [{"status": error.meta.status, "error": reason}]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import Any
 
 import pandas as pd
@@ -21,13 +22,14 @@ def answers(outcome: Outcome, size: int) -> list[str | None]:
     return [outcome.failures.get(place) for place in range(size)]
 
 
-_COUNTED = ("indexed", "stale", "retried", "failed", "erased")
+_COUNTED = ("indexed", "stale", "retried", "failed", "erased", "register_unreadable")
 
 
 class BulkIndex(ScalarFunction):  # type: ignore[misc]
     """(index, document id, version, document) -> NULL when it is indexed, else the server's reason.
 
-    Flink finishes a batch before a checkpoint barrier passes: whatever is not acknowledged is written again.
+    A document is JSON as bytes, or as text. Flink finishes a batch before a checkpoint barrier passes:
+    whatever is not acknowledged is written again.
     """
 
     def __init__(self, ends: ElasticsearchEnds) -> None:
@@ -35,10 +37,11 @@ class BulkIndex(ScalarFunction):  # type: ignore[misc]
 
     def open(self, function_context: Any) -> None:
         """Opens the client and the counters that on-call reads."""
-        client = self._ends.client()
-        self._writer, self._register = BulkWriter(client, self._ends.retry_ms), Register(client)
         group = function_context.get_metric_group().add_group("index")
         self._counters = {name: group.counter(name) for name in _COUNTED}
+        client, retry_ms = self._ends.client(), self._ends.retry_ms
+        register = Register(client, retry_ms=retry_ms, unreadable=self._counters["register_unreadable"].inc)
+        self._writer = BulkWriter(client, retry_ms, register.refused)
 
     def is_deterministic(self) -> bool:
         """It writes: the planner must neither drop nor repeat a call."""
@@ -48,35 +51,25 @@ class BulkIndex(ScalarFunction):  # type: ignore[misc]
         self, index: pd.Series | str, ids: pd.Series, versions: pd.Series, documents: pd.Series
     ) -> pd.Series:
         """Writes one batch. The planner passes an index that is the same for every row as plain text."""
-        rows = zip(pd.Series(index, index=ids.index), ids, versions, documents, strict=True)
-        writes = [Write(name, document_id, int(version), text) for name, document_id, version, text in rows]
-        outcome = self._write(writes)
+        names = repeat(index) if isinstance(index, str) else index.tolist()
+        writes = list(map(Write, names, ids.tolist(), versions.tolist(), documents.tolist()))
+        outcome = self._writer.write(writes)
         self._count(outcome)
         return pd.Series(answers(outcome, len(writes)), dtype=object)
-
-    def _write(self, writes: list[Write]) -> Outcome:
-        """Writes what is of nobody who was erased; what is, counts as settled."""
-        erased = self._register.refused(writes)
-        if not erased:
-            return self._writer.write(writes)
-        self._counters["erased"].inc(len(erased))
-        places = [place for place in range(len(writes)) if place not in erased]
-        outcome = self._writer.write([writes[place] for place in places])
-        outcome.failures = {places[place]: reason for place, reason in outcome.failures.items()}
-        return outcome
 
     def _count(self, outcome: Outcome) -> None:
         self._counters["indexed"].inc(outcome.indexed)
         self._counters["stale"].inc(outcome.stale)
         self._counters["retried"].inc(outcome.retried)
         self._counters["failed"].inc(len(outcome.failures))
+        self._counters["erased"].inc(outcome.erased)
 
 
 def bulk_index(ends: ElasticsearchEnds) -> Any:
     """The function as Flink registers it."""
     return udf(
         BulkIndex(ends),
-        input_types=[DataTypes.STRING(), DataTypes.STRING(), DataTypes.BIGINT(), DataTypes.STRING()],
+        input_types=[DataTypes.STRING(), DataTypes.STRING(), DataTypes.BIGINT(), DataTypes.BYTES()],
         result_type=DataTypes.STRING(),
         func_type="pandas",
     )

@@ -11,7 +11,7 @@ from elastic_transport import ApiResponseMeta, ConnectionTimeout, HttpHeaders, N
 from elastic_transport import ConnectionError as TransportError
 from elasticsearch import ApiError
 
-from connectors.elasticsearch import BulkWriter, ElasticsearchEnds, Outcome, Write
+from connectors.elasticsearch import BulkWriter, ElasticsearchEnds, Outcome, Write, bulk_body
 from connectors.errors import IndexUnavailable, SettingError
 
 BLOCK = "cluster_block_exception: index [footfall-signals-v1] blocked by: [FORBIDDEN/8/index write (api)]"
@@ -30,15 +30,17 @@ class FakeClient:
         self._script = list(script)
         self.requests: list[list[str]] = []
 
-    def bulk(self, operations: list[Any]) -> dict[str, Any]:
-        actions = [orjson.loads(line)["index"] for line in operations[::2]]
+    def bulk(self, operations: bytes, filter_path: Sequence[str]) -> dict[str, Any]:
+        assert set(filter_path) == {"errors", "items.*.status", "items.*.error"}
+        actions = [orjson.loads(line)["index"] for line in operations.splitlines()[::2]]
         assert all(action["version_type"] == "external_gte" for action in actions)
         self.requests.append([action["_id"] for action in actions])
         answer = self._script.pop(0)
         if isinstance(answer, Exception):
             raise answer
         assert len(answer) == len(actions)
-        return {"items": [{"index": item(status)} for status in answer]}
+        errors = any(status not in (200, 201) for status in answer)
+        return {"errors": errors, "items": [{"index": item(status)} for status in answer]}
 
 
 def item(answer: int | str) -> dict[str, Any]:
@@ -149,14 +151,50 @@ def test_an_empty_batch_asks_nothing() -> None:
 
 
 def test_versions_travel_with_the_documents() -> None:
-    action, source = Write("footfall-sessions", "s", 12, '{"a":1}').lines()
+    action, source = bulk_body([Write("footfall-sessions", "s", 12, '{"a":1}')]).splitlines()
     assert orjson.loads(action)["index"] == {
         "_index": "footfall-sessions",
         "_id": "s",
         "version": 12,
         "version_type": "external_gte",
     }
-    assert source == '{"a":1}'
+    assert source == b'{"a":1}'
+
+
+@pytest.mark.parametrize("name", ["a", 'a"b', "a\\b", "ä", "a\nb", "\u2028"])
+@pytest.mark.parametrize("as_bytes", [True, False])
+def test_a_write_is_two_lines_whatever_is_in_it(name: str, as_bytes: bool) -> None:
+    text = orjson.dumps({"text": name}, option=orjson.OPT_INDENT_2)
+    action, source, end = bulk_body([Write(name, name, 1, text if as_bytes else text.decode())]).split(b"\n")
+    assert orjson.loads(action)["index"]["_id"] == orjson.loads(action)["index"]["_index"] == name
+    assert orjson.loads(source) == {"text": name} and end == b""
+
+
+def test_a_judge_is_asked_before_each_request() -> None:
+    client, asked = FakeClient([BUSY, CREATED], [CREATED]), []
+
+    def judge(writes: Sequence[Write]) -> set[int]:
+        asked.append([write.document_id for write in writes])
+        return {0} if len(asked) == 1 else set()
+
+    writes = [Write("footfall-signals", name, 7, b"{}") for name in "abc"]
+    outcome = BulkWriter(client, 60_000, judge).write(writes)  # type: ignore[arg-type]
+    assert (asked, client.requests) == ([["a", "b", "c"], ["b"]], [["b", "c"], ["b"]])
+    assert outcome == Outcome(indexed=2, stale=0, retried=1, failures={}, erased=1)
+
+
+def test_places_of_failures_are_those_of_the_batch() -> None:
+    client = FakeClient([CREATED, "400 no: no"])
+    writes = [Write("footfall-signals", name, 7, b"{}") for name in "abc"]
+    outcome = BulkWriter(client, 60_000, lambda writes: {0}).write(writes)  # type: ignore[arg-type]
+    assert outcome.failures == {2: "400 no: no"}
+
+
+def test_who_is_all_refused_asks_nothing() -> None:
+    client = FakeClient()
+    writes = [Write("footfall-signals", "a", 7, b"{}")]
+    outcome = BulkWriter(client, 60_000, lambda writes: {0}).write(writes)  # type: ignore[arg-type]
+    assert outcome.erased == 1 and client.requests == []
 
 
 def test_a_key_file_that_cannot_be_read_is_a_wrong_setting(tmp_path: Any) -> None:

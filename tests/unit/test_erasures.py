@@ -11,8 +11,8 @@ from elastic_transport import ConnectionError as TransportError
 
 from connectors.elasticsearch import Write
 from connectors.erasures import Erasure, Register, erased_id, visitors_of
+from connectors.errors import IndexUnavailable
 from connectors.events import Event, validate_event
-from udfs import bulk_index
 
 ERASURE = Erasure("anna", 1_000, 2_000)
 
@@ -52,8 +52,9 @@ def test_an_alias_is_of_the_device_too() -> None:
 
 
 def test_without_erasures_no_document_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.erasures.visitors_of", None)
-    assert register(Index()).refused([write("anna", 1)]) == set()
+    known = register(Index())
+    monkeypatch.setattr(known, "_quiet_of", None)
+    assert known.refused([write("anna", 1)]) == set()
 
 
 def test_new_erasures_are_asked_for_every_few_seconds() -> None:
@@ -72,11 +73,16 @@ def test_a_second_erasure_moves_the_quiet_time_on_and_never_back() -> None:
     assert register(index).refused([write("anna", 9_000), write("anna", 9_001)]) == {0}
 
 
-def test_what_is_known_stays_known_while_elasticsearch_is_down() -> None:
+def test_what_is_known_is_not_enough_while_elasticsearch_is_down() -> None:
     now, index = SimpleNamespace(s=0.0), Index(ERASURE.to_document())
     known = register(index, lambda: now.s)
     known.refused([])
-    index.down, now.s = True, 60.0
+    index.down, now.s = True, 4.9
+    assert known.refused([write("anna", 1)]) == {0}
+    now.s = 5.0
+    with pytest.raises(IndexUnavailable, match="register of erasures"):
+        known.refused([write("anna", 1)])
+    index.down = False
     assert known.refused([write("anna", 1)]) == {0}
 
 
@@ -100,15 +106,27 @@ def test_an_id_is_found_however_it_is_written(name: str) -> None:
         assert visitors_of(document) == {name}
 
 
-def test_a_writer_leaves_out_what_is_refused_and_keeps_the_places_of_failures() -> None:
-    class Writer:
-        def write(self, writes: list[Write]) -> Any:
-            assert [one.document_id for one in writes] == ["1", "2"]
-            return bulk_index.Outcome(1, 0, 0, {1: "400"})
+@pytest.mark.parametrize("version", [2_000, 2_001])
+def test_documents_that_are_younger_than_all_quiet_times_are_not_looked_at(
+    version: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, looked_at = register(Index(ERASURE.to_document())), []
+    monkeypatch.setattr(known, "_quiet_of", lambda document: looked_at.append(document) or -1)
+    assert known.refused([write("anna", version)]) == set()
+    assert bool(looked_at) == (version <= 2_000)
 
-    function = bulk_index.BulkIndex(None)  # type: ignore[arg-type]
-    function._writer, function._register = Writer(), register(Index(ERASURE.to_document()))  # type: ignore
-    function._counters = {"erased": SimpleNamespace(inc=lambda count: None)}
-    writes = [Write("i", str(place), 1, json.dumps({"visitor_id": name})) for place, name in enumerate("?bc")]
-    writes[0] = Write("i", "0", 1, '{"visitor_id":"anna"}')
-    assert function._write(writes).failures == {2: "400"}
+
+def test_who_was_asked_for_before_an_erasure_is_asked_for_again() -> None:
+    now, index = SimpleNamespace(s=0.0), Index(Erasure("bert", 3_000, 9_000).to_document())
+    known = register(index, lambda: now.s)
+    assert known.refused([write("anna", 1)]) == set()
+    index.entries.append(Erasure("anna", 4_000, 9_000).to_document())
+    now.s = 5.0
+    assert known.refused([write("anna", 1)]) == {0}
+
+
+def test_only_so_many_ids_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.erasures._MOST_ASKED", 3)
+    known = register(Index(ERASURE.to_document()))
+    assert known.refused([write(str(number), 1) for number in range(10)]) == set()
+    assert len(known._asked) <= 4 and known.refused([write("anna", 1)]) == {0}
