@@ -14,7 +14,8 @@ from confluent_kafka import Producer
 
 from connectors import lake, topics
 from connectors.errors import BadInput
-from connectors.events import HEARTBEAT_TYPE, MAX_EVENT_BYTES, SCHEMA, validate_event
+from connectors.events import HEARTBEAT_TYPE, MAX_EVENT_BYTES, SCHEMA, validate_event, visitor_of
+from connectors.messages import integer_of, text_of
 from connectors.rejected import Reject, Rejected
 from jobs.wiring import VERSION
 
@@ -197,8 +198,8 @@ class Line(NamedTuple):
 def look_at(line: bytes) -> Line:
     """The line's key and times as far as it has them.
 
-    >>> look_at(b'{"visitor_id": "v", "event_time_ms": 7}'), look_at(b"[")
-    (Line(key='v', event_time_ms=7, received_at_ms=0), Line(key=None, event_time_ms=0, received_at_ms=0))
+    >>> look_at(b'{"anonymous_id": "a", "event_time_ms": 7.0}'), look_at(b"[")
+    (Line(key='a', event_time_ms=7, received_at_ms=0), Line(key=None, event_time_ms=0, received_at_ms=0))
     """
     try:
         document = orjson.loads(line)
@@ -206,9 +207,9 @@ def look_at(line: bytes) -> Line:
         return _UNKNOWN
     if not isinstance(document, dict):
         return _UNKNOWN
-    key = document.get("visitor_id")
-    times = (document.get(name) for name in ("event_time_ms", "received_at_ms"))
-    return Line(key if isinstance(key, str) else None, *(time if type(time) is int else 0 for time in times))
+    whose, no_id = visitor_of(document), (bool, list, dict)
+    times = (integer_of(document.get(name)) or 0 for name in ("event_time_ms", "received_at_ms"))
+    return Line(None if whose is None or isinstance(whose, no_id) else text_of(whose), *times)
 
 
 _UNKNOWN = Line(None, 0, 0)

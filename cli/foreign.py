@@ -23,6 +23,7 @@ from connectors.adapters.reading import Refused
 from connectors.errors import BadInput
 
 _SOME_PLACE = Place("file", 0, 0, 4_102_444_800_000, None)
+HEARTBEAT_MARK = b'"event_type":"heartbeat"'  # as adapters write it
 _NEVER_READ = 10_000_000  # bytes of one CSV field
 
 
@@ -91,10 +92,14 @@ def feed_foreign(properties: Mapping[str, str], path: Path, adapter: str) -> Fee
 
 @dataclass
 class ForeignLedger:
-    """Foreign messages against what became of them; every number counts events but `messages`."""
+    """Foreign messages against what became of them; every number counts events but `messages`.
+
+    `automatic` are those that a tracker sends by itself: heartbeats in events.raw, which nobody counts there.
+    """
 
     messages: int = 0
     events: int = 0
+    automatic: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     unaccounted: list[tuple[int, int, int]] = field(default_factory=list)  # partition, offset, index
 
@@ -103,6 +108,7 @@ class ForeignLedger:
         return {
             "messages": self.messages,
             "events": self.events,
+            "automatic": self.automatic,
             "rejected": dict(sorted(self.rejected.items())),
             "unaccounted": len(self.unaccounted),
             "unaccounted_first": self.unaccounted[:100],
@@ -115,7 +121,8 @@ def foreign_ledger(properties: Mapping[str, str], letters: Mapping[str, dict[str
     How many events a message holds is counted here, from the message itself; what became of them is counted
     where it landed: events in events.raw by the source they carry, refusals among the letters.
     """
-    ledger, landed = ForeignLedger(), _landed(properties, letters)
+    landed, automatic = _landed(properties, letters)
+    ledger = ForeignLedger(automatic=automatic)
     ledger.rejected.update(letter["reason"] for letter in letters.values() if _is_foreign(letter))
     for message in read_topic(properties, topics.EVENTS_FOREIGN.name):
         ledger.messages += 1
@@ -124,22 +131,26 @@ def foreign_ledger(properties: Mapping[str, str], letters: Mapping[str, dict[str
         for index in range(_events_in(message.value(), dict(message.headers() or []))):
             if index not in found:
                 ledger.unaccounted.append((*place, index))
-    ledger.events = sum(map(len, landed.values())) - ledger.rejected.total()
+    ledger.events = sum(map(len, landed.values())) - ledger.rejected.total() - ledger.automatic
     return ledger
 
 
 def _landed(
     properties: Mapping[str, str], letters: Mapping[str, dict[str, Any]]
-) -> dict[tuple[int, int], set[int]]:
+) -> tuple[dict[tuple[int, int], set[int]], int]:
+    """(indices of the events that landed, by message; how many of them are automatic)."""
     landed: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
+    automatic = set()
     for message in read_topic(properties, topics.EVENTS_RAW.name):
         source = source_of(message.value())
         if source is not None:
             landed[source["partition"], source["offset"]].add(source["index"])
+            if HEARTBEAT_MARK in message.value():
+                automatic.add((source["partition"], source["offset"], source["index"]))
     for letter in letters.values():
         if _is_foreign(letter):
             landed[letter["partition"], letter["offset"]].add(letter.get("index") or 0)
-    return dict(landed)
+    return dict(landed), len(automatic)
 
 
 def source_of(value: bytes | None) -> dict[str, Any] | None:

@@ -13,9 +13,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
+from cli.arrivals import Arrivals, received
 from cli.deploy import Deployment
 from cli.dump import documents, write_document, write_lines
-from cli.feed import Feeder, Line, lines_of, look_at
+from cli.feed import Feeder, Line, look_at
 from cli.foreign import feed_foreign, foreign_ledger, source_of
 from cli.gate import Gate
 from cli.ledger import Ledger, read_ledger, read_letters
@@ -23,7 +24,6 @@ from connectors import indices, lake, topics
 
 CANONICAL = "canonical"
 _START_DEADLINE_S, _JOB_DEADLINE_S = 300.0, 3_600.0
-_EARLIEST_MS = 631_152_000_000  # 1990: an earlier received_at_ms is no time
 
 
 def replay(
@@ -72,17 +72,24 @@ def adapt_file(deployment: Deployment, file: Path, adapter: str, console: Consol
 def feed_file(deployment: Deployment, file: Path, console: Console, taken: int = 0) -> Feeder:
     """Writes every line to the raw topic, and last a heartbeat that ends each partition.
 
-    A record's timestamp is the line's received_at_ms; a line without one has its predecessor's. `taken` is
-    how many records each partition holds already: a gate's one.
+    A record's timestamp is the line's received_at_ms; a line without one has its predecessor's. Lines of a
+    file in which none has any are put in order of time (cli/arrivals.py). `taken` is how many records each
+    partition holds already: a gate's one.
     """
     feeder, clock = Feeder(deployment.kafka_properties, taken=taken), ReplayClock()
+    arrivals = Arrivals.of(file)
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task(f"feeding {file.name}", total=None)
-        for number, line in lines_of(file):
+        for fed, (number, line) in enumerate(arrivals.lines(), 1):
             seen = look_at(line)
             feeder.send(line, seen.key, number, clock.timestamp_ms(seen))
-            if number % 10_000 == 0:
-                progress.update(task, completed=number, description=f"feeding {file.name}: {number:,} lines")
+            if fed % 10_000 == 0:
+                progress.update(task, completed=fed, description=f"feeding {file.name}: {fed:,} lines")
+    if arrivals.is_history:
+        console.print(
+            f"no line of {file.name} says when it came in: put in order of time, in which "
+            f"{arrivals.out_of_order:,} of its lines were not"
+        )
     feeder.heartbeat(clock.newest_ms, "end-of-file", clock.received_ms)
     feeder.flush()
     console.print(f"fed {feeder.written:,} records of {file.name}")
@@ -121,8 +128,7 @@ class ReplayClock:
     def timestamp_ms(self, line: Line) -> int:
         """Timestamp for the line's record; 0 = now, as long as no line has told when it came in."""
         now_ms = time.time() * 1000
-        if _EARLIEST_MS <= line.received_at_ms <= now_ms:
-            self.received_ms = line.received_at_ms
+        self.received_ms = received(line) or self.received_ms
         if line.event_time_ms <= (self.received_ms or now_ms):
             self.newest_ms = max(self.newest_ms, line.event_time_ms)
         return self.received_ms

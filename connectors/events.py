@@ -1,8 +1,9 @@
 """The event contract: what a tracker sends, what is refused and why, what the jobs may count on. Pure.
 
 Identity and time are checked hard, because state and watermarks hang on them. Everything else is taken as
-well as it can be read: a leaf is text, or a number where the contract says so; what cannot be read counts
-as absent. Properties that the contract does not know are allowed.
+well as it can be read: a leaf is text, or a number where the contract says so; what cannot be read, and a
+text that stands for no value (connectors/absent.py), counts as absent. Properties that the contract does not
+know are allowed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
+from connectors.absent import is_absent, is_absent_id
 from connectors.messages import MAX_EVENT_BYTES as MAX_EVENT_BYTES
 from connectors.messages import MAX_NESTING as MAX_NESTING
 from connectors.messages import TOO_DEEP, Document, decimal_of, described, integer_of, parse_object, text_of
@@ -46,13 +48,13 @@ CUSTOM_PREFIX = "custom:"
 # Moves event time on when a partition is quiet; accepted, never forwarded, counted nowhere.
 HEARTBEAT_TYPE = "heartbeat"
 
-REQUIRED_FIELDS = ("schema", "event_id", "event_type", "event_time_ms", "visitor_id")
+REQUIRED_FIELDS = ("schema", "event_id", "event_type", "event_time_ms")
+VISITOR_FIELDS = ("visitor_id", "user_id", "anonymous_id")  # the first that is there says whose it is
 EVENT_ID_MAX_LENGTH = 128  # characters
 VISITOR_ID_MAX_LENGTH = 256  # characters
 EVENT_TIME_MAX_MS = 4_102_444_800_000  # 2100-01-01T00:00:00Z
-SEQUENCE_MAX = (
-    999_999  # so that time and sequence fit one 64-bit number: event_time_ms * 1,000,000 + sequence
-)
+ID_LEAVES = frozenset({"order_id"})  # leaves of a block that are read as strictly as a visitor's id
+SEQUENCE_MAX = 2**53 - 1  # the last whole number that JSON readers everywhere take as it is
 FUTURE_TOLERANCE_MS = 300_000
 
 
@@ -65,9 +67,7 @@ class _Block:
         if not isinstance(value, dict):
             return None
         known = fields(cls)  # type: ignore[arg-type]
-        return cls(
-            **{leaf.name: _leaf(value[leaf.name], str(leaf.type)) for leaf in known if leaf.name in value}
-        )
+        return cls(**{leaf.name: _leaf(value.get(leaf.name), str(leaf.type), leaf.name) for leaf in known})
 
 
 @dataclass(frozen=True)
@@ -126,12 +126,13 @@ class Event:
         event_id: unique per event, 1 to 128 characters.
         event_type: one of EVENT_TYPES, ``custom:<name>`` or HEARTBEAT_TYPE.
         event_time_ms: epoch milliseconds, UTC, after correction of the tracker's clock.
-        visitor_id: the user id when known, else the anonymous id; always text, 1 to 256 characters.
+        visitor_id: the user id when known, else the anonymous id; always text, 1 to 256 characters. Of a
+            message without one it is the user_id, else the anonymous_id.
         received_at_ms: epoch milliseconds at which the message came in.
         anonymous_id: the device's id.
         user_id: the known user's id.
         session_hint: the tracker's own session id; Footfall cuts its own sessions.
-        sequence: order inside one millisecond of one visitor, 0 to 999,999.
+        sequence: order inside one millisecond of one visitor, from 0 up.
         context: where and how the visitor came.
         product: what the event is about.
         order: the order of a purchase.
@@ -219,15 +220,57 @@ def _check_schema(document: Document) -> Reject | None:
 
 def _check_presence(document: Document) -> Reject | None:
     for name in REQUIRED_FIELDS:
-        if document.get(name) is None:
-            return Reject("missing_field", name, f"{name} is required, it is absent or null")
+        if (value := document.get(name)) is None or (name == "event_id" and is_no_event_id(value)):
+            return Reject("missing_field", name, f"{name} is required, it is {_absent_as(value)}")
+    if visitor_of(document) is None and document.get("visitor_id") != "":
+        came = _absent_as(document.get("visitor_id"))
+        required = f"one of {', '.join(VISITOR_FIELDS)} is required"
+        return Reject(
+            "missing_field", "visitor_id", f"{required}, visitor_id is {came} and no other is there"
+        )
     return None
+
+
+def is_no_event_id(value: object) -> bool:
+    """Whether it is a text that names no event; an empty one is out of range.
+
+    >>> is_no_event_id("undefined"), is_no_event_id("e-1"), is_no_event_id("0"), is_no_event_id("")
+    (True, False, False, False)
+    """
+    return isinstance(value, str) and value != "" and (is_absent(value) or value in NIL_IDS)
+
+
+NIL_IDS = ("00000000-0000-0000-0000-000000000000", "0" * 32)
+
+
+def visitor_of(document: Document) -> object:
+    """What the message says of whose it is: the first of VISITOR_FIELDS that is somebody's; None of nobody's.
+
+    >>> visitor_of({"visitor_id": "undefined", "user_id": None, "anonymous_id": "a-1"})
+    'a-1'
+    """
+    given = document.get("visitor_id")
+    if isinstance(given, (bool, list, dict)) or (given is not None and not is_absent_id(text_of(given))):
+        return given  # even what is no id: it is refused, not passed over
+    return _person(document.get("user_id")) or _person(document.get("anonymous_id"))
+
+
+def _person(value: object) -> str | None:
+    """An id of somebody as text; None for nobody's, and for what is no id."""
+    if value is None or isinstance(value, (bool, list, dict)):
+        return None
+    text = text_of(value)
+    return None if is_absent_id(text) else text
+
+
+def _absent_as(value: object) -> str:
+    return "absent or null" if value is None else f"{described(value)}, which stands for no value"
 
 
 def _check_types(document: Document) -> Reject | None:
     for name in ("event_id", "event_type", "visitor_id"):
         # A number is taken as its text, digits are taken as a number: many trackers confuse the two.
-        if isinstance(document[name], (bool, list, dict)):
+        if isinstance(document.get(name), (bool, list, dict)):
             return Reject("wrong_type", name, f"a string is required, {described(document[name])} came")
     for name in ("event_time_ms", "sequence"):
         if document.get(name) is not None and integer_of(document[name]) is None:
@@ -236,8 +279,11 @@ def _check_types(document: Document) -> Reject | None:
 
 
 def _check_ranges(document: Document) -> Reject | None:
-    for name, longest in (("event_id", EVENT_ID_MAX_LENGTH), ("visitor_id", VISITOR_ID_MAX_LENGTH)):
-        length = len(text_of(document[name]))
+    named = {"event_id": EVENT_ID_MAX_LENGTH, "visitor_id": VISITOR_ID_MAX_LENGTH}
+    for (name, longest), value in zip(
+        named.items(), (document["event_id"], visitor_of(document)), strict=True
+    ):
+        length = 0 if value is None else len(text_of(value))
         if not 1 <= length <= longest:
             return Reject("out_of_range", name, f"1 to {longest} characters are allowed, {length} came")
     if not known_type(text_of(document["event_type"])):
@@ -266,11 +312,11 @@ def _event(document: Document) -> Event:
         event_id=text_of(document["event_id"]),
         event_type=text_of(document["event_type"]),
         event_time_ms=integer_of(document["event_time_ms"]) or 0,
-        visitor_id=text_of(document["visitor_id"]),
+        visitor_id=text_of(visitor_of(document)),
         received_at_ms=integer_of(document.get("received_at_ms")),
-        anonymous_id=_leaf(document.get("anonymous_id"), "str"),
-        user_id=_leaf(document.get("user_id"), "str"),
-        session_hint=_leaf(document.get("session_hint"), "str"),
+        anonymous_id=_person(document.get("anonymous_id")),
+        user_id=_person(document.get("user_id")),
+        session_hint=_leaf(document.get("session_hint"), "str", "session_hint"),
         sequence=integer_of(document.get("sequence")) or 0,
         context=Context.read(document.get("context")),
         product=Product.read(document.get("product")),
@@ -281,10 +327,12 @@ def _event(document: Document) -> Event:
     )
 
 
-def _leaf(value: object, kind: str) -> Any:
+def _leaf(value: object, kind: str, name: str) -> Any:
     """A leaf as text or number; None when there is none or it cannot be read as the kind says."""
-    if kind.startswith("int"):
+    if value is None or kind.startswith("int"):
         return integer_of(value)
-    if value is None or not kind.startswith("float"):
-        return None if value is None else text_of(value)
-    return decimal_of(text_of(value))
+    text = text_of(value)
+    if kind.startswith("float"):
+        return decimal_of(text)
+    absent = is_absent_id if name in ID_LEAVES else is_absent
+    return None if absent(text) else text

@@ -19,6 +19,8 @@ TOO_DEEP = Reject("not_json", None, f"at most {MAX_NESTING} levels of nesting ar
 Document = dict[str, Any]
 
 _DIGITS = re.compile("-?[0-9]{1,18}")
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_EXACT = 2**53  # up to here a double holds every whole number
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
@@ -90,28 +92,46 @@ def read_written(text: bytes | str) -> Any:
 
 
 def text_of(value: object) -> str:
-    """A JSON value as text: strings as they are, everything else as it is written in JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """A JSON value as text: strings as they are, everything else as it is written in JSON.
+
+    A whole number is one number, however it is written: many programs write 2 as 2.0.
+
+    >>> text_of("a"), text_of(7), text_of(7.0), text_of(7.5), text_of(True)
+    ('a', '7', '7', '7.5', 'true')
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT:
+        return str(int(value))
+    return json.dumps(value, ensure_ascii=False)
 
 
 def integer_of(value: object) -> int | None:
-    """An integer, or up to 18 digits of text, as a number; None for everything else.
+    """A whole number, or up to 18 digits of text, as a number; None for everything else.
 
-    >>> integer_of(5), integer_of("5"), integer_of(5.0), integer_of(True), integer_of(None)
-    (5, 5, None, None, None)
+    As in JSON Schema a number with a fraction of zero is whole.
+
+    >>> [integer_of(value) for value in (5, "5", 5.0, 1.7e12, 5.5, "5.0", True, None)]
+    [5, 5, 5, 1700000000000, None, None, None, None]
     """
-    if value is None or isinstance(value, (bool, float, list, dict)):
+    if value is None or isinstance(value, (bool, list, dict)):
         return None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < 1e18 else None
     digits = value if isinstance(value, str) else str(value)
     return int(digits) if _DIGITS.fullmatch(digits) else None
 
 
 def decimal_of(text: str) -> float | None:
-    """A finite number; None for text that is none."""
-    try:
-        number = float(text)
-    except ValueError:
+    """A finite number in plain digits, blanks around it or not; None for text that is none.
+
+    >>> [decimal_of(text) for text in ("12.5", " 60 ", "-1e3", ".5", "1_299", "1,5", "60d", "0x10", "NaN")]
+    [12.5, 60.0, -1000.0, 0.5, None, None, None, None, None]
+    """
+    digits = text.strip()
+    if not _DECIMAL.fullmatch(digits):
         return None
+    number = float(digits)
     return number if math.isfinite(number) else None
 
 

@@ -44,7 +44,10 @@ class Adapted:
 
 @dataclass(frozen=True)
 class Refusal:
-    """An event, or a message, that none could be made of; `index` is its place in a message of many."""
+    """An event, or a message, that none could be made of; `index` is its place in a message of many.
+
+    `payload` is the message without the others, None where nobody has consented to its being kept.
+    """
 
     verdict: Reject
     payload: bytes | None
@@ -81,7 +84,8 @@ def adapt(
             yield _event(adapter, element, document, index, place, seen)
         except Refused as refused:
             alone = None if elements.key is None else index
-            yield Refusal(refused.verdict, cutter.only(index - first_index), alone, adapter.name)
+            kept = None if refused.verdict.reason == "no_consent" else cutter.only(index - first_index)
+            yield Refusal(refused.verdict, kept, alone, adapter.name)
 
 
 def read(payload: bytes | None, name: str) -> tuple[Document, Adapter]:

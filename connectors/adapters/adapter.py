@@ -60,6 +60,7 @@ class Adapter:
         fields: the table of an element's fields.
         shared: the table of the message's fields that all its elements get.
         types: their name of what happened -> our type.
+        nothing: texts that stand for no value also among what is left.
         time: their field that says when it happened, for the detail of a refusal.
     """
 
@@ -109,7 +110,9 @@ def finished(
 
     Args:
         adapter: that has converted it.
-        event: what it has found.
+        event: what it has found. Beside members of the contract: `clock`, the times; `placed`, where it
+            stands in its message, its order inside one millisecond; `named_by`, what its id is made of, with
+            its time and whose it is, when other fields change each time that it is sent.
         rest: what it had no use for: becomes properties.
         place: of the message.
         index: of the event in the message.
@@ -118,7 +121,8 @@ def finished(
     Raises:
         Refused: the contract refuses it.
     """
-    clock = event.pop("clock", {})
+    clock, placed, named_by = (event.pop(name, None) for name in ("clock", "placed", "named_by"))
+    clock = clock or {}
     received_ms = clock.get("received", place.received_ms)
     event_time_ms = _event_time_ms(adapter, clock, received_ms)
     document: Document = {
@@ -132,7 +136,12 @@ def finished(
     properties = left({**event.get("properties", {}), **rest}, adapter.nothing)
     if properties:
         document["properties"] = properties
-    document["event_id"] = event.get("event_id") or content_id(adapter.name, document, seen)
+    if named_by:
+        whose = event.get("anonymous_id") or event.get("user_id")
+        named_by = {**named_by, "event_time_ms": event_time_ms, "whose": whose}
+    document["event_id"] = event.get("event_id") or content_id(adapter.name, named_by or document, seen)
+    if placed is not None:
+        document.setdefault("sequence", clamp_sequence(placed))
     if received_ms is not None:
         document["received_at_ms"] = received_ms
     document["source"] = source_of(adapter.name, place, index)
@@ -175,7 +184,8 @@ def _check(adapter: Adapter, document: Document, place: Place) -> None:
 def content_id(name: str, document: Document, seen: Counter[str]) -> str:
     """An id out of what happened, for trackers that give none: the same event again has the same id.
 
-    Equal events of one message are told apart by counting.
+    Equal events of one message are told apart by counting. Their place in it is no part of the id: another
+    delivery may put them into other messages.
     """
     unknown = ("event_id", "received_at_ms", "source")
     known = {key: value for key, value in document.items() if key not in unknown}
@@ -198,6 +208,6 @@ def clamp_sequence(number: int) -> int:
     """A place in a list as a sequence.
 
     >>> clamp_sequence(3), clamp_sequence(10**9)
-    (3, 999999)
+    (3, 1000000000)
     """
     return min(max(number, 0), SEQUENCE_MAX)

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from connectors.adapters.adapter import Adapter, Place, one, source_of
 from connectors.adapters.reading import Refused
-from connectors.events import Event, check_document
+from connectors.events import Event, check_document, visitor_of
 from connectors.messages import Document, integer_of
 
 _KNOWN = {"schema", *(field.name for field in fields(Event))} - {"document"}
@@ -37,6 +37,7 @@ def stamped(element: Document, place: Place) -> Document:
     if element.get("received_at_ms") is None and place.received_ms is not None:
         element["received_at_ms"] = place.received_ms
     element["event_time_ms"] = integer_of(element["event_time_ms"])
+    element["visitor_id"] = visitor_of(element)
     element["source"] = source_of(ADAPTER.name, place, 0)
     if strangers := {name: element.pop(name) for name in list(element) if name not in _KNOWN}:
         own = element.get("properties")

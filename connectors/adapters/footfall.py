@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from connectors.adapters.adapter import Adapter, listed
 from connectors.adapters.mapping import Field, move
-from connectors.adapters.reading import identifier, integer, text, time_ms
+from connectors.adapters.reading import event_identifier, helping_time_ms, integer, person, text, time_ms
 from connectors.messages import Document
 
 SHARED = (
-    Field("sent_at_ms", "clock.sent", time_ms, keep=True),
-    Field("anonymous_id", "anonymous_id", identifier, keep=True),
-    Field("visitor_id", "anonymous_id", identifier, keep=True),
-    Field("user_id", "user_id", identifier, keep=True),
+    Field("sent_at_ms", "clock.sent", helping_time_ms, keep=True),
+    Field("anonymous_id", "anonymous_id", person, keep=True),
+    Field("visitor_id", "anonymous_id", person, keep=True),
+    Field("user_id", "user_id", person, keep=True),
     Field("session_hint", "session_hint", text, keep=True),
 )
 FIELDS = (
-    Field("event_id", "event_id", identifier),
+    Field("event_id", "event_id", event_identifier),
     Field("event_type", "event_type", text),
     Field("event_time_ms", "clock.event", time_ms),
-    Field("anonymous_id", "anonymous_id", identifier),
-    Field("visitor_id", "anonymous_id", identifier),
-    Field("user_id", "user_id", identifier),
+    Field("anonymous_id", "anonymous_id", person),
+    Field("visitor_id", "anonymous_id", person),
+    Field("user_id", "user_id", person),
     Field("session_hint", "session_hint", text),
     Field("sequence", "sequence", integer),
 )
@@ -33,9 +33,9 @@ def recognises(document: Document) -> bool:
     return isinstance(document.get("events"), list) and "sent_at_ms" in document
 
 
-def convert(element: Document, message: Document, _index: int) -> tuple[Document, Document]:
+def convert(element: Document, message: Document, index: int) -> tuple[Document, Document]:
     """One event; what it does not say itself, the batch says."""
-    event: Document = {}
+    event: Document = {"placed": index}
     for name in _BLOCKS:
         own, common = element.pop(name, None), message.get(name) if name == "context" else None
         merged = {**(common if isinstance(common, dict) else {}), **(own if isinstance(own, dict) else {})}

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.absent import BY_SENDER
 from connectors.adapters.adapter import Adapter, Elements, clamp_sequence, listed, one
 from connectors.adapters.mapping import Field, move, snake
 from connectors.adapters.reading import (
     currency,
+    event_identifier,
     identifier,
     integer,
     micros,
     number,
+    order_identifier,
+    person,
     text,
     time_ms,
     time_seconds,
@@ -23,8 +27,8 @@ from connectors.adapters.reading import (
 from connectors.messages import Document
 
 VISIT = (
-    Field("fullVisitorId", "anonymous_id", identifier, keep=True),
-    Field("userId", "user_id", identifier, keep=True),
+    Field("fullVisitorId", "anonymous_id", person, keep=True),
+    Field("userId", "user_id", person, keep=True),
     Field("visitId", "session_hint", identifier, keep=True),
     Field("device.deviceCategory", "context.device", text, keep=True),
     Field("device.operatingSystem", "context.os", text, keep=True),
@@ -38,7 +42,7 @@ HIT = (
     Field("page.pagePath", "context.path", text),
     Field("page.pageTitle", "properties.title", text),
     Field("page.searchKeyword", "properties.search_keyword", text),
-    Field("transaction.transactionId", "order.order_id", identifier),
+    Field("transaction.transactionId", "order.order_id", order_identifier),
     Field("transaction.transactionRevenue", "order.revenue", micros),
     Field("transaction.currencyCode", "order.currency", currency, keep=True),
 )
@@ -59,13 +63,13 @@ TYPES = {
     "7": "refund",
     "8": "checkout_step",
 }
-NOTHING = ("", "(not set)", "not available in demo dataset")
+NOTHING = ("", *BY_SENDER["Google Analytics"])
 _ABOUT_A_PRODUCT = frozenset({"1", "2", "3", "4", "6", "7"})
 # A flat row of one hit, as a table of hits has it.
 FLAT = (
-    Field("event_id", "event_id", identifier),
+    Field("event_id", "event_id", event_identifier),
     Field("event_time_ms", "clock.event", time_ms),
-    Field("visitor_id", "anonymous_id", identifier),
+    Field("visitor_id", "anonymous_id", person),
     Field("visit_id", "session_hint", identifier),
     Field("hit_number", "sequence", integer),
     Field("device", "context.device", text),
@@ -77,8 +81,13 @@ FLAT = (
     Field("page_path", "context.path", text),
     Field("page_title", "properties.title", text),
     Field("search_keyword", "properties.search_keyword", text),
-    Field("transaction_id", "order.order_id", identifier),
+    Field("transaction_id", "order.order_id", order_identifier),
     Field("revenue_usd", "order.revenue", number),
+)
+FLAT_PRODUCT = (
+    Field("productSKU", "product.product_id", identifier),
+    Field("price", "product.price", number),
+    Field("quantity", "product.quantity", integer),
 )
 
 
@@ -114,13 +123,12 @@ def convert(element: Document, message: Document, index: int) -> tuple[Document,
     event["event_type"] = _type(kind, action.get("step"), element)
     move(element, HIT, event)
     event["sequence"] = clamp_sequence(event.get("sequence", index))
-    event["event_id"] = f"{event.get('anonymous_id')}-{event.get('session_hint')}-{event['sequence']}"
-    if "order_id" not in event.get("order", {}):
+    whose, visit = event.get("anonymous_id") or event.get("user_id"), event.get("session_hint")
+    event["event_id"] = f"{whose}-{visit or started_ms // 1_000}-{event['sequence']}"
+    if set(event.get("order", ())) <= {"currency"}:
         event.pop("order", None)
     if kind in _ABOUT_A_PRODUCT:
         _settle_product(event, element)
-    for row in ("context", "properties"):
-        event[row] = {name: value for name, value in event.get(row, {}).items() if value not in NOTHING}
     if index == 0:
         element["visit"] = {name: value for name, value in message.items() if name != "hits"}
     return event, element
@@ -150,10 +158,8 @@ def _settle_product(event: Document, element: Document) -> None:
         if isinstance(product, dict) and not product.get("isImpression"):
             move(product, PRODUCT, event)
             break
-    block = event.get("product", {})
-    event["product"] = {name: value for name, value in block.items() if value not in NOTHING}
-    if "price" in block:
-        event["product"].setdefault("currency", "USD")
+    if "price" in (block := event.get("product", {})):
+        block.setdefault("currency", "USD")
 
 
 def _flat(element: Document) -> tuple[Document, Document]:
@@ -163,10 +169,10 @@ def _flat(element: Document) -> tuple[Document, Document]:
         "custom:other_event" if kind == "other_event" else kind
     )
     move(element, FLAT, event)
-    if "order_id" in event.get("order", {}):
+    if "order" in event:
         event["order"]["currency"] = "USD"
     if skus := element.get("product_skus"):
-        event["product"] = _first_product(str(skus), element)
+        event["product"] = _first_product(element, str(skus))
     return event, {name: value for name, value in element.items() if name != "event_type"}
 
 
@@ -177,13 +183,16 @@ FLAT_TYPES = {
 }
 
 
-def _first_product(skus: str, element: Document) -> Document:
-    first = {"product_id": skus.split("|")[0], "currency": "USD"}
-    numbers = {
-        "price": number(str(element.get("product_prices_usd") or "").split("|")[0], ""),
-        "quantity": integer(str(element.get("product_quantities") or "").split("|")[0], ""),
+def _first_product(element: Document, skus: str) -> Document:
+    firsts = {
+        "productSKU": skus.split("|")[0],
+        "price": str(element.get("product_prices_usd") or "").split("|")[0],
+        "quantity": str(element.get("product_quantities") or "").split("|")[0],
     }
-    return {**first, **{name: value for name, value in numbers.items() if value is not None}}
+    event: Document = {"product": {"currency": "USD"}}
+    move(firsts, FLAT_PRODUCT, event)
+    found: Document = event["product"]
+    return found
 
 
 ADAPTER = Adapter(

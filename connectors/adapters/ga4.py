@@ -1,26 +1,46 @@
-"""Google Analytics 4: rows of the BigQuery export, requests of the Measurement Protocol (as gtag). Pure."""
+"""Google Analytics 4: rows of the BigQuery export, requests of the Measurement Protocol (as gtag). Pure.
+
+The export has an event twice for a while, in the table of the day and in the one of the running day, once
+with more fields; so its id is made of what names it and of nothing that is filled in later.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from connectors.adapters.adapter import Adapter, Elements, clamp_sequence, listed, one
+from connectors.absent import BY_SENDER
+from connectors.adapters import consent
+from connectors.adapters.adapter import Adapter, Elements, listed, one
 from connectors.adapters.mapping import Field, move, snake
-from connectors.adapters.reading import currency, identifier, integer, number, text, time_micros
-from connectors.messages import Document
+from connectors.adapters.reading import (
+    currency,
+    identifier,
+    integer,
+    number,
+    order_identifier,
+    person,
+    text,
+    time_micros,
+)
+from connectors.events import HEARTBEAT_TYPE
+from connectors.messages import Document, text_of
 
 SHARED = (
-    Field("client_id", "anonymous_id", identifier, keep=True),
-    Field("app_instance_id", "anonymous_id", identifier, keep=True),
-    Field("user_id", "user_id", identifier, keep=True),
+    Field("client_id", "anonymous_id", person, keep=True),
+    Field("app_instance_id", "anonymous_id", person, keep=True),
+    Field("user_id", "user_id", person, keep=True),
     Field("timestamp_micros", "clock.event", time_micros, keep=True),
+    Field("consent", "context.consent", consent.google, keep=True),
 )
 FIELDS = (
-    Field("user_pseudo_id", "anonymous_id", identifier),
-    Field("user_id", "user_id", identifier),
+    Field("user_pseudo_id", "anonymous_id", person),
+    Field("user_id", "user_id", person),
     Field("event_timestamp", "clock.event", time_micros),
     Field("timestamp_micros", "clock.event", time_micros),
-    Field("batch_ordering_id", "sequence", integer),
+    Field("batch_ordering_id", "placed.batch", integer),
+    Field("batch_event_index", "placed.event", integer),
+    Field("privacy_info", "context.consent", consent.google, keep=True),
+    Field("consent", "context.consent", consent.google, keep=True),
     Field("params.ga_session_id", "session_hint", identifier),
     Field("params.session_id", "session_hint", identifier),
     Field("params.page_location", "context.url", text),
@@ -37,8 +57,8 @@ FIELDS = (
 )
 # Only of a purchase or refund.
 ORDER_FIELDS = (
-    Field("ecommerce.transaction_id", "order.order_id", identifier),
-    Field("params.transaction_id", "order.order_id", identifier),
+    Field("ecommerce.transaction_id", "order.order_id", order_identifier),
+    Field("params.transaction_id", "order.order_id", order_identifier),
     Field("ecommerce.purchase_revenue", "order.revenue", number),
     Field("ecommerce.refund_value", "order.revenue", number),
     Field("params.value", "order.revenue", number),
@@ -81,6 +101,9 @@ TYPES = {
     "login": "identify",
     "sign_up": "identify",
 }
+# Sent by themselves with what a visitor did: no behaviour, but event time moves on with them.
+AUTOMATIC = ("first_visit", "first_open", "session_start", "user_engagement")
+TYPES |= dict.fromkeys(AUTOMATIC, HEARTBEAT_TYPE)
 _ORDERS = frozenset({"purchase", "refund"})
 _VALUES = ("string_value", "int_value", "double_value", "float_value")
 
@@ -108,24 +131,71 @@ def convert(element: Document, message: Document, index: int) -> tuple[Document,
     name = element.pop("event_name", None) or element.pop("name", None)
     event: Document = {"event_type": _type(name)}
     element["params"] = _parameters(element)
+    event["named_by"] = _named_by(name, element, message)
+    asked = [element] if element is message else [element, message]
     if event["event_type"] in _ORDERS:
         move(element, ORDER_FIELDS, event)
     move(element, FIELDS, event)
     if element is not message:
         move(message, SHARED, event)
-        event.setdefault("sequence", index)
+        event.setdefault("placed", {}).setdefault("event", index)
         extra = {key: value for key, value in message.items() if key not in _REQUEST}
         if extra:
             element["request"] = extra
-    if "sequence" in event:
-        event["sequence"] = clamp_sequence(event["sequence"])
+    event["placed"] = _placed(event.get("placed"), event["named_by"]["micros"])
+    consent.settle(event, _said(asked))
     _settle_product(event, element)
     params = element.pop("params")
     event["properties"] = {**event.get("properties", {}), **params, "event": name}
     return event, element
 
 
-_REQUEST = frozenset({"events", *(row.theirs for row in SHARED)})
+def _placed(batch: Document | None, micros: int | None) -> int | None:
+    """Order inside one millisecond: the microseconds, the batch of a page, the event's place in the batch."""
+    within = (micros or 0) % 1_000
+    if batch is None and not within:
+        return None
+    placed, known = 0, batch or {}
+    for part in (within, known.get("batch", 0), known.get("event", 0)):
+        placed = placed * _PLACES + min(max(part, 0), _PLACES - 1)
+    return placed
+
+
+_PLACES = 100_000  # of each part; three of them fit a sequence
+
+
+def _named_by(name: object, element: Document, message: Document) -> Document:
+    """What names an event however often it is exported.
+
+    With its place in a batch that is all; without, what it says tells it from others of the same microsecond.
+    """
+    both = {**message, **element}
+    micros = integer(element.get("event_timestamp") or both.get("timestamp_micros"), "event_timestamp")
+    names: Document = {key: text_of(both[key]) for key in _NAMES if both.get(key) is not None}
+    if "batch_event_index" not in names:
+        names["params"] = {key: text_of(value) for key, value in element["params"].items()}
+        rows = element.get("items")
+        items = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        names["items"] = [[text_of(row.get(key)) for key in _ITEM_NAMES] for row in items]
+    return {"name": name, "micros": micros, **names}
+
+
+_NAMES = (
+    *("stream_id", "user_pseudo_id", "client_id", "app_instance_id"),
+    *("batch_page_id", "batch_ordering_id", "batch_event_index"),
+)
+_ITEM_NAMES = ("item_id", "item_name", "item_variant", "quantity")
+
+
+def _said(sources: list[Document]) -> consent.Words:
+    answers: Document = {}
+    for source in reversed(sources):
+        for key in ("consent", "privacy_info"):
+            answers.update(consent.google_answers(source.get(key)))
+    return consent.words(answers)
+
+
+_REQUEST = frozenset({"events", *(row.theirs for row in SHARED)} - {"consent"})
 
 
 def _type(name: object) -> str | None:
@@ -177,5 +247,5 @@ ADAPTER = Adapter(
     shared=SHARED,
     types=TYPES,
     time="event_timestamp",
-    nothing=("(not set)",),
+    nothing=BY_SENDER["Google Analytics"],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from connectors.absent import is_absent
 from connectors.adapters.reading import Read
 from connectors.messages import Document
 
@@ -29,21 +30,22 @@ class Field:
 def move(element: Document, fields: Sequence[Field], event: Document) -> None:
     """Moves values from their element into the event; of several rows for one place the first that has one.
 
-    The element is changed: what is left in it nobody has asked for. Values that are there stay there.
+    The element is changed: what is left in it nobody has asked for. Values that are there stay there. A text
+    that stands for no value (connectors/absent.py) is none, whatever the row.
 
     >>> from connectors.adapters.reading import text
-    >>> event, element = {}, {"page": {"url": "u", "title": "t"}, "empty": ""}
-    >>> rows = [Field("empty", "context.url", text), Field("page.url", "context.url", text)]
+    >>> event, element = {}, {"page": {"url": "u", "title": "t"}, "link": "undefined"}
+    >>> rows = [Field("link", "context.url", text), Field("page.url", "context.url", text)]
     >>> move(element, rows, event)
     >>> event, element
-    ({'context': {'url': 'u'}}, {'page': {'title': 't'}, 'empty': ''})
+    ({'context': {'url': 'u'}}, {'page': {'title': 't'}, 'link': 'undefined'})
 
     Raises:
         Refused: a value that decides about the event cannot be read.
     """
     for row in fields:
         holder, key = _holder(element, row.theirs)
-        if holder is None or (value := holder.get(key)) in (None, ""):
+        if holder is None or (value := holder.get(key)) is None or (type(value) is str and is_absent(value)):
             continue
         block, _, name = row.ours.rpartition(".")
         target = event.setdefault(block, {}) if block else event

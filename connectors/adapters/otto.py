@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from connectors.adapters.adapter import Adapter, clamp_sequence, listed
+from connectors.adapters.adapter import Adapter, listed
 from connectors.adapters.mapping import Field, move
 from connectors.adapters.reading import identifier, time_ms
 from connectors.messages import Document
 
-SHARED = (Field("session", "anonymous_id", identifier, keep=True),)
+
+def session(value: object, field: str) -> str:
+    """A session's number as a visitor's id. The data set counts from 0, which is nobody's id elsewhere.
+
+    >>> session(12, "session"), session(0, "session")
+    ('12', 'otto-0')
+
+    Raises:
+        Refused: it is neither text nor an integer.
+    """
+    number = identifier(value, field)
+    return "otto-0" if number == "0" else number
+
+
+SHARED = (Field("session", "anonymous_id", session, keep=True),)
 FIELDS = (
     Field("ts", "clock.event", time_ms),
     Field("aid", "product.product_id", identifier),
@@ -23,11 +37,11 @@ def recognises(document: Document) -> bool:
 
 def convert(element: Document, message: Document, index: int) -> tuple[Document, Document]:
     """One event; its place in the session is its id, because a session is only ever appended to."""
-    event: Document = {"sequence": clamp_sequence(index)}
+    event: Document = {"placed": index}
     move(message, SHARED, event)
     move(element, FIELDS, event)
     if "anonymous_id" in event:
-        event["event_id"] = f"otto-{event['anonymous_id']}-{index}"
+        event["event_id"] = f"otto-{message['session']}-{index}"
     their_type = element.pop("type", None)
     event["event_type"] = TYPES.get(str(their_type), f"custom:{their_type}" if their_type else None)
     return event, element

@@ -5,17 +5,19 @@ Time zones: a text with an offset is that instant, a text without one is UTC, a 
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.events import EVENT_TIME_MAX_MS
-from connectors.messages import described
+from connectors.absent import is_absent_id
+from connectors.events import EVENT_TIME_MAX_MS, is_no_event_id
+from connectors.messages import decimal_of, described, text_of
 from connectors.rejected import Reject
 
 EARLIEST_MS = 631_152_000_000  # 1990-01-01: no web before; seconds taken for milliseconds fall before it
-_ID_MAX_DIGITS = 40
+_LARGEST = 10**300  # a double holds it
+_EXACT = 2**53  # up to here it holds every whole number
 
 
 class Refused(Exception):
@@ -27,19 +29,54 @@ class Refused(Exception):
 
 
 def identifier(value: object, field: str) -> str:
-    """An id as text; digits are not taken for a number.
+    """An id as text; digits are not taken for a number, a whole number is one however it is written.
 
-    >>> identifier("007", "userId"), identifier(7, "userId")
-    ('007', '7')
+    >>> identifier("007", "sku"), identifier(7, "sku"), identifier(7.0, "sku")
+    ('007', '7', '7')
 
     Raises:
-        Refused: it is neither text nor an integer (a number of more than 64 bits is no exact integer).
+        Refused: it is neither text nor a whole number (one of more than 64 bits is no exact one).
     """
     if isinstance(value, str):
         return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+    exact = isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT
+    if exact or (isinstance(value, int) and not isinstance(value, bool)):
+        return text_of(value)
     raise Refused(Reject("wrong_type", field, f"an id is text or an integer, {described(value)} came"))
+
+
+def person(value: object, field: str) -> str | None:
+    """An id of a visitor, a user or a device; None for what is nobody's (connectors/absent.py).
+
+    >>> person("u-7", "userId"), person(0, "userId"), person("undefined", "userId")
+    ('u-7', None, None)
+
+    Raises:
+        Refused: it is neither text nor an integer. A fraction, even of zero, is a sign of a rounded id.
+    """
+    if isinstance(value, float):
+        raise Refused(Reject("wrong_type", field, f"an id is text or an integer, {described(value)} came"))
+    return order_identifier(value, field)
+
+
+def order_identifier(value: object, field: str) -> str | None:
+    """An order's id; None for what names no order.
+
+    Raises:
+        Refused: it is neither text nor a whole number.
+    """
+    read = identifier(value, field)
+    return None if is_absent_id(read) else read
+
+
+def event_identifier(value: object, field: str) -> str | None:
+    """An event's id; None for a text that names no event.
+
+    Raises:
+        Refused: it is neither text nor an integer.
+    """
+    read = identifier(value, field)
+    return None if is_no_event_id(read) else read
 
 
 def text(value: object, _field: str) -> str | None:
@@ -54,20 +91,16 @@ def _plain(value: object) -> str:
 
 
 def number(value: object, _field: str) -> float | None:
-    """A finite number, also from text; None when there is none.
+    """A finite number, also from text of plain digits; None when there is none.
 
-    >>> number("12.0", "price"), number(19, "price"), number(True, "price"), number("x", "price")
+    >>> number("12.0", "price"), number(19, "price"), number(True, "price"), number("1.299,00", "price")
     (12.0, 19, None, None)
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    if isinstance(value, str):
+        return decimal_of(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    try:
-        read = float(value)
-    except (ValueError, OverflowError):
-        return None
-    if not math.isfinite(read):
-        return None
-    return read if isinstance(value, str) else value
+    return value if abs(value) < _LARGEST else None
 
 
 def micros(value: object, field: str) -> float | None:
@@ -99,18 +132,23 @@ def currency(value: object, field: str) -> str | None:
 def time_text_ms(value: object, field: str) -> int:
     """Epoch milliseconds of an ISO 8601 text (date and time, offset or UTC), or of a number of milliseconds.
 
+    Warehouses write UTC behind a blank; that is read too.
+
     >>> time_text_ms("2015-12-10T04:08:31.909Z", "timestamp")
     1449720511909
-    >>> time_text_ms("2015-12-10 05:08:31.909000+01:00", "timestamp")
+    >>> time_text_ms("2015-12-10 04:08:31.909 UTC", "timestamp")
+    1449720511909
+    >>> time_text_ms("2015-12-10 05:08:31.909000 +0100", "timestamp")
     1449720511909
 
     Raises:
         Refused: no such date.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if is_number or (isinstance(value, str) and _MILLISECONDS.fullmatch(value)):
         return time_ms(value, field)
     try:
-        read = datetime.fromisoformat(str(value).strip() if isinstance(value, str) else "")
+        read = datetime.fromisoformat(_with_offset(value) if isinstance(value, str) else "")
     except ValueError as error:
         raise Refused(
             Reject("wrong_type", field, f"a date and time (ISO 8601) is required, {described(value)} came")
@@ -118,6 +156,35 @@ def time_text_ms(value: object, field: str) -> int:
     # Counted, not `timestamp()`: that is a float and cuts milliseconds off.
     since = (read if read.tzinfo else read.replace(tzinfo=UTC)) - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000 + since.microseconds // 1_000
+
+
+def _with_offset(written: str) -> str:
+    written = written.strip()
+    if (zone := _ZONE.search(written)) is None:
+        return written
+    return written[: zone.start()] + (zone[1] or "+00:00")
+
+
+_MILLISECONDS = re.compile("[0-9]{13}")
+_ZONE = re.compile(r"(?i:\s*(?:UTC|GMT)|\s+Z|\s+([+-]\d\d(?::?\d\d)?))$")
+
+
+def helping_time_ms(value: object, field: str) -> int | None:
+    """As `time_text_ms`; None for what is none: a time that only helps is no reason to lose an event.
+
+    >>> helping_time_ms("Invalid Date", "sentAt") is None
+    True
+    """
+    try:
+        return time_text_ms(value, field)
+    except Refused:
+        return None
+
+
+def receipt_ms(value: object, field: str) -> int | None:
+    """When a server says that it came in; None for what cannot be such a time."""
+    read = helping_time_ms(value, field)
+    return read if read is not None and EARLIEST_MS <= read <= EVENT_TIME_MAX_MS else None
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -7,21 +7,34 @@ A message with `receivedAt` has been through Segment's server, which has correct
 
 from __future__ import annotations
 
+from connectors.adapters import consent
 from connectors.adapters.adapter import Adapter, Elements, listed, one
 from connectors.adapters.mapping import Field, move, snake
-from connectors.adapters.reading import currency, identifier, integer, number, text, time_text_ms
+from connectors.adapters.reading import (
+    currency,
+    event_identifier,
+    helping_time_ms,
+    identifier,
+    integer,
+    number,
+    order_identifier,
+    person,
+    receipt_ms,
+    text,
+    time_text_ms,
+)
 from connectors.messages import Document
 
-SHARED = (Field("sentAt", "clock.sent", time_text_ms, keep=True),)
+SHARED = (Field("sentAt", "clock.sent", helping_time_ms, keep=True),)
 FIELDS = (
-    Field("messageId", "event_id", identifier),
-    Field("userId", "user_id", identifier),
-    Field("anonymousId", "anonymous_id", identifier),
-    Field("previousId", "anonymous_id", identifier),
+    Field("messageId", "event_id", event_identifier),
+    Field("userId", "user_id", person),
+    Field("anonymousId", "anonymous_id", person),
+    Field("previousId", "anonymous_id", person),
     Field("timestamp", "clock.event", time_text_ms),
-    Field("originalTimestamp", "clock.device", time_text_ms),
-    Field("sentAt", "clock.sent", time_text_ms),
-    Field("receivedAt", "clock.received", time_text_ms),
+    Field("originalTimestamp", "clock.device", helping_time_ms),
+    Field("sentAt", "clock.sent", helping_time_ms),
+    Field("receivedAt", "clock.received", receipt_ms),
     Field("context.page.url", "context.url", text),
     Field("properties.url", "context.url", text),
     Field("context.page.path", "context.path", text),
@@ -32,6 +45,8 @@ FIELDS = (
     Field("context.locale", "context.language", text),
     Field("context.campaign.medium", "context.channel", text),
     Field("context.sessionId", "session_hint", text),
+    Field("context.consent.categoryPreferences", "context.consent", consent.acting, keep=True),
+    Field("context.consentManagement", "context.consent", consent.rudderstack, keep=True),
     Field("properties.product_id", "product.product_id", identifier),
     Field("properties.sku", "product.product_id", identifier),
     Field("properties.category", "product.category", text),
@@ -41,7 +56,7 @@ FIELDS = (
 )
 # Only of a purchase or refund: before that an order is a wish, and its fields stay theirs.
 ORDER_FIELDS = (
-    Field("properties.order_id", "order.order_id", identifier),
+    Field("properties.order_id", "order.order_id", order_identifier),
     Field("properties.revenue", "order.revenue", number),
     Field("properties.total", "order.revenue", number),
     Field("properties.currency", "order.currency", currency, keep=True),
@@ -56,13 +71,16 @@ FIRST_PRODUCT = (
     Field("quantity", "product.quantity", integer, keep=True),
 )
 CALLS = {"page": "page_view", "screen": "page_view", "identify": "identify", "alias": "identify"}
+# A thing and what was done to it, as the spec has them now; the order and the signs between do not matter.
 TYPES = {
     "products searched": "search",
     "product list viewed": "product_list_view",
+    "product category viewed": "product_list_view",
     "promotion viewed": "promo_view",
     "promotion clicked": "promo_click",
     "product clicked": "product_click",
     "product viewed": "product_view",
+    "product details viewed": "product_view",
     "product added": "add_to_cart",
     "wishlist product added to cart": "add_to_cart",
     "product removed": "remove_from_cart",
@@ -76,6 +94,7 @@ TYPES = {
     "signed in": "identify",
     "logged in": "identify",
     "signed up": "identify",
+    "segment consent preference updated": "consent",
 }
 _ORDERS = frozenset({"purchase", "refund"})
 _CALL_TYPES = frozenset({*CALLS, "track", "group"})
@@ -97,7 +116,7 @@ def elements(document: Document) -> Elements:
     return listed("batch")(document) if "batch" in document else one(document)
 
 
-def convert(element: Document, message: Document, _index: int) -> tuple[Document, Document]:
+def convert(element: Document, message: Document, index: int) -> tuple[Document, Document]:
     """One call."""
     event: Document = {"event_type": _type(element)}
     if "batch" in message and isinstance(message.get("context"), dict):
@@ -108,6 +127,7 @@ def convert(element: Document, message: Document, _index: int) -> tuple[Document
     move(element, FIELDS, event)
     if element is not message:
         move(message, SHARED, event)
+        event["placed"] = index
     _settle_clock(event.get("clock", {}))
     _settle_product(event, element.get("properties"))
     element.pop("type", None)
@@ -116,15 +136,48 @@ def convert(element: Document, message: Document, _index: int) -> tuple[Document
         event["properties"] = inner
     elif inner is not None:
         element["properties_as_sent"] = inner
+    consent.settle(event, _said(element.get("context")))
     return event, element
+
+
+def _said(context: object) -> consent.Words:
+    """The words on consent in a call's context, in Segment's form or RudderStack's."""
+    if not isinstance(context, dict):
+        return consent.Words()
+    own = context.get("consent")
+    answers = own.get("categoryPreferences") if isinstance(own, dict) else None
+    return consent.words(answers or consent.rudderstack_answers(context.get("consentManagement")))
 
 
 def _type(element: Document) -> str | None:
     call, name = element.get("type"), element.get("event")
     if call == "track":
-        known = TYPES.get(str(name or "").lower())
+        known = _NAMES.get(_squeezed(name)) if isinstance(name, str) else None
         return known or (f"custom:{snake(str(name))}" if name else None)
     return CALLS.get(str(call)) or (f"custom:{snake(str(call))}" if isinstance(call, str) and call else None)
+
+
+def _squeezed(name: str) -> str:
+    """A name without what may stand between its words.
+
+    >>> _squeezed(" Order_Completed "), _squeezed("orderCompleted")
+    ('ordercompleted', 'ordercompleted')
+    """
+    return "".join(sign for sign in name.lower() if sign.isalnum())
+
+
+def _spellings() -> dict[str, str]:
+    """Every known name as it is looked up: first the thing (version 2), or what was done (version 1)."""
+    found: dict[str, str] = {}
+    for name, event_type in TYPES.items():
+        *thing, done = name.split(" ")
+        found[_squeezed(name)] = event_type
+        if done.endswith("ed"):
+            found[_squeezed("".join([done, *thing]))] = event_type
+    return found
+
+
+_NAMES = _spellings()
 
 
 def _settle_clock(clock: dict[str, int]) -> None:

@@ -1,7 +1,9 @@
 """Snowplow's enriched events: JSON objects of columns, or the tab-separated line. Pure.
 
 `derived_tstamp` is right already; without it the device's time is corrected by `dvce_sent_tstamp` and
-`collector_tstamp`. All its times are UTC.
+`collector_tstamp`. All its times are UTC. Warehouses have the same event in their own spelling: names of
+columns in capitals (Snowflake), fields of entities in snake_case (BigQuery, Databricks), ` UTC` behind times
+(BigQuery).
 """
 
 from __future__ import annotations
@@ -11,24 +13,40 @@ from typing import Any
 
 import orjson
 
-from connectors.adapters.adapter import Adapter, one
+from connectors.adapters import consent
+from connectors.adapters.adapter import Adapter, clamp_sequence, one
 from connectors.adapters.mapping import Field, move, snake
-from connectors.adapters.reading import currency, identifier, integer, number, text, time_text_ms
+from connectors.adapters.reading import (
+    currency,
+    event_identifier,
+    helping_time_ms,
+    identifier,
+    integer,
+    number,
+    order_identifier,
+    person,
+    receipt_ms,
+    text,
+    time_text_ms,
+)
 from connectors.messages import Document
 
 FIELDS = (
-    Field("event_id", "event_id", identifier),
-    Field("user_id", "user_id", identifier),
-    Field("domain_userid", "anonymous_id", identifier),
-    Field("session.userId", "anonymous_id", identifier),
-    Field("network_userid", "anonymous_id", identifier),
+    Field("event_id", "event_id", event_identifier),
+    Field("user_id", "user_id", person),
+    Field("domain_userid", "anonymous_id", person),
+    Field("session.userId", "anonymous_id", person),
+    Field("session.user_id", "anonymous_id", person),
+    Field("network_userid", "anonymous_id", person),
     Field("domain_sessionid", "session_hint", identifier),
     Field("session.sessionId", "session_hint", identifier),
+    Field("session.session_id", "session_hint", identifier),
     Field("session.eventIndex", "sequence", integer, keep=True),
+    Field("session.event_index", "sequence", integer, keep=True),
     Field("derived_tstamp", "clock.derived", time_text_ms),
-    Field("dvce_created_tstamp", "clock.event", time_text_ms),
-    Field("dvce_sent_tstamp", "clock.sent", time_text_ms),
-    Field("collector_tstamp", "clock.received", time_text_ms),
+    Field("dvce_created_tstamp", "clock.event", helping_time_ms),
+    Field("dvce_sent_tstamp", "clock.sent", helping_time_ms),
+    Field("collector_tstamp", "clock.received", receipt_ms),
     Field("page_url", "context.url", text),
     Field("page_urlpath", "context.path", text),
     Field("page_referrer", "context.referrer", text),
@@ -45,13 +63,13 @@ FIELDS = (
     Field("product.price", "product.price", number),
     Field("product.quantity", "product.quantity", integer),
     Field("product.currency", "product.currency", currency),
-    Field("transaction.transaction_id", "order.order_id", identifier),
+    Field("transaction.transaction_id", "order.order_id", order_identifier),
     Field("transaction.revenue", "order.revenue", number),
     Field("transaction.currency", "order.currency", currency),
-    Field("refund.transaction_id", "order.order_id", identifier),
+    Field("refund.transaction_id", "order.order_id", order_identifier),
     Field("refund.refund_amount", "order.revenue", number),
     Field("refund.currency", "order.currency", currency),
-    Field("tr_orderid", "order.order_id", identifier),
+    Field("tr_orderid", "order.order_id", order_identifier),
     Field("tr_total", "order.revenue", number),
     Field("tr_currency", "order.currency", currency),
 )
@@ -74,6 +92,9 @@ TYPES = {
     "button_click": "click",
     "submit_form": "form_submit",
     "focus_form": "form_start",
+    "consent_preferences": "consent",
+    "consent_granted": "consent",
+    "consent_withdrawn": "consent",
 }
 _ACTION = "unstruct_event_com_snowplowanalytics_snowplow_ecommerce_snowplow_ecommerce_action"
 # Contexts that the table above reads, by the name their columns begin with.
@@ -84,28 +105,61 @@ _CONTEXTS = {
     "contexts_com_snowplowanalytics_snowplow_ecommerce_refund": "refund",
     "contexts_com_snowplowanalytics_snowplow_client_session": "session",
 }
+# What a visitor has chosen in the dialogue (consent_preferences), as one word.
+_CHOICES = {
+    "allow_all": consent.GRANTED,
+    "implicit_consent": consent.GRANTED,
+    "deny_all": consent.DENIED,
+    "withdrawn": consent.DENIED,
+    "expired": consent.DENIED,
+}
+_CONSENT = "unstruct_event_com_snowplowanalytics_snowplow_consent_preferences"
 _VERSION = re.compile(r"(_\d+)(_\d+_\d+)?$")
 _SCHEMA = re.compile(r"iglu:([\w.-]+)/([\w.-]+)/jsonschema/(\d+)-\d+-\d+")
 
 
 def recognises(document: Document) -> bool:
     """Whether it has the columns of an enriched event."""
-    return "collector_tstamp" in document and ("event_name" in document or "domain_userid" in document)
+    columns = _lower(document)
+    return "collector_tstamp" in columns and ("event_name" in columns or "domain_userid" in columns)
+
+
+def _lower(document: Document) -> Document:
+    """With names of columns as Snowplow has them; Snowflake has them in capitals."""
+    return {name.lower(): value for name, value in document.items()} if "EVENT_ID" in document else document
 
 
 def convert(element: Document, _message: Document, _index: int) -> tuple[Document, Document]:
     """One enriched event."""
     columns: Document = {}
-    for name, value in element.items():
+    for name, value in _lower(element).items():
         _take(columns, name, value)
     _unfold_contexts(columns)
     action = columns.pop(_ACTION, None)
     event: Document = {"event_type": _type(columns, action)}
     move(columns, FIELDS, event)
     _settle_clock(event.get("clock", {}))
+    if "sequence" in event:
+        event["sequence"] = clamp_sequence(event["sequence"])
     if action:
         columns["action"] = action
+    consent.settle(event, _said(columns))
     return event, columns
+
+
+def _said(columns: Document) -> consent.Words:
+    """The word of a consent event: what was granted, withdrawn or chosen."""
+    name = columns.get("event_name")
+    if name in ("consent_granted", "consent_withdrawn"):
+        return consent.all_of(consent.GRANTED if name == "consent_granted" else consent.DENIED)
+    chosen = columns.get(_CONSENT)
+    if name != "consent_preferences" or not isinstance(chosen, dict):
+        return consent.Words()
+    choice = str(chosen.get("event_type") or chosen.get("eventType"))
+    if choice == "allow_selected":
+        scopes = chosen.get("consent_scopes") or chosen.get("consentScopes")
+        return consent.words(dict.fromkeys(map(str, scopes), True) if isinstance(scopes, list) else None)
+    return consent.all_of(_CHOICES.get(choice))
 
 
 def _take(columns: Document, name: str, value: Any) -> None:

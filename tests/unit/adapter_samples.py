@@ -57,6 +57,7 @@ SEGMENT_ADDED: Document = {
         "locale": "de-DE",
         "campaign": {"medium": "email", "name": "May"},
         "sessionId": "s-1",
+        "consent": {"categoryPreferences": {"Analytics": True, "Advertising": True}},
     },
     "properties": {
         "product_id": "p-1", "category": "Games", "brand": "Acme", "price": 18.99, "quantity": 1,
@@ -132,6 +133,8 @@ GA4_ROW: Document = {
     "user_pseudo_id": "123.456",
     "user_id": "u-1",
     "batch_ordering_id": 3,
+    "batch_event_index": 2,
+    "privacy_info": {"analytics_storage": "Yes", "ads_storage": "No", "uses_transient_token": "No"},
     "event_params": [
         {"key": "ga_session_id", "value": {"string_value": None, "int_value": 99}},
         {"key": "page_location", "value": {"string_value": "https://shop.example/p"}},
@@ -168,6 +171,7 @@ GA4_REQUEST: Document = {
     "user_id": "u-1",
     "timestamp_micros": T0 * 1_000,
     "user_properties": {"tier": {"value": "gold"}},
+    "consent": {"ad_user_data": "GRANTED", "ad_personalization": "GRANTED"},
     "events": [
         {
             "name": "view_item",

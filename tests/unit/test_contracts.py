@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import jsonschema
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from connectors import events, indices, rejected, sessions, signals, topics
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors import absent, events, indices, rejected, sessions, signals, topics
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "connectors" / "schemas"
 MODELS: dict[str, type[BaseModel]] = {
@@ -143,6 +147,38 @@ def test_the_event_schema_has_the_codes_types_and_limits() -> None:
     assert properties["visitor_id"]["maxLength"] == events.VISITOR_ID_MAX_LENGTH
     assert properties["event_time_ms"]["maximum"] == events.EVENT_TIME_MAX_MS
     assert properties["sequence"]["maximum"] == events.SEQUENCE_MAX
+
+
+def test_the_event_schema_has_the_codes_texts_without_value() -> None:
+    defs = schema("event")["$defs"]
+    assert set(defs["no_event_id"]["anyOf"][1]["enum"]) == {text for text in absent.ABSENT if text} | set(
+        events.NIL_IDS
+    )
+    assert set(defs["somebody"]["not"]["anyOf"][2]["enum"]) == {text for text in absent.ABSENT_IDS if text}
+    blank = re.compile(defs["blank"]["pattern"])
+    assert {sign for sign in map(chr, range(0x10000)) if blank.search(sign)} == set(absent.BLANKS)
+
+
+_ID = st.one_of(
+    st.none(),
+    st.sampled_from(sorted(absent.ABSENT_IDS)),
+    st.text(max_size=4),
+    st.just("{{id}}"),
+    st.just("x" * 300),
+)
+_WHOLE = st.integers(-2, 3).flatmap(lambda number: st.sampled_from([number, float(number), number + 0.5]))
+
+
+@given(st.fixed_dictionaries({}, optional={
+    "event_id": _ID, "visitor_id": _ID, "user_id": _ID, "anonymous_id": _ID,
+    "sequence": st.none() | _WHOLE, "event_time_ms": _WHOLE.map(lambda number: number * 1_000),
+    "product": st.fixed_dictionaries({}, optional={"quantity": st.none() | _WHOLE, "product_id": _ID}),
+}))  # fmt: skip
+def test_what_the_schema_takes_the_code_takes(changes: dict[str, Any]) -> None:
+    document = {**examples("event")[0], **changes}
+    padded = any(isinstance(value, str) and value != value.strip(absent.BLANKS) for value in changes.values())
+    if is_valid("event", document) and not padded:  # blanks around a word are only known to the code
+        assert isinstance(events.validate_event(json.dumps(document).encode()), events.Event)
 
 
 def test_an_event_may_have_more_than_the_contract_knows_at_every_level() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.events import Context, Event, Product, validate_event
+from connectors.absent import ABSENT, ABSENT_IDS, BLANKS
+from connectors.events import VISITOR_FIELDS, Context, Event, Order, Product, validate_event
 from connectors.rejected import REASONS, Reject
 
 NOW_MS = 1_700_000_000_000
@@ -67,7 +68,7 @@ def test_a_time_and_a_sequence_are_integers(name: str, value: object) -> None:
             ["", "buy", "custom:", "Custom:x", "page_view "],
         ),
         ("event_time_ms", [0, NOW_MS], [-1, 4_102_444_800_001]),
-        ("sequence", [0, 999_999, None], [-1, 1_000_000]),
+        ("sequence", [0, 1_000_000, 2**53 - 1, None], [-1, 2**53]),
     ],
 )
 def test_a_value_is_in_its_range(name: str, inside: list[object], outside: list[object]) -> None:
@@ -161,6 +162,90 @@ def test_what_cannot_be_read_counts_as_absent() -> None:
     assert found.context is None
     assert found.product == Product(category="7")
     assert judge({"context": {"country": None}}).context == Context()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "text", sorted(ABSENT_IDS - {""}) + ["   ", "\u200b", " undefined ", "{{ user.id }}", "${id}"]
+)
+def test_a_text_that_stands_for_no_value_is_nobodys_id(text: str) -> None:
+    found = judge({"visitor_id": text, "user_id": text, "anonymous_id": "a-1"})
+    assert isinstance(found, Event)
+    assert (found.visitor_id, found.user_id, found.anonymous_id) == ("a-1", None, "a-1")
+    for alone in ({"visitor_id": text}, {"visitor_id": None, "user_id": text, "anonymous_id": text}):
+        assert verdict(alone) == ("missing_field", "visitor_id")
+
+
+@pytest.mark.parametrize(
+    "text", sorted(ABSENT - {""}) + ["  ", "\u200b", "00000000-0000-0000-0000-000000000000"]
+)
+def test_a_text_that_stands_for_no_value_names_no_event(text: str) -> None:
+    assert verdict({"event_id": text}) == ("missing_field", "event_id")
+
+
+def test_words_that_only_an_id_cannot_be_stay_values_elsewhere() -> None:
+    found = judge(
+        {
+            "event_id": "0",
+            "product": {"product_id": "0", "category": "unknown"},
+            "context": {"consent": "none"},
+        }
+    )
+    assert isinstance(found, Event) and found.event_id == "0"
+    assert found.product == Product(product_id="0", category="unknown")
+    assert found.context == Context(consent="none")
+    assert judge({"order": {"order_id": "0", "revenue": 5}}).order == Order(revenue=5.0)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("text", [*sorted(ABSENT), " ", "\ufeff", " (not set) "])
+def test_a_text_that_stands_for_no_value_is_no_leaf(text: str) -> None:
+    found = judge(
+        {"product": {"category": text, "price": text}, "context": {"country": text}, "session_hint": text}
+    )
+    assert isinstance(found, Event)
+    assert (found.product, found.context, found.session_hint) == (Product(), Context(), None)
+
+
+@pytest.mark.parametrize(
+    ("given", "whose"),
+    [
+        ({"visitor_id": "v", "user_id": "u", "anonymous_id": "a"}, "v"),
+        ({"user_id": "u", "anonymous_id": "a"}, "u"),
+        ({"anonymous_id": "a"}, "a"),
+        ({"visitor_id": "", "anonymous_id": "a"}, "a"),
+        ({"visitor_id": None, "user_id": 7}, "7"),
+        ({"visitor_id": 12345.0}, "12345"),
+    ],
+)
+def test_one_of_three_ids_is_enough(given: dict[str, Any], whose: str) -> None:
+    bare = {name: value for name, value in GOOD.items() if name != "visitor_id"}
+    found = validate_event(json.dumps({**bare, **given}).encode(), NOW_MS)
+    assert isinstance(found, Event) and found.visitor_id == whose
+
+
+def test_without_any_id_it_is_the_visitors_that_is_missing() -> None:
+    assert verdict(dict.fromkeys(VISITOR_FIELDS)) == ("missing_field", "visitor_id")
+    assert verdict({"visitor_id": None, "anonymous_id": "a" * 257}) == ("out_of_range", "visitor_id")
+    assert verdict({"visitor_id": None, "user_id": {"id": 1}, "anonymous_id": True}) == (
+        "missing_field",
+        "visitor_id",
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("event_time_ms", 1.7e12), ("event_time_ms", 1_700_000_000_000.0), ("sequence", 1.0)]
+)
+def test_a_whole_number_is_whole_however_it_is_written(field: str, value: float) -> None:
+    found = judge({field: value})
+    assert isinstance(found, Event) and getattr(found, field) == int(value)
+    assert judge({"product": {"quantity": 2.0, "product_id": 7.0}}).product == Product(
+        product_id="7", quantity=2
+    )  # type: ignore[union-attr]
+
+
+@given(st.sampled_from(sorted(ABSENT_IDS)), st.text(BLANKS, max_size=3), st.text(BLANKS, max_size=3))
+def test_blanks_do_not_make_a_value(text: str, before: str, after: str) -> None:
+    found = judge({"visitor_id": "v", "user_id": before + text + after})
+    assert isinstance(found, Event) and found.user_id is None
 
 
 def test_unknown_properties_are_kept() -> None:

@@ -64,7 +64,9 @@ def test_one_valid_event_is_enough(tmp_path: Path) -> None:
     ("line", "seen"),
     [
         (b'{"visitor_id": "v", "event_time_ms": 7, "received_at_ms": 9}', Line("v", 7, 9)),
-        (b'{"visitor_id": 7, "event_time_ms": "7", "received_at_ms": 9.5}', Line(None, 0, 0)),
+        (b'{"visitor_id": 7, "event_time_ms": "7", "received_at_ms": 9.5}', Line("7", 7, 0)),
+        (b'{"visitor_id": "undefined", "anonymous_id": "a", "event_time_ms": 7.0}', Line("a", 7, 0)),
+        (b'{"visitor_id": ["v"]}', Line(None, 0, 0)),
         (b'{"visitor_id": null, "event_time_ms": true}', Line(None, 0, 0)),
         (b"[1]", Line(None, 0, 0)),
         (b"\xff", Line(None, 0, 0)),
