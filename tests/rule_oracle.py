@@ -11,7 +11,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from tests.oracle import Event, _histories, abandonments, session_parts
+from tests import cart_oracle
+from tests.oracle import Event, _histories, session_parts
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 GAP = 30 * MINUTE
@@ -45,7 +46,7 @@ def _get(event: Event, block: str, name: str) -> Any:
 
 
 def _carts(events: Iterable[Event]) -> Iterator[Answer]:
-    for one in abandonments(events):
+    for one in cart_oracle.abandonments(events):
         yield "cart_abandoned", one.visitor_id, "active", one.fires_at_ms, one.last_cart_event_id
         if one.recovered_at_ms is not None:
             yield "cart_abandoned", one.visitor_id, "recovered", one.fires_at_ms, one.last_cart_event_id
@@ -131,8 +132,17 @@ def _form_abandoned(visitor: str, session: History) -> Iterator[Answer]:
 
 
 def _high_value_session(visitor: str, session: History) -> Iterator[Answer]:
-    if sum(_get(event, "order", "revenue") or 0 for event in _of(session, "purchase")) >= 200:
-        yield _closed("high_value_session", visitor, session)
+    # Each order once, in euros or in dollars, never both together.
+    orders = {}
+    for event in _of(session, "purchase"):
+        order = _get(event, "order", "order_id")
+        if _get(event, "order", "revenue") is not None:
+            orders.setdefault(event["event_id"] if order is None else ("order", order), event["order"])
+    for currency in ("EUR", "USD"):
+        mine = [order for order in orders.values() if order.get("currency") in (None, currency)]
+        if sum(order["revenue"] for order in mine) >= 200:
+            yield _closed("high_value_session", visitor, session)
+            return
 
 
 # ------------------------------------------------------------------------------------- over all of a visitor's

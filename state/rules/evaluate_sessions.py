@@ -40,9 +40,26 @@ def closed_session(rule: Any, session: Session) -> dict[str, Any] | None:
 
 def session_sum(rule: Count, session: Session) -> float | None:
     """What a rule with `sum` adds up; None without any number."""
-    amounts = [_summand(rule.sum_, event) for event in session.events]
-    known = [amount for amount in amounts if amount is not None]
-    return sum(known) if known else None
+    sums: dict[str, float] = {}
+    orders: set[str] = set()
+    for event in passing(rule.where, session.events):
+        amount, currency, order = _summand(rule.sum_, event), _currency(rule, event), _order(rule, event)
+        if amount is None or (currency and rule.currencies and currency not in rule.currencies):
+            continue
+        if order is None or order not in orders:
+            sums[currency] = sums.get(currency, 0.0) + amount
+        orders |= {order} if order is not None else set()
+    without = sums.get("", 0.0) if len(sums) > 1 else 0.0
+    return max((found + without for name, found in sums.items() if name or len(sums) == 1), default=None)
+
+
+def _currency(rule: Count, event: Event) -> str:
+    block = "order" if rule.sum_ == "revenue" else "product"
+    return (field(f"{block}.currency").text(event) or "").upper()
+
+
+def _order(rule: Count, event: Event) -> str | None:
+    return field("order.order_id").text(event) if rule.sum_ == "revenue" else None
 
 
 def _summand(measure: str | None, event: Event) -> float | None:

@@ -17,7 +17,7 @@ from jobs.training.events import table, with_sessions
 from jobs.training.features import feature_rows
 from tests import datasets, feature_oracle
 from tests.feature_oracle import Values
-from tests.sql.random_streams import stream
+from tests.random_streams import stream
 from tests.sql.tables import Flink, Row
 from tests.sql.vocabulary import ORDERS, Document, by_arrival, placed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests import oracle
-from tests.sql.random_streams import stream
+from tests.random_streams import stream
 from tests.sql.tables import Flink, Row
 from tests.sql.vocabulary import ANSWERED_CARTS, CARTS, ORDERS, Document, by_arrival, is_recovered_cart
 

@@ -31,7 +31,7 @@ from jobs.training import rows as training
 from jobs.training.events import table
 from state.sql import statement
 from tests import datasets, models
-from tests.sql.random_streams import stream
+from tests.random_streams import stream
 from tests.sql.tables import Flink, Row
 from tests.sql.test_features_sql import furnished
 from tests.sql.vocabulary import ORDERS, Document, placed

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.sessions import Session, session_id
 from tests import oracle
-from tests.sql.random_streams import stream
+from tests.random_streams import stream
 from tests.sql.tables import Flink, Row
 from tests.sql.vocabulary import ORDERS, Stories, page, t
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from jobs.settings import Settings
-from tests.sql.vocabulary import HOUR, MINUTE, Document, event, t
+from tests.words import DAY, HOUR, MINUTE, Document, event, t
 
-SETTINGS = Settings()
-BOUND = SETTINGS.out_of_orderness_ms
-RECOVERY = SETTINGS.cart_recovery_ms
-LIMITS = (SETTINGS.session_gap_ms, SETTINGS.cart_timeout_ms + RECOVERY, RECOVERY, BOUND)
+BOUND, GAP, TIMEOUT, RECOVERY = 2_000, 30 * MINUTE, 30 * MINUTE, DAY
+LIMITS = (GAP, TIMEOUT + RECOVERY, RECOVERY, BOUND)
 TYPES = ("page_view", "add_to_cart", "add_to_cart", "add_to_cart", "purchase", "remove_from_cart", "custom:x")
 STEPS = (0, 0, 1, MINUTE, 10 * MINUTE, 20 * MINUTE, 3 * HOUR)
 MOST_EVENTS = 14
