@@ -25,10 +25,7 @@ from stack.fetching import RichProgress
 from stack.flink_remote import RemoteFlink
 from stack.ports import LOOPBACK
 
-JOBS = (
-    "adapt", "ingest", "sessions", "features", "patterns", "scoring", "signals", "triggers", "index",
-    "archive", "audit", "suite",
-)  # fmt: skip
+JOBS = ("adapt", "ingest", "visitors", "triggers", "index", "archive", "audit", "suite")
 DEFAULT_URL = f"http://{LOOPBACK}:8081"
 
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyflink.table import DataTypes, Schema, TableDescriptor
 
 from connectors.errors import SettingError
-from connectors.topics import Topic
+from connectors.topics import MAX_DOCUMENT_BYTES, Topic
 
-# Every leaf is read as text: a wrong type becomes a reason, never a failure.
-EVENT_COLUMNS = (
-    "schema", "event_id", "event_type", "event_time_ms", "received_at_ms", "visitor_id", "anonymous_id",
-    "user_id", "session_hint", "context", "product", "order", "properties", "sequence",
-)  # fmt: skip
 SOURCE_COLUMNS = {
     "source_topic": ("topic", DataTypes.STRING()),
     "source_partition": ("partition", DataTypes.INT()),
@@ -98,45 +93,71 @@ class KafkaEnds:
         )
         return self.sink(topic, schema, _TEXT_OPTIONS)
 
-    def text_source(self, topic: Topic) -> TableDescriptor:
-        """A source of the same two columns."""
+    def document_sink(self, names: Iterable[str]) -> TableDescriptor:
+        """A sink of record_key, record_value as the bytes that it is, and topic, one of `names`."""
         schema = (
             Schema.new_builder()
             .column("record_key", DataTypes.STRING())
-            .column("record_value", DataTypes.STRING())
+            .column("record_value", DataTypes.BYTES())
+            .column_by_metadata("topic", DataTypes.STRING(), "topic")
             .build()
         )
-        return self.source(topic, schema, _TEXT_OPTIONS)
+        options = {
+            **batching(self.properties),
+            "sink.delivery-guarantee": "at-least-once",
+            "properties.max.request.size": str(MAX_DOCUMENT_BYTES),
+            "topic": ";".join(names),
+        }
+        return self._descriptor(None, schema, {**_TEXT_OPTIONS, **options})
 
-    def document_source(self, topic: Topic) -> TableDescriptor:
-        """A text source of documents whose `version`, event-time milliseconds, moves event time on."""
+    def messages_source(
+        self, topic: Topic, event_time: str, watermark: str, parallelism: int = 0
+    ) -> TableDescriptor:
+        """A source of every message as the bytes it is: payload, where and when it came in, the time attribute ts.
+
+        Args:
+            topic: what is read, with what is read with it.
+            event_time: an expression over payload.
+            watermark: an expression over ts and source_timestamp.
+            parallelism: readers; 0 leaves it to the job's parallelism.
+        """
+        builder = Schema.new_builder().column("payload", DataTypes.BYTES())
+        builder = _with_places(builder).column_by_expression("ts", event_time).watermark("ts", watermark)
+        options = {"value.format": "raw"}
+        if parallelism:
+            options["scan.parallelism"] = str(parallelism)
+        return self.source(topic, builder.build(), options)
+
+    def document_source(self, topic: Topic, time: str = "version") -> TableDescriptor:
+        """A source of documents: record_key, record_value, and the time attribute ts.
+
+        Args:
+            topic: what is read.
+            time: the member of the documents, epoch milliseconds of event time, that moves event time on.
+        """
         schema = (
             Schema.new_builder()
             .column("record_key", DataTypes.STRING())
-            .column("record_value", DataTypes.STRING())
-            .column_by_expression("ts", _DOCUMENT_TIME)
+            .column("record_value", DataTypes.BYTES())
+            .column_by_expression("ts", _document_time(time))
             .watermark("ts", "ts")
             .build()
         )
         return self.source(topic, schema, _TEXT_OPTIONS)
 
-    def features_source(self, topic: Topic, watermark: str) -> TableDescriptor:
-        """A text source of features; event time is that of the event, or when the session was closed."""
+    def text_source(self, topic: Topic) -> TableDescriptor:
+        """A source of record_key and record_value, both as text."""
         schema = (
             Schema.new_builder()
             .column("record_key", DataTypes.STRING())
             .column("record_value", DataTypes.STRING())
-            .column_by_expression("ts", FEATURES_TIME)
-            .watermark("ts", watermark)
             .build()
         )
         return self.source(topic, schema, _TEXT_OPTIONS)
 
     def message_source(self, topic: Topic) -> TableDescriptor:
         """A source of every message, whatever is in it: record_value as text; where and when it came in."""
-        builder = Schema.new_builder().column("record_value", DataTypes.STRING())
-        for name, (key, kind) in SOURCE_COLUMNS.items():
-            builder = builder.column_by_metadata(name, kind, key, is_virtual=True)
+        builder = _with_places(Schema.new_builder().column("record_value", DataTypes.STRING()))
         return self.source(topic, builder.build(), {"value.format": "raw"})
 
     def changelog_sink(self, topic: Topic) -> TableDescriptor:
@@ -147,10 +168,11 @@ class KafkaEnds:
         return self._descriptor(topic, builder.build(), options, connector="upsert-kafka")
 
     def _descriptor(
-        self, topic: Topic, schema: Schema, options: Mapping[str, str], connector: str = "kafka"
+        self, topic: Topic | None, schema: Schema, options: Mapping[str, str], connector: str = "kafka"
     ) -> TableDescriptor:
         builder = TableDescriptor.for_connector(connector).schema(schema)
-        common = {"topic": topic.name, "properties.bootstrap.servers": self.bootstrap_servers}
+        named = {"topic": topic.name} if topic else {}
+        common = {**named, "properties.bootstrap.servers": self.bootstrap_servers}
         clients = {f"properties.{name}": value for name, value in meant_for("flink", self.properties).items()}
         for name, value in {**common, **clients, **options}.items():
             builder = builder.option(name, value)
@@ -171,11 +193,12 @@ _CHANGELOG_OPTIONS = {
     "value.format": "raw",
     "value.fields-include": "EXCEPT_KEY",
 }
-FEATURES_TIME = (
-    "TO_TIMESTAMP_LTZ(CAST(COALESCE(JSON_VALUE(record_value, '$.closed_at_ms'),"
-    " JSON_VALUE(record_value, '$.event_time_ms'), '0') AS BIGINT), 3)"
-)
-_DOCUMENT_TIME = "TO_TIMESTAMP_LTZ(COALESCE(CAST(JSON_VALUE(record_value, '$.version') AS BIGINT), 0), 3)"
+
+
+def _document_time(member: str) -> str:
+    text = f"JSON_VALUE(CAST(record_value AS STRING), '$.{member}')"
+    return f"TO_TIMESTAMP_LTZ(COALESCE(CAST({text} AS BIGINT), 0), 3)"
+
 
 
 def _transactional(prefix: str | None) -> dict[str, str]:
@@ -190,60 +213,18 @@ def _transactional(prefix: str | None) -> dict[str, str]:
     }
 
 
-# The tree reader and not the faster-looking streaming one: it reads a message to its end before it gives a
-# row (measured: equal rates). A DECIMAL column makes it keep numbers exact instead of squeezing them into
-# doubles.
-EVENT_OPTIONS = {
-    "value.format": "json",
-    "value.json.ignore-parse-errors": "true",
-    "value.json.decode.json-parser.enabled": "false",
-}
-
-
-def events_source(ends: KafkaEnds, topic: Topic, event_time: str, watermark: str) -> TableDescriptor:
-    """Events as a message gives them: text leaves, the place they were read from, the time attribute `ts`."""
-    builder = Schema.new_builder()
-    for name in EVENT_COLUMNS:
-        builder = builder.column(name, DataTypes.STRING())
-    builder = builder.column("numbers_stay_exact", DataTypes.DECIMAL(1, 0))
+def _with_places(builder: Schema.Builder) -> Schema.Builder:
     for name, (key, kind) in SOURCE_COLUMNS.items():
         builder = builder.column_by_metadata(name, kind, key, is_virtual=True)
-    builder = builder.column_by_expression("ts", event_time).watermark("ts", watermark)
-    return ends.source(topic, builder.build(), EVENT_OPTIONS)
+    return builder
 
 
 def foreign_source(ends: KafkaEnds, topic: Topic) -> TableDescriptor:
     """Messages of any kind as the bytes they are, with headers and place."""
     builder = Schema.new_builder().column("payload", DataTypes.BYTES())
     headers = DataTypes.MAP(DataTypes.STRING().not_null(), DataTypes.BYTES())
-    builder = builder.column_by_metadata("headers", headers, "headers", is_virtual=True)
-    for name, (key, kind) in SOURCE_COLUMNS.items():
-        builder = builder.column_by_metadata(name, kind, key, is_virtual=True)
+    builder = _with_places(builder.column_by_metadata("headers", headers, "headers", is_virtual=True))
     return ends.source(topic, builder.build(), {"value.format": "raw"})
-
-
-def matches_source(ends: KafkaEnds, topic: Topic) -> TableDescriptor:
-    """Matches as PATTERNS wrote them; one that does not parse stops the job: only Footfall writes there."""
-    builder = Schema.new_builder()
-    for name, kind in _MATCH_COLUMNS.items():
-        builder = builder.column(name, kind)
-    return ends.source(topic, builder.build(), {"value.format": "json"})
-
-
-_MATCH_COLUMNS = {
-    "kind": DataTypes.STRING(),
-    "rule_name": DataTypes.STRING(),
-    "rule_version": DataTypes.INT(),
-    "visitor_id": DataTypes.STRING(),
-    "anchor": DataTypes.STRING(),
-    "status": DataTypes.STRING(),
-    "occurred_at_ms": DataTypes.BIGINT(),
-    "version": DataTypes.BIGINT(),
-    "expires_at_ms": DataTypes.BIGINT(),
-    "session_id": DataTypes.STRING(),
-    "context": DataTypes.STRING(),
-    "evidence": DataTypes.STRING(),
-}
 
 
 def meant_for(side: str, properties: Mapping[str, str]) -> dict[str, str]:

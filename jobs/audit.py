@@ -1,7 +1,7 @@
 """AUDIT: events.raw, ledger, late, rejected -> the index: read = valid + duplicate + late + rejected.
 
-For each five minutes of arrival and each partition; and what ingest found valid against what SESSIONS took
-in. A job of its own, so that nobody audits himself: it counts the raw topic's messages again.
+For each five minutes of arrival and each partition. A job of its own: it counts the raw topic's messages again, and
+shares no operator with the jobs that it checks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ VIEWS = (
     "audit/audit_letters",
     "audit/audit_facts",
     "audit/audit_windows",
-    "audit/audit_sessions",
     "audit/audit_documents",
     "audit/audit_failures",
 )

@@ -8,12 +8,9 @@ from urllib.parse import urlsplit
 from pyflink.table import DataTypes, Schema, TableDescriptor
 
 from connectors.elasticsearch import ElasticsearchEnds
-from connectors.kafka import KafkaEnds, events_source, read_properties
+from connectors.kafka import KafkaEnds, read_properties
 from connectors.lake_tables import PARTITIONS, LakeTable
-from connectors.topics import Topic
 from jobs.settings import Settings
-from jobs.wiring import values
-from state.sql import statement
 
 
 def kafka(job: str, settings: Settings) -> KafkaEnds:
@@ -35,14 +32,6 @@ def elasticsearch(settings: Settings) -> ElasticsearchEnds:
         ca_file=settings.elasticsearch_ca_file,
         timeout_ms=settings.elasticsearch_timeout_ms,
         retry_ms=settings.index_retry_ms,
-    )
-
-
-def events(ends: KafkaEnds, topic: Topic, settings: Settings) -> TableDescriptor:
-    """The source of events over a topic, with its time attribute and watermark."""
-    filled = values(settings)
-    return events_source(
-        ends, topic, statement("ingest/event_time", filled), statement("ingest/watermark", filled)
     )
 
 

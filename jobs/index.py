@@ -1,4 +1,4 @@
-"""INDEX: the documents of the other stages -> Elasticsearch; what it refuses -> index.failures."""
+"""INDEX: documents -> Elasticsearch; what it refuses -> index.failures."""
 
 from __future__ import annotations
 
@@ -12,16 +12,24 @@ from connectors.kafka import KafkaEnds
 from jobs import ends
 from jobs.command_line import settings_from
 from jobs.settings import Settings
+from jobs.statements import statement
 from jobs.wiring import Inserts, add_view, add_views, environment
-from state.sql import statement
 from udfs.bulk_index import bulk_index
 
-READS = ("session_documents", "signal_documents", "alias_documents", "visitor_documents", "shadow_documents")
-VIEWS = ("index/documents", "index/index_failures")
+READS = ("documents",)
+VIEWS = ("index/index_writes", "index/index_failures")
+# What INDEX on its own reads: topic, kind of the documents in it, the member that is their id.
+_READ_BACK = (
+    (topics.SESSIONS, "session", "session_id"),
+    (topics.SIGNALS, "signal", "signal_id"),
+    (topics.ALIASES, "alias", "alias_id"),
+    (topics.VISITORS, "visitor", "visitor_id"),
+    (topics.SCORES, "score", "score_id"),
+)
 
 
 def build(env: TableEnvironment, elasticsearch: ElasticsearchEnds, settings: Settings) -> None:
-    """Adds the stage's views over the documents; selecting from `index_failures` is what writes."""
+    """Adds the stage's views over `documents`; selecting from `index_failures` is what writes."""
     env.create_temporary_function("index_documents", bulk_index(elasticsearch))
     add_views(env, VIEWS, settings)
 
@@ -35,20 +43,22 @@ def write(inserts: Inserts, kafka: KafkaEnds) -> None:
     )
 
 
+def read_back(env: TableEnvironment, kafka: KafkaEnds) -> None:
+    """Makes `documents` of the topics that hold them."""
+    for topic, kind, id_field in _READ_BACK:
+        time = "scored_at_ms" if topic is topics.SCORES else "version"
+        env.create_temporary_table(f"{kind}_topic", kafka.document_source(topic, time))
+        words = {"topic": f"{kind}_topic", "kind": kind, "id_field": id_field}
+        add_view(env, f"{kind}_read_back", statement("index/read_back", words))
+    add_view(env, "shadow_read_back", statement("index/shadow_read_back"))
+    add_view(env, "documents", statement("index/documents_read_back"))
+
+
 def main(argv: list[str]) -> None:
     """Runs the stage alone: documents from their topics into the index."""
     settings = settings_from(argv)
     env, kafka = environment("index", settings), ends.kafka("index", settings)
-    env.create_temporary_table("sessions_read", kafka.text_source(topics.SESSIONS))
-    env.create_temporary_table("signals_read", kafka.text_source(topics.SIGNALS))
-    env.create_temporary_table("visitors_read", kafka.text_source(topics.VISITORS))
-    add_view(env, "session_documents", statement("index/sessions_read_back"))
-    env.create_temporary_table("aliases_read", kafka.text_source(topics.ALIASES))
-    add_view(env, "signal_documents", statement("index/signals_read_back"))
-    add_view(env, "alias_documents", statement("index/aliases_read_back"))
-    add_view(env, "visitor_documents", statement("index/visitors_read_back"))
-    env.create_temporary_table("scores_read", kafka.text_source(topics.SCORES))
-    add_view(env, "shadow_documents", statement("index/shadow_scores_read_back"))
+    read_back(env, kafka)
     build(env, ends.elasticsearch(settings), settings)
     inserts = Inserts(env)
     write(inserts, kafka)

@@ -51,14 +51,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("dedup_ttl_ms", 86_400_000, "how long an event_id is remembered after it was last seen", 1_000),
     Setting("session_gap_ms", 1_800_000, "a gap of more than this starts a new session", 1),
     Setting("session_max_ms", 86_400_000, "a session that lasts so long is closed without a gap", 1),
-    # Counts of a session share a number, 21 bits for each (state/features/features.sql).
-    Setting(
-        "session_max_events",
-        5_000,
-        "a session of so many events is closed without a gap; at most 2,000,000",
-        1,
-        maximum=2_000_000,
-    ),
+    Setting("session_max_events", 5_000, "a session of so many events is closed without a gap", 1),
     Setting(
         "visitor_step_ms", 60_000, "a visitor in the index is brought up to date at most so often", 1_000
     ),
@@ -105,11 +98,6 @@ TABLE: tuple[Setting, ...] = (
     Setting("pseudonym_key_file", "", "file that holds the key of the hash, at least 32 bytes"),
     Setting("pseudonym_key", "", "the key itself; prefer pseudonym_key_file", secret=True),
     Setting("rejected_payloads", True, "false: dead letters name the place of a message, without its bytes"),
-    Setting(
-        "audit_sessions",
-        False,
-        "also count what SESSIONS takes in, for job audit; cheap where a rule reads session_events already",
-    ),
     Setting("elasticsearch_url", "http://127.0.0.1:9200", "Elasticsearch nodes, comma separated"),
     Setting("elasticsearch_api_key", "", "API key; prefer elasticsearch_api_key_file", secret=True),
     Setting("elasticsearch_api_key_file", "", "file that holds the API key"),
@@ -138,7 +126,33 @@ TABLE: tuple[Setting, ...] = (
         "longest wait of a row on the way from task to task; a bounded read takes 100",
         1,
     ),
-    Setting("parallelism", 1, "parallel instances of every operator; one keeps two to three cores busy", 1),
+    Setting(
+        "slice_ms",
+        200,
+        "events are handed to the engine in slices of so much event time; divides 300000 or is a multiple of it",
+        1,
+        maximum=3_600_000,
+    ),
+    Setting(
+        "buckets",
+        32,
+        "parts that devices and visitors are split into, the most workers; fixed for the life of a state",
+        1,
+        maximum=128,
+    ),
+    Setting(
+        "visitors_in_memory",
+        100_000,
+        "entities that a worker keeps as objects for each operator; others are read back from the state",
+        1,
+    ),
+    Setting(
+        "read_parallelism",
+        1,
+        "readers of the raw topic; with more than one each partition needs heartbeats, 0 = as many as parallelism",
+        0,
+    ),
+    Setting("parallelism", 2, "parallel instances of every operator: one Python worker each, one core each", 1),
 )
 _BY_NAME = {row.name: row for row in TABLE}
 
@@ -268,5 +282,8 @@ _CONVERTERS: dict[type, Callable[[Any], Value]] = {bool: _boolean, int: int, str
 def _check_together(settings: Settings) -> None:
     if settings["start_from"] not in ("earliest", "latest"):
         raise SettingError(f"setting start_from must be earliest or latest; got {settings['start_from']!r}")
+    slice_ms = int(settings["slice_ms"])
+    if 300_000 % slice_ms and slice_ms % 300_000:
+        raise SettingError(f"setting slice_ms must divide 300000 or be a multiple of it; got {slice_ms!r}")
     if 300_000 % int(settings["ledger_step_ms"]):
         raise SettingError(f"setting ledger_step_ms must divide 300000; got {settings['ledger_step_ms']!r}")

@@ -1,4 +1,4 @@
-"""Reads the SQL statements of `state/`: one statement a file, values only through typed placeholders."""
+"""Reads the SQL statements of `jobs/sql/`: one statement a file, values only through typed placeholders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _VIEW = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def statement(name: str, values: Mapping[str, Value] | None = None) -> str:
-    """Returns the text of `state/<name>.sql` with its `${placeholders}` filled in.
+    """Returns the text of `jobs/sql/<name>.sql` with its `${placeholders}` filled in.
 
     Placeholders take numbers, the name of a view or, those that end in `_version`, three numbers with dots,
     so that no text from outside can become SQL. One that ends in `_interval` is milliseconds, written as an
@@ -32,7 +32,7 @@ def statement(name: str, values: Mapping[str, Value] | None = None) -> str:
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"a statement's name must be folder/file in lower case; got {name!r}")
-    text = files("state").joinpath(f"{name}.sql").read_text(encoding="utf-8")
+    text = files("jobs").joinpath(f"sql/{name}.sql").read_text(encoding="utf-8")
     filled = {key: _literal(key, value) for key, value in (values or {}).items()}
     return _PLACEHOLDER.sub(lambda found: filled[found[1]], text)
 

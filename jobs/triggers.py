@@ -1,7 +1,7 @@
 """TRIGGERS: signals -> triggers | triggers.suppressed. What is done about a signal, when, and when not.
 
-A job of its own in every deployment: it decides in the order in which the signals lie in their topic, so that
-after a failure it finds the same order again and decides the same.
+A job of its own in every deployment: it decides in the order in which a visitor's signals lie in their topic, so that
+after a failure it finds the same order again and decides the same. A decision waits for nothing: each signal is a slice.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pyflink.table import TableEnvironment
+from pyflink.table import StreamTableEnvironment
 
 from connectors import actions, topics
 from connectors.kafka import KafkaEnds
@@ -17,31 +17,28 @@ from jobs import ends
 from jobs.active_rules import active_rules
 from jobs.command_line import settings_from
 from jobs.settings import Settings
-from jobs.wiring import Inserts, add_view, add_views, environment
-from state.sql import statement
-from udfs.decide_triggers import decide_triggers
+from jobs.wiring import VALUES, Inserts, add_views, environment, hosted
+from udfs.logics import MakeTriggers
 
-READS = ("signal_documents",)
-VIEWS = ("triggers/signal_histories", "triggers/triggers")
+READS = ("signal_topic",)
+VIEWS = ("triggers/signals_placed",)
 
 
-def build(env: TableEnvironment, table: actions.ActionTable, settings: Settings) -> None:
-    """Adds the stage's views over `signal_documents`."""
-    env.create_temporary_function("decide_triggers", decide_triggers(table))
+def build(env: StreamTableEnvironment, table: actions.ActionTable, settings: Settings) -> None:
+    """Puts the operator behind `signal_topic`; makes `trigger_documents`."""
     add_views(env, VIEWS, settings)
+    make = MakeTriggers(table.model_dump(mode="json"))
+    hosted(env, "triggers", "signals_placed", VALUES, make, settings)
 
 
 def write(inserts: Inserts, kafka: KafkaEnds, settings: Settings) -> None:
     """Triggers and cancellations to one topic, what is suppressed to another; exactly once if asked for."""
-    for name, topic, which in (
-        ("triggers", topics.TRIGGERS, "status <> 'suppressed'"),
-        ("suppressed", topics.TRIGGERS_SUPPRESSED, "status = 'suppressed'"),
-    ):
-        transactions = f"{settings.kafka_group_id}-{name}" if settings.triggers_exactly_once else None
+    for kind, topic in (("trigger", topics.TRIGGERS), ("suppressed", topics.TRIGGERS_SUPPRESSED)):
+        transactions = f"{settings.kafka_group_id}-{kind}" if settings.triggers_exactly_once else None
         inserts.into(
-            f"{name}_topic",
+            f"{kind}_topic",
             kafka.text_sink(topic, transactions),
-            f"SELECT visitor_id, document FROM triggers WHERE {which}",  # noqa: S608 - constants
+            f"SELECT key, CAST(body AS STRING) FROM trigger_documents WHERE kind = '{kind}'",  # noqa: S608 - constants
         )
 
 
@@ -65,8 +62,7 @@ def main(argv: list[str]) -> None:
     kafka = ends.kafka("triggers", settings)
     table = table_of(settings)
     env = environment("triggers", settings)
-    env.create_temporary_table("signals_read", kafka.text_source(topics.SIGNALS))
-    add_view(env, "signal_documents", statement("index/signals_read_back"))
+    env.create_temporary_table("signal_topic", kafka.document_source(topics.SIGNALS))
     build(env, table, settings)
     inserts = Inserts(env)
     write(inserts, kafka, settings)

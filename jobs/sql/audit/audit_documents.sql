@@ -36,21 +36,3 @@ SELECT
         'checksum_difference' VALUE checksum_difference,
         'version' VALUE facts) AS document
 FROM audit_windows
-UNION ALL
-SELECT
-    'sessions/' || CAST(window_start_ms / 300000 AS STRING),
-    facts,
-    window_start_ms,
-    difference,
-    JSON_OBJECT(
-        'audit_id' VALUE 'sessions/' || CAST(window_start_ms / 300000 AS STRING),
-        'audit' VALUE 'sessions',
-        'window_start_ms' VALUE window_start_ms,
-        'valid' VALUE valid,
-        'sessions' VALUE sessions,
-        'valid_checksum' VALUE valid_checksum,
-        'sessions_checksum' VALUE sessions_checksum,
-        'difference' VALUE difference,
-        'checksum_difference' VALUE checksum_difference,
-        'version' VALUE facts)
-FROM audit_sessions

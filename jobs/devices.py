@@ -1,0 +1,23 @@
+"""DEVICES: messages -> events judged for their visitors, late events, dead letters; one keyed operator."""
+
+from __future__ import annotations
+
+from pyflink.table import StreamTableEnvironment
+
+from connectors.pseudonyms import KeyPlace
+from jobs.options import options
+from jobs.settings import Settings
+from jobs.wiring import PLACES, VALUES, add_views, hosted
+from udfs.logics import MakeDevices
+
+READS = ("messages_placed", "messages_on_time")
+VIEWS = ("slices/device_slices", "slices/device_inputs")
+EMITS = ("rejected", "late")
+
+
+def build(env: StreamTableEnvironment, settings: Settings) -> None:
+    """Adds the slices and the operator; makes `device_outputs`, `device_documents`, `device_counts`."""
+    add_views(env, VIEWS, settings)
+    key_place = KeyPlace(settings.pseudonym_key_file) if settings.pseudonymise else None
+    make = MakeDevices(options(settings, EMITS), settings.buckets, key_place)
+    hosted(env, "devices", "device_inputs", [*VALUES, *PLACES], make, settings)

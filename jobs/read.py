@@ -1,0 +1,30 @@
+"""READ: messages of a topic -> a bucket and a place in event time for each. Nothing is parsed but ids and time."""
+
+from __future__ import annotations
+
+from pyflink.table import StreamTableEnvironment, TableDescriptor
+
+from connectors.kafka import KafkaEnds
+from connectors.topics import Topic
+from jobs.settings import Settings
+from jobs.statements import statement
+from jobs.wiring import add_views, values
+
+READS = ("messages",)
+VIEWS = ("read/messages_placed", "read/messages_on_time")
+
+
+def source(kafka: KafkaEnds, topic: Topic, settings: Settings) -> TableDescriptor:
+    """The topic's messages as bytes, with their event time and its watermark.
+
+    One reader (setting `read_parallelism`): then no reader that has nothing to read lets event time pass the messages of
+    another one by.
+    """
+    filled = values(settings)
+    event_time, watermark = statement("read/event_time", filled), statement("read/watermark", filled)
+    return kafka.messages_source(topic, event_time, watermark, settings.read_parallelism)
+
+
+def build(env: StreamTableEnvironment, settings: Settings) -> None:
+    """Adds the stage's views over `messages`."""
+    add_views(env, VIEWS, settings)

@@ -1,0 +1,12 @@
+-- documents: what the topics hold, for INDEX on its own
+-- grain: one row per version of a document        key: kind, id, version
+-- time: ts, event time of the version
+SELECT kind, key, id, version, body, ts FROM session_read_back
+UNION ALL
+SELECT kind, key, id, version, body, ts FROM signal_read_back
+UNION ALL
+SELECT kind, key, id, version, body, ts FROM alias_read_back
+UNION ALL
+SELECT kind, key, id, version, body, ts FROM visitor_read_back
+UNION ALL
+SELECT kind, key, id, version, body, ts FROM shadow_read_back

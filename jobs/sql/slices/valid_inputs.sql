@@ -1,0 +1,15 @@
+-- visitor_inputs: what VISITORS on its own takes: slices of valid events, and each late event on its own
+-- grain: one row per slice, one per late event        key: bucket
+-- time: ts, event time
+SELECT bucket, ROW(ends_at_ms, FALSE, bodies) AS slice, ts
+FROM valid_slices
+UNION ALL
+SELECT bucket, ROW(CAST(0 AS BIGINT), TRUE, ARRAY[payload]), ts
+FROM valid_placed
+WHERE is_late
+UNION ALL
+SELECT
+    MOD(MOD(HASH_CODE(record_key), ${buckets}) + ${buckets}, ${buckets}),
+    ROW(CAST(0 AS BIGINT), TRUE, ARRAY[record_value]),
+    ts
+FROM late_read

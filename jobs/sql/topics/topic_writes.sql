@@ -1,0 +1,19 @@
+-- topic_writes: the documents that go to topics
+-- grain: one row per version of a document        key: topic, record_key
+-- time: none
+SELECT
+    CASE kind
+        WHEN 'valid' THEN 'footfall.events.valid'
+        WHEN 'late' THEN 'footfall.events.late'
+        WHEN 'rejected' THEN 'footfall.events.rejected'
+        WHEN 'alias' THEN 'footfall.aliases'
+        WHEN 'signal' THEN 'footfall.signals'
+        WHEN 'session' THEN 'footfall.sessions'
+        WHEN 'features' THEN 'footfall.features'
+        WHEN 'score' THEN 'footfall.scores'
+        WHEN 'visitor' THEN 'footfall.visitors'
+    END AS topic,
+    key AS record_key,
+    body AS record_value,
+    kind
+FROM documents

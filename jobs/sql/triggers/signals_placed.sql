@@ -1,0 +1,9 @@
+-- signals_placed: each change of a signal with the bucket of its visitor, in the order of its topic
+-- grain: one row per change of a signal        key: bucket
+-- time: ts, event time of the change; it moves forgetting on, nothing else
+SELECT
+    MOD(MOD(HASH_CODE(COALESCE(record_key, '')), ${buckets}) + ${buckets}, ${buckets}) AS bucket,
+    ROW(CAST(0 AS BIGINT), FALSE, ARRAY[record_value]) AS slice,
+    ts
+FROM signal_topic
+WHERE record_value IS NOT NULL

@@ -1,0 +1,71 @@
+"""VISITORS: judged events -> sessions, features, signals, scores, visitors; one keyed operator.
+
+On its own it reads valid events from their topic; in the suite, what DEVICES has judged.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+from pyflink.table import StreamTableEnvironment
+
+from connectors import topics
+from connectors.model_inputs import MODELS, OFFERED
+from connectors.model_scorer import Scorer
+from jobs import ends, ledger, read, routes
+from jobs.active_rules import active_rules
+from jobs.command_line import settings_from
+from jobs.options import options
+from jobs.settings import Settings
+from jobs.statements import statement
+from jobs.wiring import VALUES, Inserts, add_view, add_views, environment, hosted, tell, values
+from udfs.logics import MakeVisitors
+from udfs.models import registry_at
+
+READS = ("device_documents",)
+VIEWS = ("slices/judged", "slices/visitor_slices", "slices/visitor_inputs")
+OWN_VIEWS = ("slices/valid_placed", "slices/valid_on_time", "slices/valid_slices")
+EMITS = ("rejected", "alias", "signal", "session", "features", "score", "shadow", "visitor")
+
+
+def build(env: StreamTableEnvironment, settings: Settings, emits: Iterable[str] = EMITS) -> None:
+    """Adds the slices and the operator; makes `visitor_outputs`, `visitor_documents`, `visitor_counts`.
+
+    Raises:
+        ModelRefused: a model has no version that can be used; nothing has been submitted.
+        BadRule: a rule of the pack is refused.
+    """
+    add_views(env, VIEWS, settings)
+    host(env, settings, emits)
+
+
+def host(env: StreamTableEnvironment, settings: Settings, emits: Iterable[str]) -> None:
+    """Puts the operator behind `visitor_inputs`."""
+    if settings.scoring:
+        Scorer(registry_at(settings.model_dir), OFFERED).open(MODELS)
+    rules = active_rules(settings)
+    tell(env, **{f"rule.{rule.name}": rule.version for rule in rules})
+    make = MakeVisitors(options(settings, emits), tuple(rules), settings.rules_dir, settings.model_dir)
+    hosted(env, "visitors", "visitor_inputs", VALUES, make, settings)
+
+
+def main(argv: list[str]) -> None:
+    """Runs the stage alone: valid and late events from their topics, documents to theirs."""
+    settings = settings_from(argv)
+    env, kafka = environment("visitors", settings), ends.kafka("visitors", settings)
+    env.create_temporary_table("messages", read.source(kafka, topics.EVENTS_VALID, settings))
+    env.create_temporary_table("late_read", kafka.document_source(topics.EVENTS_LATE, "event_time_ms"))
+    add_views(env, OWN_VIEWS, settings)
+    add_view(env, "visitor_inputs", statement("slices/valid_inputs", values(settings)))
+    host(env, settings, EMITS)
+    add_view(env, "documents", statement("documents/of_visitors"))
+    add_view(env, "verdicts", statement("ledger/of_visitors"))
+    inserts = Inserts(env)
+    routes.write(env, inserts, kafka, (*routes.OF_THE_SUITE, "session", "visitor"))
+    ledger.write(env, inserts, kafka, settings)
+    inserts.submit()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

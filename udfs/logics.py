@@ -1,0 +1,113 @@
+"""What is hosted on a worker: logics with what they need of the worker's world (clock, key, rules, models)."""
+
+from __future__ import annotations
+
+import gc
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.actions import ActionTable
+from connectors.model_inputs import MODELS, OFFERED
+from connectors.model_scorer import Scorer
+from connectors.pseudonyms import KeyPlace
+from state.devices.logic import DevicesLogic
+from state.options import Options
+from state.rules.language.loading import AnyRule
+from state.triggers.logic import TriggersLogic
+from state.visitors.ingest import AdmissionLogic
+from state.visitors.logic import VisitorsLogic
+from state.visitors.scoring import BatchScorer, matrix
+from state.visitors.visitor import Moment
+from udfs.keyed import Hosted
+from udfs.models import ModelMetrics, registry_at
+from udfs.rules import RulesWatch
+
+
+def now_ms() -> int:
+    """The wall clock, epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def calm_collector() -> None:
+    """A worker keeps many objects that are in no cycle: the collector need not look at them all the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
+
+
+@dataclass(frozen=True)
+class MakeDevices:
+    """DEVICES; `key_place` is where the key of pseudonyms lies, None keeps ids as they are."""
+
+    options: Options
+    buckets: int
+    key_place: KeyPlace | None
+
+    def __call__(self, context: Any) -> Hosted:
+        """Makes the logic; without the key that it needs the job does not start."""
+        calm_collector()
+        key = self.key_place.read() if self.key_place else None
+        return Hosted(DevicesLogic(self.options, self.buckets, key))
+
+
+@dataclass(frozen=True)
+class MakeAdmission:
+    """ADMISSION: what an ingest that is deployed without VISITORS knows of visitors."""
+
+    options: Options
+
+    def __call__(self, context: Any) -> Hosted:
+        """Makes the logic."""
+        calm_collector()
+        return Hosted(AdmissionLogic(self.options, now_ms))
+
+
+@dataclass(frozen=True)
+class MakeVisitors:
+    """VISITORS.
+
+    Attributes:
+        options: spans, caps, switches.
+        rules: that travel with the job.
+        rules_dir: folder of the rules, which is followed; empty = they never change.
+        model_dir: folder of the models; empty = those that travel with the job.
+    """
+
+    options: Options
+    rules: tuple[AnyRule, ...]
+    rules_dir: str
+    model_dir: str
+
+    def __call__(self, context: Any) -> Hosted:
+        """Makes the logic with the rules and the models that are live now, and follows both from then on."""
+        group = context.get_metrics_group().add_group("visitors")
+        watch = RulesWatch(self.rules, self.rules_dir, self.options, group.add_group("rules"))
+        scorer = self._scorer(group.add_group("scoring")) if self.options.scoring else None
+        logic = VisitorsLogic(self.options, watch.pack, scorer, now_ms)
+        calm_collector()
+        return Hosted(logic, lambda: watch.renew(logic))
+
+    def _scorer(self, group: Any) -> BatchScorer:
+        models = Scorer(registry_at(self.model_dir), OFFERED)
+        models.open(MODELS)
+        metrics = ModelMetrics(group, models, MODELS)
+
+        def score(names: list[str], moments: list[Moment]) -> list[Any]:
+            answers = models.score(names, matrix(moments))
+            metrics.count()
+            return answers
+
+        return BatchScorer(score)
+
+
+@dataclass(frozen=True)
+class MakeTriggers:
+    """TRIGGERS; `table` is the table of actions as plain data."""
+
+    table: dict[str, Any]
+
+    def __call__(self, context: Any) -> Hosted:
+        """Makes the logic."""
+        calm_collector()
+        return Hosted(TriggersLogic(ActionTable.model_validate(self.table)))
