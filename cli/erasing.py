@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,10 +14,12 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
 from cli.topic_reader import read_topic
-from connectors import indices, topics
+from connectors import actions, indices, topics
 from connectors.erasures import POLL_S, Erasure, erased_id, visitors_of
 from connectors.errors import BadInput, BrokerUnavailable
+from jobs.active_rules import active_rules
 from jobs.settings import Settings
+from state.triggers.logic import KEEP_MS
 
 Document = dict[str, Any]
 _DAY_MS = 86_400_000
@@ -93,6 +96,20 @@ def quiet_ms(settings: Settings) -> int:
     """How long after an erasure something may still come that began before: an open session, an open cart."""
     pending = max(settings.session_gap_ms, settings.cart_timeout_ms)
     return int(pending + settings.out_of_orderness_ms + settings.idle_timeout_ms + 60_000)
+
+
+def triggers_ms(settings: Settings) -> int:
+    """How long TRIGGERS may remember what was done before an erasure.
+
+    >>> triggers_ms(Settings()) >= 8 * _DAY_MS
+    True
+    """
+    table = actions.load(Path(settings.actions_file) if settings.actions_file else None)
+    spans = [max(row.cap.within_ms, row.outranks_for_ms) for row in table.actions]
+    rules = active_rules(settings)
+    spans += [rule.expires or 0 for rule in rules] + [rule.cap.within for rule in rules if rule.cap]
+    longest = max(*spans, settings.signal_expires_after_ms, table.suppress.after_purchase_ms)
+    return int(longest + KEEP_MS)
 
 
 def erase(
@@ -234,24 +251,24 @@ def expiries(settings: Settings, receipt: Receipt) -> Iterator[Document]:
                 "by_ms": at_ms + row.retention_ms,
             }
     yield {
-        "where": "Flink: open sessions and carts",
-        "what": "counts and last events; their documents are refused, see quiet_until_ms",
+        "where": "Flink: sessions, carts, what rules look back on",
+        "what": "until the order has passed; documents that are on their way are refused",
         "by_ms": receipt.quiet_until_ms,
     }
     yield {
         "where": "Flink: identity and consent",
         "what": "the ids and the word that they were erased, which is what holds the visitor back",
-        "by_ms": at_ms + settings.visitor_memory_ms * 3 // 2,
+        "by_ms": at_ms + settings.visitor_memory_ms,
     }
     yield {
-        "where": "Flink: event ids and last events",
-        "what": "for finding duplicates and sessions",
-        "by_ms": at_ms + settings.dedup_ttl_ms * 3 // 2,
+        "where": "Flink: event ids, and what a guest did before signing in",
+        "what": "for finding duplicates, and carts of before",
+        "by_ms": at_ms + max(settings.dedup_ttl_ms, _DAY_MS),
     }
     yield {
-        "where": "Flink: what rules look back on",
-        "what": "ids, times and keys of events that a rule counts, waits for or puts in order",
-        "by_ms": at_ms + settings.rule_memory_ms * 3 // 2,
+        "where": "Flink: what was done about the visitor",
+        "what": "triggers that caps, ranks and cancellations can need",
+        "by_ms": at_ms + triggers_ms(settings),
     }
     yield {
         "where": "Flink: checkpoints and savepoints",

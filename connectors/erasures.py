@@ -77,12 +77,13 @@ class Erasure:
         """What makes a logic that is keyed by visitor forget this one (`state.triggers.signals.Erased`).
 
         >>> Erasure("v", 1, 2).to_order()
-        {'visitor_id': 'v', 'erased_at_ms': 1, 'quiet_until_ms': 2}
+        {'visitor_id': 'v', 'erased_at_ms': 1, 'quiet_until_ms': 2, 'version': 1}
         """
         return {
             "visitor_id": self.visitor_id,
             "erased_at_ms": self.erased_at_ms,
             "quiet_until_ms": self.quiet_until_ms,
+            "version": self.erased_at_ms,
         }
 
     def to_event(self) -> dict[str, Any]:

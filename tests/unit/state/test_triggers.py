@@ -305,6 +305,12 @@ def test_an_order_that_comes_again_spares_what_came_after_it() -> None:
     assert told(*back, order, change(3, NOON + HOUR + 3)) == [("suppressed", "capped")]
 
 
+def test_an_older_order_takes_nothing_back_of_a_newer_one() -> None:
+    newer, older = erased(NOON + 10, NOON + HOUR), erased(NOON, NOON + HOUR // 2)
+    assert told(newer, older, change(1, NOON + HOUR)) == []
+    assert told(older, newer, change(1, NOON + HOUR)) == []
+
+
 def test_who_did_nothing_is_known_until_the_quiet_time_is_over() -> None:
     host = Host()
     assert host.take(erased(NOON, NOON + HOUR)) == []

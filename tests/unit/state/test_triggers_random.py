@@ -18,7 +18,9 @@ Document = dict[str, Any]
 HOUR, MINUTE = 3_600_000, 60_000
 DAY = 24 * HOUR
 START = 1_699_999_200_000
-KINDS = ("cart", "help", "price", "category", "score", "paused", "bought", "bounce")
+KINDS = (
+    *("cart", "help", "price", "category", "score") * 3, "paused", "bought", "bounce",
+)  # fmt: skip
 
 
 def row(kind: str, priority: int, triggers: int, within_ms: int, **more: Any) -> Document:
@@ -32,7 +34,7 @@ TABLE: Document = {
         "consent": ["denied"],
         "paused_by": ["paused"],
         "purchases": ["bought"],
-        "after_purchase_ms": 6 * HOUR,
+        "after_purchase_ms": 2 * HOUR,
     },
     "actions": [
         row("cart", 1, 1, DAY, outranks_for_ms=HOUR, payload={"template": "x"}),
@@ -40,7 +42,7 @@ TABLE: Document = {
         row("cart", 5, 3, 2 * HOUR, action="remind", step="second", delay_ms=5 * HOUR),
         row("help", 2, 2, 3 * HOUR, outranks_for_ms=30 * MINUTE),
         row("price", 3, 1, 7 * DAY, delay_ms=HOUR),
-        row("category", 4, 2, DAY, delay_ms=MINUTE),
+        row("category", 4, 2, HOUR, delay_ms=MINUTE, outranks_for_ms=5 * HOUR),
         row("score", 6, 5, 10 * HOUR),
     ],
     "rule_caps": {
@@ -57,10 +59,13 @@ TABLES = {
 
 
 def signal(chance: random.Random, number: int, visitor: str, at_ms: int) -> Document:
-    lasts = chance.choice((5 * MINUTE, HOUR, 12 * HOUR, 2 * DAY, 7 * DAY))
+    kind = chance.choice(KINDS)
+    lasts = chance.choice(
+        (5 * MINUTE, HOUR) if kind == "paused" else (5 * MINUTE, HOUR, 12 * HOUR, 2 * DAY, 7 * DAY)
+    )
     return {
         "signal_id": f"{number:032x}",
-        "kind": chance.choice(KINDS),
+        "kind": kind,
         "visitor_id": visitor,
         "occurred_at_ms": at_ms - chance.choice((0, 0, 0, MINUTE)),
         "expires_at_ms": at_ms + lasts,
@@ -85,7 +90,9 @@ def history(chance: random.Random, visitor: str, length: int) -> list[Document]:
         dice = chance.random()
         if past and dice < 0.30:
             old = chance.choice(past[-12:])
-            status = chance.choice(("recovered", "retracted", "expired", "active", old["status"]))
+            status = chance.choice(
+                ("recovered", "retracted", "retracted", "expired", "active", old["status"])
+            )
             found.append(old | {"status": status, "version": chance.choice((old["version"], at_ms))})
         elif dice > 0.985:
             found.append(order(at_ms, visitor))
