@@ -14,14 +14,17 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from connectors.absent import is_absent, is_absent_id
 from connectors.events import (
     EVENT_ID_MAX_LENGTH,
     EVENT_TIME_MAX_MS,
     FUTURE_TOLERANCE_MS,
+    ID_LEAVES,
     SCHEMA,
     SEQUENCE_MAX,
     VISITOR_ID_MAX_LENGTH,
     Context,
+    is_no_event_id,
     validate_event,
 )
 from connectors.events import Event as ContractEvent
@@ -33,6 +36,7 @@ Block = dict[str, Any]
 _EMPTY: Block = {}  # nobody writes into a block
 CONTEXT_NAMES = tuple(leaf.name for leaf in fields(Context))
 _SMALL = 2_000  # bytes: neither too large nor nested too deep, whatever is in it
+_LARGE = 10**18  # of a whole number, the first that is none any more
 _KEPT = 2_000  # bytes of a context that is remembered as it came
 _KEPT_TEXT = 200  # characters of a text of one that is larger
 
@@ -97,13 +101,13 @@ class _Message(Struct):
     schema: str
     event_id: str | int
     event_type: str
-    event_time_ms: int | str
-    visitor_id: str | int
-    received_at_ms: int | str | None = None
+    event_time_ms: int | float | str
+    visitor_id: str | int | None = None
+    received_at_ms: int | float | str | None = None
     anonymous_id: str | int | None = None
     user_id: str | int | None = None
     session_hint: str | int | None = None
-    sequence: int | str | None = None
+    sequence: int | float | str | None = None
     context: Raw = Raw()
     product: Raw = Raw()
     order: Raw = Raw()
@@ -148,36 +152,37 @@ def read_event(value: bytes | None, record_ms: int | None = None) -> Event | Rej
 
 def _checked(message: _Message, record_ms: int | None) -> Event | None:
     """The event; None where the contract has to be asked."""
-    event_type, at, sequence = message.event_type, message.event_time_ms, message.sequence or 0
-    event_id, visitor_id = _text(message.event_id), _text(message.visitor_id)
-    kind = kind_of(event_type)
+    kind, event_id = kind_of(message.event_type), str(message.event_id)
+    at, sequence = _whole(message.event_time_ms), _whole(message.sequence)
+    user_id, anonymous_id = _person(message.user_id), _person(message.anonymous_id)
+    visitor_id = _person(message.visitor_id) or user_id or anonymous_id
     if (
         kind is None
         or message.schema != SCHEMA
-        or not isinstance(at, int)
-        or not isinstance(sequence, int)
-        or not event_id
-        or len(event_id) > EVENT_ID_MAX_LENGTH
-        or not visitor_id
+        or at is None
+        or (sequence is None and message.sequence is not None)
+        or visitor_id is None
         or len(visitor_id) > VISITOR_ID_MAX_LENGTH
+        or not 0 < len(event_id) <= EVENT_ID_MAX_LENGTH
+        or is_no_event_id(event_id)
         or not 0 <= at <= EVENT_TIME_MAX_MS
-        or not 0 <= sequence <= SEQUENCE_MAX
+        or not 0 <= (sequence or 0) <= SEQUENCE_MAX
         or (record_ms is not None and at - record_ms > FUTURE_TOLERANCE_MS)
     ):
         return None
-    received, context, product = message.received_at_ms, message.context, message.product
+    hint, context, product = message.session_hint, message.context, message.product
     order, properties = message.order, message.properties
     return Event(
         event_id,
         kind,
-        event_type,
+        message.event_type,
         at,
         visitor_id,
-        None if received is None else integer_of(received),
-        _text(message.anonymous_id),
-        _text(message.user_id),
-        _text(message.session_hint),
-        sequence,
+        _whole(message.received_at_ms),
+        anonymous_id,
+        user_id,
+        None if hint is None or is_absent(str(hint)) else str(hint),
+        sequence or 0,
         _object(context) if context else b"",
         _object(product) if product else b"",
         _object(order) if order else b"",
@@ -185,8 +190,16 @@ def _checked(message: _Message, record_ms: int | None) -> Event | None:
     )
 
 
-def _text(value: str | int | None) -> str | None:
-    return value if value is None or isinstance(value, str) else str(value)
+def _whole(value: int | float | str | None) -> int | None:
+    return value if isinstance(value, int) and -_LARGE < value < _LARGE else integer_of(value)
+
+
+def _person(value: str | int | None) -> str | None:
+    """An id of somebody as text; None for nobody's."""
+    if value is None:
+        return None
+    text = str(value)
+    return None if is_absent_id(text) else text
 
 
 def _object(raw: Raw) -> bytes:
@@ -249,13 +262,16 @@ def read_block(text: bytes) -> Block:
 
 
 def text_in(block: Block, name: str) -> str | None:
-    """A member as text, whatever it came as; None where it is absent.
+    """A member as text, whatever it came as; None where it is absent or stands for no value.
 
-    >>> text_in({"device": "mobile"}, "device"), text_in({"product_id": 7}, "product_id"), text_in({}, "os")
-    ('mobile', '7', None)
+    >>> [text_in({"os": value}, "os") for value in ("iOS", 7, "(not set)", None)]
+    ['iOS', '7', None, None]
     """
     value = block.get(name)
-    return value if value is None or isinstance(value, str) else text_of(value)
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else text_of(value)
+    return None if (is_absent_id(text) if name in ID_LEAVES else is_absent(text)) else text
 
 
 def number_in(block: Block, name: str) -> float | None:

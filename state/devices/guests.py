@@ -59,7 +59,7 @@ def _may_be_kept(judged: Judged, options: Options) -> bool:
     """Nobody's past is kept, to be linked later, without consent."""
     if judged.consent is None:
         return not options.consent_required
-    return judged.consent[1] == GRANTED
+    return judged.consent[2] == GRANTED
 
 
 def _remember(device: Device, judged: Judged) -> None:

@@ -10,7 +10,7 @@ from state.vocabulary import CONSENT, IDENTIFY, PURCHASE
 
 GRANTED, DENIED, ERASED = "granted", "denied", "erased"
 _LOGIN = "custom:login"
-_SEQUENCES = 1_000_000  # more than a sequence can be
+_NEVER: Word = (-1, 0, "")
 _USERS = 200  # that are remembered of a device: one that stands in a shop has very many
 
 
@@ -43,13 +43,13 @@ def said_of_consent(event: Event) -> str | None:
 def listen(device: Device, event: Event) -> bool:
     """Takes in what the event says of user and consent; whether it names a user that the device has not had."""
     user, said = identified(event), said_of_consent(event)
-    place = event.event_time_ms * _SEQUENCES + event.sequence
+    at, sequence = event.event_time_ms, event.sequence
     if said is not None:
-        device.consent = max(device.consent or (0, ""), (place, said))
+        device.consent = max(device.consent or _NEVER, (at, sequence, said))
         device.withdrawn = device.withdrawn or said != GRANTED
     if user is None:
         return False
-    device.identity = max(device.identity or (0, ""), (place, user))
+    device.identity = max(device.identity or _NEVER, (at, sequence, user))
     if user in device.users:
         return False
     device.users.append(user)
@@ -65,7 +65,7 @@ def visitor_of(device: Device, device_id: str, event: Event) -> str:
         return user
     if device.identity is None or event.visitor_id != device_id:
         return event.visitor_id
-    return device.identity[1] if _is_known(device, device.identity) else event.visitor_id
+    return device.identity[2] if _is_known(device, device.identity) else event.visitor_id
 
 
 def _is_known(device: Device, identity: Word) -> bool:

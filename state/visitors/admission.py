@@ -70,7 +70,7 @@ class Gate:
             self._throttle(known, item, out)
         if event.kind == CONSENT and event.properties.get("status") != ERASED:
             return None  # a word on consent passes, whatever it says
-        if word[1] != GRANTED if word is not None else options.consent_required:
+        if word[2] != GRANTED if word is not None else options.consent_required:
             return NO_CONSENT
         if known.throttled_at and event.event_time_ms < known.throttled_at + options.bot_quarantine_ms:
             return BOT
@@ -115,4 +115,4 @@ def _is_over_cap(item: Judged, options: Options) -> bool:
 
 def may_be_told(known: Admission, item: Judged) -> bool:
     """Whether a visitor may be told what was admitted elsewhere, or came late: not one who said no."""
-    return all(word is None or word[1] == GRANTED for word in (item.consent, known.consent))
+    return all(word is None or word[2] == GRANTED for word in (item.consent, known.consent))
