@@ -1,4 +1,4 @@
-"""In which order the lines of a replayed file come in, and when.
+"""The lines of a replayed file: what is known of each, and in which order they come in. No Kafka in it.
 
 A file whose lines say when they came in is fed as it came in: late stays late. A file that says nothing of
 receipt is history: it is put in the order in which things happened, as the adapters do. So a phone whose
@@ -7,19 +7,68 @@ clock is a year ahead, in the middle of the file, makes nothing late behind it; 
 
 from __future__ import annotations
 
+import gzip
 import tempfile
 import time
+import zlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, NamedTuple
 
 import numpy as np
+import orjson
 
-from cli.feed import Line, lines_of, look_at
+from connectors.errors import BadInput
+from connectors.events import visitor_of
+from connectors.messages import integer_of, text_of
 
 EARLIEST_MS = 631_152_000_000  # 1990: an earlier received_at_ms is no time
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
+    """(line number from 1, bytes without the line's end) of every line that is not blank; .gz is unpacked.
+
+    Raises:
+        BadInput: the file does not exist, cannot be read or is no whole gzip file.
+    """
+    opener: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield number, line.rstrip(b"\r\n")
+    except (OSError, EOFError, zlib.error) as error:
+        raise BadInput(f"{path} cannot be read: {error}; give a JSON-lines file, plain or .gz") from error
+
+
+class Line(NamedTuple):
+    """What a replay needs to know of a line: whose it is, when it happened, when it came in; 0 = unknown."""
+
+    key: str | None
+    event_time_ms: int
+    received_at_ms: int
+
+
+def look_at(line: bytes) -> Line:
+    """The line's key and times as far as it has them.
+
+    >>> look_at(b'{"anonymous_id": "a", "event_time_ms": 7.0}'), look_at(b"[")
+    (Line(key='a', event_time_ms=7, received_at_ms=0), Line(key=None, event_time_ms=0, received_at_ms=0))
+    """
+    try:
+        document = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return _UNKNOWN
+    if not isinstance(document, dict):
+        return _UNKNOWN
+    whose, no_id = visitor_of(document), (bool, list, dict)
+    times = (integer_of(document.get(name)) or 0 for name in ("event_time_ms", "received_at_ms"))
+    return Line(None if whose is None or isinstance(whose, no_id) else text_of(whose), *times)
+
+
+_UNKNOWN = Line(None, 0, 0)
 
 
 def received(line: Line) -> int:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import orjson
 from confluent_kafka import Producer
 
+from cli.arrivals import Line as Line
+from cli.arrivals import lines_of as lines_of
+from cli.arrivals import look_at as look_at
 from connectors import lake, topics
 from connectors.errors import BadInput
-from connectors.events import HEARTBEAT_TYPE, MAX_EVENT_BYTES, SCHEMA, validate_event, visitor_of
-from connectors.messages import integer_of, text_of
+from connectors.events import HEARTBEAT_TYPE, MAX_EVENT_BYTES, SCHEMA, validate_event
 from connectors.rejected import Reject, Rejected
 from jobs.wiring import VERSION
 
@@ -153,22 +153,6 @@ def heartbeat(event_time_ms: int, event_id: str) -> bytes:
     )
 
 
-def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
-    """(line number from 1, bytes without the line's end) of every line that is not blank; .gz is unpacked.
-
-    Raises:
-        BadInput: the file does not exist, cannot be read or is no whole gzip file.
-    """
-    opener: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield number, line.rstrip(b"\r\n")
-    except (OSError, EOFError, zlib.error) as error:
-        raise BadInput(f"{path} cannot be read: {error}; give a JSON-lines file, plain or .gz") from error
-
-
 def require_an_event(path: Path) -> None:
     """Checks that replaying the file, or the lake when it is a folder, makes sense.
 
@@ -185,31 +169,3 @@ def require_an_event(path: Path) -> None:
         if not isinstance(validate_event(line), Reject):
             return
     raise BadInput(f"{path} holds no valid event in {lines} lines; is it of another adapter?")
-
-
-class Line(NamedTuple):
-    """What a replay needs to know of a line: whose it is, when it happened, when it came in; 0 = unknown."""
-
-    key: str | None
-    event_time_ms: int
-    received_at_ms: int
-
-
-def look_at(line: bytes) -> Line:
-    """The line's key and times as far as it has them.
-
-    >>> look_at(b'{"anonymous_id": "a", "event_time_ms": 7.0}'), look_at(b"[")
-    (Line(key='a', event_time_ms=7, received_at_ms=0), Line(key=None, event_time_ms=0, received_at_ms=0))
-    """
-    try:
-        document = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return _UNKNOWN
-    if not isinstance(document, dict):
-        return _UNKNOWN
-    whose, no_id = visitor_of(document), (bool, list, dict)
-    times = (integer_of(document.get(name)) or 0 for name in ("event_time_ms", "received_at_ms"))
-    return Line(None if whose is None or isinstance(whose, no_id) else text_of(whose), *times)
-
-
-_UNKNOWN = Line(None, 0, 0)

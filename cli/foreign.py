@@ -14,7 +14,8 @@ from typing import Any
 
 import orjson
 
-from cli.feed import Feeder, lines_of
+from cli.arrivals import lines_of
+from cli.feed import Feeder
 from cli.topic_reader import read_topic
 from connectors import topics
 from connectors.adapters import AUTO, MAX_FOREIGN_BYTES, Adapted, adapt, read

@@ -13,10 +13,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from cli.arrivals import Arrivals, received
+from cli.arrivals import Arrivals, Line, look_at, received
 from cli.deploy import Deployment
 from cli.dump import documents, write_document, write_lines
-from cli.feed import Feeder, Line, look_at
+from cli.feed import Feeder
 from cli.foreign import feed_foreign, foreign_ledger, source_of
 from cli.gate import Gate
 from cli.ledger import Ledger, read_ledger, read_letters

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.absent import is_absent_id
+from connectors.absent import is_absent, is_absent_id
 from connectors.events import EVENT_TIME_MAX_MS, is_no_event_id
 from connectors.messages import decimal_of, described, text_of
 from connectors.rejected import Reject
@@ -80,9 +80,9 @@ def event_identifier(value: object, field: str) -> str | None:
 
 
 def text(value: object, _field: str) -> str | None:
-    """A leaf as text; None for what is no leaf."""
+    """A leaf as text; None for what is no leaf, and for a text that stands for no value."""
     if isinstance(value, str):
-        return value
+        return None if is_absent(value) else value
     return None if value is None or isinstance(value, (list, dict)) else _plain(value)
 
 

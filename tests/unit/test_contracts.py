@@ -10,10 +10,9 @@ from typing import Any
 
 import jsonschema
 import pytest
-from pydantic import BaseModel, ValidationError
-
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
 
 from connectors import absent, events, indices, rejected, sessions, signals, topics
 

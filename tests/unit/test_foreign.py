@@ -12,7 +12,7 @@ from cli import foreign
 from connectors import topics
 from connectors.adapters import AUTO, Adapted, adapt
 from connectors.adapters.adapter import Place
-from tests.unit.adapter_samples import OTTO
+from tests.unit.adapter_samples import GA4_ROW, OTTO
 from tests.unit.test_ledger import FakeMessage
 
 FOREIGN = topics.EVENTS_FOREIGN.name
@@ -61,6 +61,26 @@ def test_every_event_of_every_message_is_accounted_for(monkeypatch: pytest.Monke
     lost = books(monkeypatch, [message, b"{"], [(0, 0)], [{**refusal, "offset": 0, "index": 1}])
     assert lost.unaccounted == [(0, 1, 0)]
     assert books(monkeypatch, [message], [(0, 1), (0, 1)], []).unaccounted == [(0, 0, 0)]
+
+
+def test_what_a_tracker_sends_by_itself_is_counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    messages = [orjson.dumps({**GA4_ROW, "event_name": name}) for name in ("session_start", "page_view")]
+    places = [Place(FOREIGN, 0, offset, 1_800_000_000_000, None) for offset in range(2)]
+    landed = [
+        one.document
+        for message, place in zip(messages, places, strict=True)
+        for one in adapt(message, AUTO, place)
+        if isinstance(one, Adapted)
+    ]
+
+    def read_topic(_properties: Any, topic: str) -> Any:
+        if topic == FOREIGN:
+            return [Foreign(value, offset=offset) for offset, value in enumerate(messages)]
+        return [FakeMessage(value) for value in landed]
+
+    monkeypatch.setattr(foreign, "read_topic", read_topic)
+    ledger = foreign.foreign_ledger({}, {})
+    assert (ledger.messages, ledger.events, ledger.automatic, ledger.unaccounted) == (2, 1, 1, [])
 
 
 def test_a_garbled_header_is_no_adapter() -> None:
