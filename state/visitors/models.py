@@ -54,7 +54,7 @@ class Models:
             moment = moment_of(visitor, session, closed_at)
             self._document_features(visitor, moment, out)
             self._ask(visitor, Asked(CHURN, closed_at, "visitor", asked_in, moment))
-            visitor.closing = moment if self._writes_visitors else None
+            visitor.closing = moment if visitor.document_due else None
 
     def _document_features(self, visitor: Visitor, moment: Moment, out: Out) -> None:
         if "features" in self._options.emits:
