@@ -31,11 +31,16 @@ LEVELS: tuple[Level, ...] = (
         "no JVM: tests/unit and the examples in all docstrings",
         ("pytest", "--doctest-modules", "tests/unit", *_DOCTESTED),
     ),
+    Level(
+        "cases",
+        "no JVM: small inputs after public reports, with their right answers",
+        ("pytest", "tests/cases"),
+    ),
     Level("sql", "the SQL statements on a local Flink, tables in, tables out", ("pytest", "tests/sql")),
     Level("cluster", "real Kafka, Flink and Elasticsearch", ("pytest", "tests/cluster")),
     Level("bench", "measurements; only when asked for", ("pytest", "-s", "tests/bench")),
 )
-DEFAULT = ("lint", "unit", "sql", "cluster")
+DEFAULT = ("lint", "unit", "cases", "sql", "cluster")
 _BY_NAME = {level.name: level for level in LEVELS}
 _EPILOG = "\b\nLevels:\n" + "\n".join(f"  {level.name:<9}{level.help}" for level in LEVELS)
 
@@ -43,7 +48,7 @@ _EPILOG = "\b\nLevels:\n" + "\n".join(f"  {level.name:<9}{level.help}" for level
 @click.command(context_settings=CONTEXT, epilog=_EPILOG)
 @click.argument("levels", nargs=-1, type=click.Choice(list(_BY_NAME)), metavar="[LEVEL]...")
 def main(levels: tuple[str, ...]) -> None:
-    """Run the tests of each LEVEL, by default lint, unit, sql and cluster, and stop at the first that fails.
+    """Run the tests of each LEVEL, by default all but bench, and stop at the first that fails.
 
     Exit status: 0 all passed, 1 one failed, 2 there is no such level.
     """

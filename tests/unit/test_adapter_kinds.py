@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cli.package import ROOT
 from connectors import absent
 from connectors.adapters import ADAPTERS, Adapted, Refusal, adapt, consent
 from connectors.adapters.adapter import Place
@@ -330,3 +331,11 @@ def test_snowplows_choices(chosen: Document, status: str | None) -> None:
 )
 def test_any_answers_give_words_or_none(answers: Document) -> None:
     assert set(consent.words(answers)) <= {"granted", "denied", None}
+
+
+def test_the_page_lists_every_text_without_value() -> None:
+    page = (ROOT / "docs" / "adapters.md").read_text(encoding="utf-8")
+    for texts_of in (absent.BY_SENDER, absent.IDS_BY_SENDER):
+        for sender, sent in texts_of.items():
+            (row,) = [line for line in page.splitlines() if f"| {sender} |" in line]
+            assert [text for text in sent if f"`{text}`" not in row and text != "0" * 32] == []
