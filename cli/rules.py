@@ -1,9 +1,11 @@
-"""`scripts/rules`: rules as files: check them, see their SQL, try them on a timeline, put them to work."""
+"""`scripts/rules`: rules as files: check them, explain them, try them on a timeline, put them to work."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -12,15 +14,19 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from cli import rules_explain, rules_try
+from cli.arrivals import lines_of
 from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
 from cli.rules_folder import RulesFolder
+from cli.rules_try import options_of
+from cli.scenarios import read as read_scenarios
 from cli.signals import elasticsearch_ends
 from connectors.errors import BadInput
+from jobs.settings import Settings
 from jobs.settings import load as load_settings
-from state.rules.model import KINDS
+from state.rules.language.spans import text_of
 from state.rules.pack import SHIPPED, Loaded, load
-from state.rules.program import Program
-from state.rules.spans import text_of
+from udfs.rules import compiled
 
 if TYPE_CHECKING:
     from cli.rule_change import Change, Signals
@@ -30,12 +36,18 @@ _folder = click.option(
     "--folder", required=True, type=click.Path(path_type=Path), help="The active rules (setting rules_dir)."
 )
 _url = click.option("--url", help="Elasticsearch. Default: that of a running scripts/run, else the setting.")
+_rules = click.option(
+    "--rules",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Folder of the rules; default: the shipped pack.",
+)
 _paths = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 
 
 @click.group(context_settings=CONTEXT)
 def main() -> None:
-    """Behavioural rules as data: check, compile, try and apply them.
+    """Behavioural rules as data: check, explain, try and apply them.
 
     A rule is a YAML file; docs/rules.md tells what it may say. PATHS are such files and folders of them;
     without one the shipped pack. Exit status: 0 done, 1 something does not answer, 2 a rule or an option is
@@ -52,69 +64,80 @@ def validate(paths: tuple[Path, ...]) -> None:
     click.echo(f"{len(pack)} rules are good: {', '.join(one.rule.name for one in pack)}", err=True)
 
 
-@main.command("compile")
+@main.command()
 @_paths
-@click.option("--rule", "name", help="Only this rule's own statements.")
-def compile_(paths: tuple[Path, ...], name: str | None) -> None:
-    """Print the SQL views that the rules become, in the order in which they build on each other."""
+@click.option("--rule", "name", help="Only this rule.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, one rule a line.")
+@settings_options
+def explain(
+    paths: tuple[Path, ...],
+    name: str | None,
+    as_json: bool,
+    settings_file: Path | None,
+    assignments: tuple[str, ...],
+) -> None:
+    """Say what each rule keeps, waits for and costs: which events reach it, its state, for how long."""
     with failures_told():
         rules = [one.rule for one in read(paths)]
         if name and name not in [rule.name for rule in rules]:
             raise BadInput(f"no rule {name!r} here; there are {', '.join(rule.name for rule in rules)}")
-        chosen = [rule for rule in rules if name in (None, rule.name)]
-        views = Program(chosen, load_settings().session_gap_ms).views
-    for view in views:
-        if not name or view.rules:
-            click.echo(f"CREATE TEMPORARY VIEW {view.name} AS\n{view.sql.strip()};\n")
-
-
-@main.command("explain-sql")
-@_paths
-@settings_options
-def explain_sql(paths: tuple[Path, ...], settings_file: Path | None, assignments: tuple[str, ...]) -> None:
-    """Print Flink's plan of the patterns job with these rules. Starts a JVM; nothing connects or runs."""
-    with failures_told():
-        read(paths)
-        settings = load_settings(settings_file, assignments)
-        if paths:
-            settings = settings.replace(rules_dir=str(_one_folder(paths)))
-        from cli.rules_plan import plan  # here, because it starts a JVM
-
-        click.echo(plan(settings))
+        options = options_of(load_settings(settings_file, assignments))
+        told = rules_explain.explain(compiled([rule for rule in rules if name in (None, rule.name)], options))
+    if as_json:
+        click.echo("\n".join(json.dumps(one) for one in told))
+    else:
+        click.echo("".join("\n".join(rules_explain.lines(one)) + "\n\n" for one in told), nl=False)
+        _console().print(rules_explain.table(told))
 
 
 @main.command()
 @click.argument("scenarios", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--rules",
-    "folder",
-    type=click.Path(path_type=Path),
-    help="Folder of the rules; default: the shipped pack.",
-)
+@_rules
 @settings_options
 def test(
     scenarios: tuple[Path, ...], folder: Path | None, settings_file: Path | None, assignments: tuple[str, ...]
 ) -> None:
     """Try rules on timelines: YAML files of events, expected signals and signals that must not come.
 
-    All of them run in one job of a Flink inside this process, each as told, shuffled within the bound of
-    lateness, and with every event twice. Exit status: 0 all came true, 1 not all, 2 a rule or a scenario is
-    no good.
+    Each is told as it is, shuffled within the bound of lateness, and with every event twice, to the engine
+    that the jobs run. Exit status: 0 all came true, 1 not all, 2 a rule or a scenario is no good.
     """
-    from cli import local_flink, rules_try  # here, because they start a JVM
-    from cli.scenarios import read as read_scenarios
-
-    with failures_told(), TemporaryDirectory(prefix="footfall-rules-") as logs:
-        read((folder,) if folder else ())
+    with failures_told():
         told = [scenario for path in scenarios for scenario in read_scenarios(path)]
-        settings = load_settings(settings_file, assignments)
-        local_flink.prepare(Path(logs))
-        chosen = settings.replace(rules_dir=str(folder.resolve())) if folder else settings
-        number, complaints = rules_try.judge(told, Path(logs), chosen)
+        number, complaints = rules_try.judge(told, _chosen(folder, settings_file, assignments))
     for one, complaint in complaints:
         click.echo(f"{one.scenario.scenario} ({one.variant}): {complaint}")
     click.echo(f"{len(told)} scenarios, {number} tellings, {len(complaints)} complaints", err=True)
     sys.exit(1 if complaints else 0)
+
+
+@main.command("try")
+@click.argument("events", type=click.Path(path_type=Path))
+@_rules
+@click.option("--rule", "name", help="Only signals of this rule.")
+@settings_options
+def try_(
+    events: Path,
+    folder: Path | None,
+    name: str | None,
+    settings_file: Path | None,
+    assignments: tuple[str, ...],
+) -> None:
+    """Print the signals that rules find in EVENTS: JSON lines of events, plain or .gz, in any order.
+
+    One signal a line on standard output, counts by rule on standard error. Nothing is written anywhere.
+    """
+    with failures_told():
+        settings = _chosen(folder, settings_file, assignments)
+        values = [line for _, line in lines_of(events)]
+        found = rules_try.signals_of_values(values, settings)
+    counts = Counter((one["rule"]["name"], one["status"]) for one in found)
+    for signal in found:
+        if name in (None, signal["rule"]["name"]):
+            click.echo(json.dumps(signal))
+    for (rule, status), count in sorted(counts.items()):
+        click.echo(f"{rule} {status}: {count}", err=True)
+    click.echo(f"{len(values)} events, {len(found)} changes of signals", err=True)
 
 
 @main.command("list")
@@ -128,7 +151,7 @@ def list_(paths: tuple[Path, ...]) -> None:
         within = one.rule.within if isinstance(one.rule.within, str) else text_of(one.rule.within)
         row = (one.rule.name, str(one.rule.version), one.rule.kind, within, text_of(one.rule.expires))
         table.add_row(*row, one.rule.description)
-    Console(width=None if sys.stdout.isatty() else _WIDTH, markup=False, highlight=False).print(table)
+    _console().print(table)
 
 
 @main.command()
@@ -158,21 +181,16 @@ def apply(
     retracted, those of other rules stay. Start the job again from a savepoint with this folder as rules_dir:
     the state of other rules carries over.
     """
-    from cli import local_flink, rule_change  # here, because they start a JVM
+    from cli import rule_change
     from cli.rule_history import history_of
 
-    with failures_told(), TemporaryDirectory(prefix="footfall-rules-") as work:
+    with failures_told(), TemporaryDirectory(prefix="footfall-rules-") as alone:
         rules = RulesFolder(folder)
         new, old = rules.accept(file)
-        alone, out = Path(work) / "rule", Path(work) / "out"
-        for made in (alone, out):
-            made.mkdir()
         shutil.copy(new.path, alone)
-        local_flink.prepare(Path(work))
-        settings = load_settings(settings_file, assignments, embedded_settings()).replace(
-            rules_dir=str(alone)
-        )
-        after = rule_change.backfill(history_of(history, settings), out, settings)
+        settings = load_settings(settings_file, assignments, embedded_settings()).replace(rules_dir=alone)
+        found = rules_try.signals_by_arrival(history_of(history, settings), settings)
+        after = rule_change.newest(found)
         with elasticsearch_ends(url, settings_file, assignments).client() as client:
             name = new.rule.name
             before = rule_change.signals_of(client, rule_change.current(client), name)
@@ -243,6 +261,10 @@ def _show(
             click.echo(f"{kind}\t{known[key]['visitor_id']}\t{known[key]['occurred_at_ms']}\t{key}")
 
 
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else _WIDTH, markup=False, highlight=False)
+
+
 def read(paths: tuple[Path, ...]) -> list[Loaded]:
     """The rules of files and folders; without one the shipped pack.
 
@@ -252,12 +274,10 @@ def read(paths: tuple[Path, ...]) -> list[Loaded]:
     return load(paths or (SHIPPED,))
 
 
-def _one_folder(paths: tuple[Path, ...]) -> Path:
-    if len(paths) != 1 or not paths[0].is_dir():
-        raise BadInput(
-            f"a plan is one of a whole pack: give one folder of rules; kinds are {', '.join(KINDS)}"
-        )
-    return paths[0].resolve()
+def _chosen(folder: Path | None, settings_file: Path | None, assignments: tuple[str, ...]) -> Settings:
+    """The settings, with the folder of the rules."""
+    settings = load_settings(settings_file, assignments)
+    return settings.replace(rules_dir=str(folder.resolve())) if folder else settings
 
 
 if __name__ == "__main__":

@@ -1,42 +1,108 @@
-"""Scenarios on the compiled SQL: all of them in one job of a Flink inside this process."""
+"""Rules on the engine, in this process: scenarios with a clock, and files of events. No Flink."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import orjson
 
-from cli import local_flink
 from cli.scenarios import Scenario, Telling, stream, tellings
 from connectors import topics
+from connectors.events import HEARTBEAT_TYPE
+from connectors.pseudonyms import KeyPlace
+from jobs.active_rules import active_rules
 from jobs.settings import Settings
+from state.engine import Engine
+from state.logic import Document as Made
+from state.options import Options
+from state.rules.pack import Pack
+from udfs.rules import compiled
 
+Document = dict[str, Any]
 Complaint = tuple[Telling, str]
+_BUCKETS, _SLICE_MS = 8, 60_000
+_NO_SETTINGS = ("emits", "job_version")
+_ENGINES_OWN = ("visitor_merged", "bot_suspected")  # kinds of signals that no rule finds
 
 
-def judge(scenarios: Iterable[Scenario], folder: Path, settings: Settings) -> tuple[int, list[Complaint]]:
+def options_of(settings: Settings) -> Options:
+    """The engine's options for a stream that ends, of which only signals are wanted."""
+    named = {one.name: settings[one.name] for one in fields(Options) if one.name not in _NO_SETTINGS}
+    found = Options(**named)  # type: ignore[arg-type]
+    return replace(found, bounded=True, scoring=False, emits=frozenset(("signal",)))
+
+
+def pack_of(settings: Settings) -> Pack:
+    """The rules of the settings' folder, at work.
+
+    Raises:
+        BadRule: a rule is refused.
+    """
+    return compiled(active_rules(settings), options_of(settings))
+
+
+def engine_of(settings: Settings) -> Engine:
+    """The engine with the rules of the settings' folder."""
+    key = KeyPlace(settings.pseudonym_key_file).read() if settings.pseudonymise else None
+    return Engine(options_of(settings), pack_of(settings), buckets=_BUCKETS, now_ms=_now_ms, key=key)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def judge(scenarios: Iterable[Scenario], settings: Settings) -> tuple[int, list[Complaint]]:
     """How many tellings there were, and what was not as expected.
 
     Args:
         scenarios: what to tell.
-        folder: an empty one, for the job's files.
         settings: `rules_dir` names the rules.
     """
-    chosen = settings.replace(bounded=True, parallelism=1, scoring=False)
     told = tellings(scenarios)
-    messages = folder / "messages.jsonl"
-    events = stream(told, chosen.out_of_orderness_ms)
-    messages.write_bytes(b"".join(message(event, offset) for offset, event in enumerate(events)))
-    rows = local_flink.run(messages, folder, ["signal_documents"], chosen)["signal_documents"]
-    signals = [orjson.loads(row["document"]) for row in rows]
-    return len(told), [(one, complaint) for one in told for complaint in one.complaints(signals)]
+    found = list(signals_by_arrival(stream(told, settings.out_of_orderness_ms), settings))
+    return len(told), [(one, complaint) for one in told for complaint in one.complaints(found)]
 
 
-def message(event: dict[str, Any], offset: int) -> bytes:
-    """One line of the source: the event and what Kafka would say of its record."""
+def signals_by_arrival(events: Iterable[Document], settings: Settings) -> Iterator[Document]:
+    """The signals of a stream in order of arrival: an event behind the bound is late, as it is in a job."""
+    engine = engine_of(settings)
+    bound_ms, newest_ms, waiting = settings.out_of_orderness_ms, 0, list[tuple[int, bytes]]()
+    for event in events:
+        at, value = int(event["event_time_ms"]), orjson.dumps(event)
+        if at < newest_ms - bound_ms:
+            yield from _signals(engine.take_late([value], None).documents)
+            continue
+        if event["event_type"] != HEARTBEAT_TYPE:
+            waiting.append((at, value))
+        if at > newest_ms:
+            newest_ms = at
+            complete = [value for at, value in waiting if at < newest_ms - bound_ms]
+            waiting = [item for item in waiting if item[0] >= newest_ms - bound_ms]
+            yield from _signals(engine.take(complete, None, newest_ms - bound_ms).documents)
+    yield from _signals(engine.take([value for _, value in waiting], None, newest_ms + 1).documents)
+    yield from _signals(engine.finish().documents)
+
+
+def signals_of_values(values: Sequence[bytes], settings: Settings) -> list[Document]:
+    """The signals of events in any order, none of them late; what is no event is passed over."""
+    found = list(_signals(engine_of(settings).run(values, _SLICE_MS).documents))
+    return sorted(found, key=lambda one: (one["occurred_at_ms"], one["version"], one["signal_id"]))
+
+
+def _signals(documents: Iterable[Made]) -> Iterator[Document]:
+    for one in documents:
+        if one.kind == "signal":
+            signal: Document = orjson.loads(one.body)
+            if signal["kind"] not in _ENGINES_OWN:
+                yield signal
+
+
+def message(event: Document, offset: int) -> bytes:
+    """One line of a job's source: the event and what Kafka would say of its record."""
     moment = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=event["received_at_ms"])
     record = {
         "source_topic": topics.EVENTS_RAW.name,

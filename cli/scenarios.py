@@ -21,7 +21,7 @@ from ruamel.yaml.error import YAMLError
 from connectors.errors import BadInput
 from connectors.events import HEARTBEAT_TYPE, SCHEMA
 from connectors.signals import SignalStatus
-from state.rules.spans import UNITS_MS, text_of
+from state.rules.language.spans import UNITS_MS, text_of
 
 Document = dict[str, Any]
 BEGINNING_MS = 1_700_006_400_000  # 2023-11-15T00:00:00Z

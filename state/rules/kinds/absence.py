@@ -11,6 +11,7 @@ from state.rules.kinds.base import (
     NOTHING,
     Emit,
     Finding,
+    Kept,
     Kind,
     SessionEndKind,
     Spans,
@@ -211,6 +212,16 @@ class WaitKind(Kind):
         visitor.waits.pop(self.key, None)
 
     # ------------------------------------------------------------------------------------------ memory
+
+    def keeps(self) -> list[Kept]:
+        """What it remembers."""
+        vain_ms = self.wait_ms + self.recovered_ms + self.spans.late_ms
+        found = [
+            Kept("the open wait", "visitor", 1, self.wait_ms),
+            Kept("waits in vain", "visitor", MOST_IN_VAIN, vain_ms),
+            Kept("late answers", "visitor", MOST_LATE, self.wait_ms + self.spans.late_ms),
+        ]
+        return [*found, Kept("when its first event came", "session", 1)] if self.since_first else found
 
     def memory(self, visitor: Visitor) -> dict[str, Any]:
         """What is remembered beyond waits."""

@@ -56,6 +56,24 @@ class Finding(NamedTuple):
 Emit = Callable[[Finding], None]
 
 
+class Kept(NamedTuple):
+    """Something that a rule remembers.
+
+    Attributes:
+        what: in words.
+        of: whether it hangs in the visitor or in the session.
+        at_most: how many there can be of one visitor, or of one session.
+        kept_ms: for how long after its event; None: as long as the session is open.
+        each: the field whose values are remembered apart; empty where there is none.
+    """
+
+    what: str
+    of: str
+    at_most: int
+    kept_ms: int | None = None
+    each: str = ""
+
+
 @dataclass(frozen=True)
 class Spans:
     """What rules take from the settings.
@@ -98,6 +116,10 @@ class Kind:
     def forget(self, visitor: Visitor, now: int) -> None:
         """Drops what it cannot need any more."""
 
+    def keeps(self) -> list[Kept]:
+        """What it remembers."""
+        return []
+
     def found(self, at: int, anchor: str, session_id: str | None, context: bytes, **evidence: Any) -> Finding:
         """Something that becomes true at a moment and is the newest word on it."""
         return Finding(self.ref, anchor, "active", at, at, session_id, context, evidence)
@@ -123,7 +145,8 @@ class Key:
 
     def __init__(self, name: str | None) -> None:
         self.read: TextReader = field(name).text_reader() if name else lambda event: ""
-        self.leaf = field(name).leaf if name else ""
+        self.name, self.leaf = name or "", field(name).leaf if name else ""
+        self.most = MOST_KEYS if name else 1
 
     def told(self, value: str) -> dict[str, Any]:
         """The value as evidence has it."""
@@ -141,9 +164,9 @@ def short(value: str) -> str:
     return "#" + blake2b(value.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
-def bounded(found: dict[str, Any]) -> None:
+def bounded(found: dict[str, Any], most: int = MOST_KEYS) -> None:
     """Lets the oldest key go where there are too many."""
-    if len(found) > MOST_KEYS:
+    if len(found) > most:
         del found[next(iter(found))]
 
 

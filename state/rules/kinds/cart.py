@@ -6,7 +6,7 @@ from typing import Any
 
 from state.events import Event
 from state.rules.kinds.absence import WaitKind
-from state.rules.kinds.base import DAY_MS, Emit, Spans, bounded, place_of, short
+from state.rules.kinds.base import DAY_MS, MOST_KEYS, Emit, Kept, Spans, bounded, place_of, short
 from state.rules.kinds.money import Money, Sums, put, total
 from state.rules.language.fields import amount_reader, field
 from state.rules.language.model import Absence
@@ -124,6 +124,11 @@ class CartKind(WaitKind):
         super().release(visitor)
         if self.key in visitor.rules:
             self.memory(visitor).update(cart={}, at=0)
+
+    def keeps(self) -> list[Kept]:
+        """What it remembers."""
+        content = "quantity, price and currency of what is in it"
+        return [*super().keeps(), Kept(content, "visitor", MOST_KEYS, CART_MEMORY_MS, "product.product_id")]
 
     def memory(self, visitor: Visitor) -> dict[str, Any]:
         """What is remembered beyond waits."""

@@ -6,7 +6,9 @@ from typing import Any
 
 from state.events import Event
 from state.rules.kinds.base import (
+    MOST_KEYS,
     Emit,
+    Kept,
     Key,
     Kind,
     SessionEndKind,
@@ -15,7 +17,7 @@ from state.rules.kinds.base import (
     events_of,
     short,
 )
-from state.rules.kinds.money import Money, Sums, put, total
+from state.rules.kinds.money import MOST_CURRENCIES, Money, Sums, put, total
 from state.rules.language.fields import field
 from state.rules.language.filters import EVERY_KIND
 from state.rules.language.model import MEASURED, Count
@@ -49,6 +51,10 @@ class SessionCount(Kind):
         have[0] += 1
         if have[0] == self.least:
             self._fire(session, event, value, have[1], emit)
+
+    def keeps(self) -> list[Kept]:
+        """What it remembers."""
+        return [Kept("how many, and when the first came", "session", self.by.most, each=self.by.name)]
 
     def _fire(self, session: Session, event: Event, value: str, first_at: int, emit: Emit) -> None:
         anchor = f"{session.id}/{value}" if value else session.id
@@ -125,13 +131,27 @@ class SpanCount(Kind):
         evidence = {**self.by.told(value), **counted}
         emit(self.found(event.event_time_ms, anchor, session_id, event.context_json, **evidence))
 
+    def keeps(self) -> list[Kept]:
+        """What it remembers."""
+        times = f"when the last {self.others} came" if self.others > 1 else "when the last one came"
+        found = [Kept(times, "visitor", self.by.most, self._times_ms(), self.by.name)]
+        if self.rule.distinct:
+            memory_ms = self.spans.memory_ms
+            found.append(Kept("which there were", "visitor", MOST_KEYS, memory_ms, self.rule.distinct))
+        if self.once_a_session:
+            found.append(Kept("that it has fired", "session", self.by.most, each=self.by.name))
+        return found
+
+    def _times_ms(self) -> int:
+        """An event alone is told of with the one before it, however long ago that was."""
+        return self.spans.memory_ms if self.wants_none else self.within
+
     def forget(self, visitor: Visitor, now: int) -> None:
         """Drops keys whose events lie too far back to count, and values that nobody will ask for again."""
         memory = visitor.rules.get(self.key)
         if memory is None or self.spans.bounded:
             return
-        # An event alone is told of with the one before it, however long ago that was.
-        kept_ms = self.spans.memory_ms if self.wants_none else self.within
+        kept_ms = self._times_ms()
         memory[0] = {key: times for key, times in memory[0].items() if times[-1] + kept_ms >= now}
         memory[1] = {value: at for value, at in memory[1].items() if at + self.spans.memory_ms >= now}
         if not memory[0] and not memory[1]:
@@ -187,6 +207,13 @@ class EndSum(SessionEndKind):
             orders[short(order)] = True
             bounded(orders)
         put(sums, self.money.currency(event), amount)
+
+    def keeps(self) -> list[Kept]:
+        """What it remembers."""
+        currency = "order.currency" if self.order_of is not None else "product.currency"
+        orders = [Kept("that it is in the sum", "session", MOST_KEYS, each="order.order_id")]
+        found = [Kept("the sum", "session", MOST_CURRENCIES, each=currency)]
+        return [*found, *(orders if self.order_of is not None else [])]
 
     def asked(self, visitor: Visitor, session: Session) -> dict[str, Any] | None:
         """The sum, where it is reached."""

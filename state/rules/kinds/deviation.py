@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from state.rules.kinds.base import SessionEndKind, Spans, short
+from state.rules.kinds.base import Kept, SessionEndKind, Spans, short
 from state.rules.language.model import Deviation
 from state.visitors.visitor import Session, Visitor
 
@@ -19,6 +19,10 @@ class DeviationKind(SessionEndKind):
         """Compiles the rule."""
         super().__init__(rule, spans)
         self.within, self.sessions, self.distinct = rule.within, rule.sessions, rule.distinct
+
+    def keeps(self) -> list[Kept]:
+        """What it remembers."""
+        return [Kept("when a session began, and with what", "visitor", self.sessions, self.within)]
 
     def asked(self, visitor: Visitor, session: Session) -> dict[str, Any] | None:
         """How many different values there are, where there are enough of them, near enough."""

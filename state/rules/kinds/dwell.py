@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from state.events import Event
-from state.rules.kinds.base import Emit, Key, Kind, Spans, bounded, short
+from state.rules.kinds.base import Emit, Kept, Key, Kind, Spans, bounded, short
 from state.rules.language.model import Dwell
 from state.visitors.visitor import Session, Visitor
 
@@ -21,6 +21,10 @@ class DwellKind(Kind):
         super().__init__(rule, spans)
         self.hears, self.test = rule.where.compiled(rule.currencies)
         self.by, self.least_ms = Key(rule.key), rule.at_least
+
+    def keeps(self) -> list[Kept]:
+        """What it remembers."""
+        return [Kept("when the first came, and how many", "session", self.by.most, each=self.by.name)]
 
     def on_event(self, visitor: Visitor, session: Session, event: Event, emit: Emit) -> None:
         """Measures."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from state.events import Event
-from state.rules.kinds.base import Emit, Key, Kind, Spans, bounded, short
+from state.rules.kinds.base import Emit, Kept, Key, Kind, Spans, bounded, short
 from state.rules.language.model import Sequence
 from state.visitors.visitor import Session, Visitor
 
 MOST_BEGUN = 50  # sequences of one key that have begun and not ended; the oldest goes first
+MOST_BEGUN_KEYS = 200  # of which sequences have begun; the longest untouched goes first
 _AT, _FIRST_ID, _NEXT = range(3)
 Begun = list[Any]  # time and id of the first event, number of the step that comes next
 
@@ -28,6 +29,13 @@ class SequenceKind(Kind):
         self.hears = frozenset[int]().union(*(step.kinds for step in self.steps))
         self.by, self.within = Key(rule.key), rule.within
 
+    def keeps(self) -> list[Kept]:
+        """What it remembers."""
+        most = min(self.by.most, MOST_BEGUN_KEYS) * MOST_BEGUN
+        return [
+            Kept("the first event of what has begun, and how far", "visitor", most, self.within, self.by.name)
+        ]
+
     def on_event(self, visitor: Visitor, session: Session, event: Event, emit: Emit) -> None:
         """Goes on with what has begun, or begins."""
         fits = [step.holds(event) for step in self.steps]
@@ -44,7 +52,7 @@ class SequenceKind(Kind):
             begun = [*begun[1 - MOST_BEGUN :], [event.event_time_ms, event.event_id, 1]]
         if begun:
             known[key] = begun
-            bounded(known)
+            bounded(known, MOST_BEGUN_KEYS)
         elif not known:
             del visitor.rules[self.key]
 
