@@ -116,12 +116,12 @@ VALUES = [Types.OBJECT_ARRAY(_BYTES)]
 PLACES = [
     Types.OBJECT_ARRAY(_TEXT), Types.OBJECT_ARRAY(Types.INT()), Types.OBJECT_ARRAY(_LONG), Types.OBJECT_ARRAY(_LONG),
 ]  # fmt: skip
-_OUTPUTS = (
-    Schema.new_builder()
-    .column_by_metadata("ts", DataTypes.TIMESTAMP_LTZ(3), "rowtime")
-    .watermark("ts", "SOURCE_WATERMARK()")
-    .build()
-)
+
+
+def _outputs_schema() -> Schema:
+    """Outputs with the time attribute that their operator had."""
+    time = Schema.new_builder().column_by_metadata("ts", DataTypes.TIMESTAMP_LTZ(3), "rowtime")
+    return time.watermark("ts", "SOURCE_WATERMARK()").build()
 
 
 def hosted(
@@ -155,7 +155,7 @@ def hosted(
     outputs = _keyed_by_bucket(stream).process(function, OUTPUT).uid(stage).name(stage)
     env.get_config().set(_UID_FORMAT, "<id>_<transformation>")
     name = stage.removesuffix("s")
-    env.create_temporary_view(f"{name}_outputs", env.from_data_stream(outputs, _OUTPUTS))
+    env.create_temporary_view(f"{name}_outputs", env.from_data_stream(outputs, _outputs_schema()))
     add_view(env, f"{name}_documents", statement("documents/opened", {"outputs": f"{name}_outputs"}))
     add_view(env, f"{name}_counts", statement("ledger/counted", {"outputs": f"{name}_outputs"}))
 
