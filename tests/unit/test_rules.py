@@ -1,24 +1,22 @@
-"""Rules as data: what is refused, with file, line, field and what to do; what the shipped ones become."""
+"""Rules as data: what is refused, with file, line, field and what to do; what the shipped ones are."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from jobs.active_rules import CART_SPANS
-from jobs.patterns import program
+from cli.rules_try import options_of
 from jobs.settings import Settings
-from state.rules import schema
-from state.rules.literals import interval, literal
-from state.rules.model import KINDS
+from state.rules.language import schema
+from state.rules.language.model import KINDS
 from state.rules.pack import SHIPPED, BadRule, Loaded, changed_meaning, load, load_file
-from state.rules.program import Program
+from tests.rule_stories import PLAIN_CART
+from udfs.rules import with_cart_spans
 
-GOLDEN = Path(__file__).parent / "golden_rules"
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
 PACK = load([SHIPPED])
 INTEREST = """\
 name: interest
@@ -69,6 +67,28 @@ kind: dwell
 where: {event_type: video_progress}
 within: session
 at_least: 15 s
+"""
+CART = """\
+name: left
+version: 1
+description: a cart that is left behind
+kind: absence
+cart: true
+where: {event_type: add_to_cart}
+without: {event_type: purchase}
+within: 10 min
+value: {price: product.price, quantity: product.quantity, bands: [50]}
+"""
+SUM = """\
+name: rich
+version: 1
+description: orders of a certain worth
+kind: count
+where: {event_type: purchase}
+within: session
+sum: revenue
+at_least: 200
+at: session_end
 """
 SEQUENCE = """\
 name: steps
@@ -137,6 +157,27 @@ def refused(folder: Path, text: str) -> str:
         # Unbounded state.
         (INTEREST, "key: product.category", "key: order.order_id", "state without end"),
         (SEQUENCE, "within: 24 h\n", "", "within: required"),
+        # Carts.
+        (CART, "where: {event_type: add_to_cart}", "where: {event_type: purchase}", "rule.yaml:6: where: with `cart: true` it must be {event_type: add_to_cart}"),
+        (CART, "{event_type: add_to_cart}", "{event_type: {in: [add_to_cart, cart_view]}}", "with `cart: true` it must be {event_type: add_to_cart}"),
+        (CART, "{event_type: add_to_cart}", "{event_type: add_to_cart, product.price: {gt: 5}}", "with `cart: true` it must be"),
+        (CART, "without: {event_type: purchase}", "without: {event_type: remove_from_cart}", "rule.yaml:7: without: with `cart: true`"),
+        (CART, "without: {event_type: purchase}\n", "", "without: with `cart: true` it must be {event_type: purchase}"),
+        (CART, "within: 10 min", "within: session", "rule.yaml:5: cart: needs `within` a span of time and `since: last`"),
+        (CART, "within: 10 min", "within: 10 min\nsince: first", "rule.yaml:5: cart: needs"),
+        (CART, "price: product.price,", "price: properties.price,", "rule.yaml:9: value.price: with `cart: true` it must be product.price"),
+        (CART, "quantity: product.quantity, ", "", "value.quantity: with `cart: true` it must be product.quantity"),
+        (CART, "cart: true", "cart: maybe", "rule.yaml:5: cart: "),
+        (INTEREST, "more_than: 3", "more_than: 3\ncart: true", "rule.yaml:11: cart: unknown key"),
+        # Currencies.
+        (SUM, "sum: revenue", "sum: revenue\ncurrency: euro", "rule.yaml:8: currency"),
+        (SUM, "sum: revenue", "sum: revenue\ncurrency: eur", "rule.yaml:8: currency"),
+        (SUM, "sum: revenue", "sum: revenue\ncurrency: []", "rule.yaml:8: currency"),
+        (SUM, "sum: revenue", "sum: revenue\ncurrency: [EUR, dollars]", "rule.yaml:8: currency"),
+        (INTEREST, "more_than: 3", "more_than: 3\ncurrency: EUR", "rule.yaml:11: currency: the rule looks at none of product.price, order.revenue"),
+        # Texts that no event holds.
+        (WAIT, "{event_type: search}", '{event_type: search, context.country: "a\\0b"}', "must not hold the character 0"),
+        (WAIT, "{event_type: search}", "{event_type: search, product.price: .inf}", "a number must be finite"),
         # Not YAML, not a rule.
         (INTEREST, "version: 1", "version: 1: 2", "rule.yaml:2: not YAML"),
         (INTEREST, INTEREST, "- a\n- b\n", "a rule is a mapping"),
@@ -189,11 +230,24 @@ def test_the_pack_has_every_kind() -> None:
     assert [one.path.stem for one in PACK] == [one.rule.name for one in PACK]
 
 
+@pytest.mark.parametrize("currency", ["EUR", "[EUR, USD]"])
+@pytest.mark.parametrize(
+    "text",
+    [SUM, CART, WAIT.replace("event_type: search", "event_type: search, product.price: {gte: 50}"),
+     INTEREST.replace("product.category: {exists: true}", "order.revenue: {gt: 9}")],
+)  # fmt: skip
+def test_what_looks_at_money_may_name_its_currency(tmp_path: Path, text: str, currency: str) -> None:
+    rule = _loaded(tmp_path, f"{text}currency: {currency}\n").rule
+    assert rule.currencies == frozenset(currency.strip("[]").split(", "))
+
+
 def test_the_settings_of_the_cart_are_its_rules_own_spans() -> None:
-    (cart,) = (one.rule for one in PACK if one.rule.name == "cart_abandoned")
+    (found,) = (one.rule for one in PACK if one.rule.name == "cart_abandoned")
     settings = Settings()
-    assert {"within": cart.within, "recovered_within": cart.recovered_within} == CART_SPANS
-    assert {"within": settings.cart_timeout_ms, "recovered_within": settings.cart_recovery_ms} == CART_SPANS
+    assert (found.within, found.recovered_within) == (settings.cart_timeout_ms, settings.cart_recovery_ms)
+    assert with_cart_spans([found], options_of(settings)) == [found]
+    (changed,) = with_cart_spans([found], options_of(settings.replace(cart_timeout_ms=5_000)))
+    assert (changed.within, changed.recovered_within) == (5_000, settings.cart_recovery_ms)
 
 
 @pytest.mark.parametrize("one", PACK, ids=lambda one: one.rule.name)
@@ -209,53 +263,12 @@ def test_the_schema_refuses_what_no_rule_has() -> None:
 
 
 def test_the_schema_lies_beside_the_rules() -> None:
-    assert schema.PATH.read_text(encoding="utf-8") == schema.text(), "run python -m state.rules.schema"
+    assert schema.PATH.read_text(encoding="utf-8") == schema.text(), (
+        "run python -m state.rules.language.schema"
+    )
 
 
-@pytest.mark.parametrize("one", PACK, ids=lambda one: one.rule.name)
-def test_each_rule_becomes_the_sql_that_was_read(one: Loaded) -> None:
-    """The statements with the rule's own words; a change shows in the diff of the golden file."""
-    views = [view for view in Program([one.rule], 1_800_000).views if view.rules]
-    text = "".join(f"-- {view.name}\n{view.sql}\n\n" for view in views)
-    assert text == (GOLDEN / f"{one.rule.name}.sql").read_text(encoding="utf-8")
-
-
-def test_a_rule_has_one_statement_of_its_own_for_each_thing_that_remembers() -> None:
-    views = Program([one.rule for one in PACK], 1_800_000).views
-    told = [(view.name, name) for view in views for name in view.rules]
-    assert len(told) == len(set(told))
-    assert {name for _, name in told} == {one.rule.name for one in PACK}
-    assert views[-1].name == "rule_matches"
-
-
-def test_views_stand_behind_what_they_read() -> None:
-    views = program(Settings()).views
-    names = [view.name for view in views]
-    assert len(names) == len(set(names))
-    for number, view in enumerate(views):
-        later = [name for name in names[number:] if re.search(rf"(FROM|JOIN|TABLE) {name}\b", view.sql)]
-        assert later == [], view.name
-
-
-HOSTILE = "x' OR '1'='1'; DROP TABLE y; -- \\"
-
-
-def test_a_value_cannot_leave_its_quotes(tmp_path: Path) -> None:
-    text = WAIT.replace("{event_type: search}", "{event_type: search, context.country: HOSTILE}")
-    rule = _loaded(tmp_path, text.replace("HOSTILE", '"' + HOSTILE.replace("\\", "\\\\") + '"')).rule
-    (view,) = [view for view in Program([rule], 1).views if view.name == "wait_events_600000"]
-    assert "'x'' OR ''1''=''1''; DROP TABLE y; -- \\'" in view.sql
-    # Outside of its quotes nothing of it is left.
-    assert "DROP" not in re.sub(r"'(?:[^']|'')*'", "", view.sql)
-
-
-@pytest.mark.parametrize("value", [True, None, float("inf"), float("nan"), "a\0b", ["a"]])
-def test_only_texts_and_numbers_become_literals(value: object) -> None:
-    with pytest.raises(ValueError, match="must"):
-        literal(value)  # type: ignore[arg-type]
-
-
-def test_an_interval_is_days_to_milliseconds() -> None:
-    assert interval(1) == "INTERVAL '0 00:00:00.001' DAY(3) TO SECOND(3)"
-    with pytest.raises(ValueError, match="at most 999 days"):
-        interval(1_000 * 86_400_000)
+def test_the_plain_cart_is_a_rule_as_well() -> None:
+    plain = load_file(PLAIN_CART)
+    assert (plain.rule.cart, plain.rule.signal_kind) == (False, "cart_abandoned_plain")
+    jsonschema.validate(YAML(typ="safe").load(PLAIN_CART), schema.schema())

@@ -9,53 +9,16 @@ import orjson
 import pytest
 
 from state.engine import Engine
-from state.events import Event, read_event
 from state.logic import NEVER
 from state.rules.kinds.absence import MOST_IN_VAIN, MOST_LATE
-from state.rules.kinds.base import MOST_KEYS, Finding
+from state.rules.kinds.base import MOST_KEYS
 from state.rules.kinds.sequence import MOST_BEGUN
 from state.rules.pack import SHIPPED, load
-from state.visitors.visitor import Session, Visitor
+from tests.rule_lives import Life, told
 from tests.rule_stories import OPTIONS, found_in, pack, rule, shipped, signals
 from tests.words import DAY, Document, cart, event, page, purchase, t, taken_out
 
 ALL = [one.rule for one in load([SHIPPED])]
-
-
-class Life:
-    """One visitor with a pack, one session for all; settles what is due before each event."""
-
-    def __init__(self, *rules: Any, bounded: bool = False) -> None:
-        self.pack = pack(*rules, bounded=bounded)
-        self.visitor, self.found = Visitor("v"), list[Finding]()
-        self.session = Session("s", t(0), t(0), b"")
-
-    def take(self, *documents: Document) -> None:
-        for document in documents:
-            one = told(document)
-            self.pack.on_due(self.visitor, one.at, self.found.append)
-            previous_at, self.visitor.last_at = self.visitor.last_at, one.at
-            self.pack.on_event(self.visitor, self.session, one, previous_at, self.found.append)
-
-    def late(self, *documents: Document) -> None:
-        for document in documents:
-            self.pack.on_late(self.visitor, told(document), self.found.append)
-
-    def settle(self, now: int) -> None:
-        self.pack.on_due(self.visitor, now, self.found.append)
-        self.pack.forget(self.visitor, now)
-
-    def said(self) -> list[tuple[str, int]]:
-        return [(one.status, one.occurred_at) for one in self.found]
-
-    def is_empty(self) -> bool:
-        return not (self.visitor.waits or self.visitor.in_vain or self.visitor.rules)
-
-
-def told(document: Document) -> Event:
-    found = read_event(orjson.dumps(document))
-    assert isinstance(found, Event)
-    return found
 
 
 def put(at_ms: int, product: str = "a", **more: Any) -> Document:

@@ -1,0 +1,189 @@
+"""`scripts/rules`: rules are tried on timelines and on files of events, and explained, on the engine that the jobs run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+
+from cli import rules, rules_explain
+from cli.rules_try import judge, signals_by_arrival
+from cli.scenarios import read
+from jobs.settings import Settings
+from state.rules.kinds.base import MOST_KEYS
+from state.rules.pack import SHIPPED, Loaded, Pack, load
+from state.vocabulary import NAMES
+from tests.random_histories import history
+from tests.rule_lives import Life
+from tests.unit.test_rules import CART, DEVIATION, DWELL, FUNNEL, INTEREST, SEQUENCE, SUM, WAIT
+from tests.words import cart, page, purchase, t
+
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
+PACK = load([SHIPPED])
+
+# ------------------------------------------------------------------------------------------------- trying
+
+
+def test_every_scenario_of_the_pack_comes_true() -> None:
+    scenarios = read(SCENARIOS / "pack.yaml")
+    number, complaints = judge(scenarios, Settings())
+    assert number == 4 * len(scenarios)
+    assert [(one.scenario.scenario, one.variant, text) for one, text in complaints] == []
+
+
+def test_every_rule_of_the_pack_has_its_scenarios() -> None:
+    expected = {one.kind for scenario in read(SCENARIOS / "pack.yaml") for one in scenario.expect}
+    assert expected == {one.rule.signal_kind for one in PACK}
+
+
+WRONG = """\
+scenario: wrong on both counts
+events: [{at: 0 s, type: page_view}]
+expect: [{kind: cart_abandoned}]
+never: [bounce]
+"""
+
+
+def invoke(*words: str | Path) -> Result:
+    return CliRunner().invoke(rules.main, [str(word) for word in words])
+
+
+def test_a_scenario_that_does_not_come_true_is_told(tmp_path: Path) -> None:
+    told = tmp_path / "wrong.yaml"
+    told.write_text(WRONG)
+    result = invoke("test", told)
+    assert result.exit_code == 1
+    assert "wrong on both counts (as told): missing: cart_abandoned (active) of anna" in result.stdout
+    assert "should not be there: bounce (active) of anna at 30 min" in result.stdout
+    assert "1 scenarios, 4 tellings, 8 complaints" in result.stderr
+    assert invoke("test", SCENARIOS / "pack.yaml").exit_code == 0
+
+
+def test_scenarios_are_told_to_the_rules_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "wait.yaml").write_text(WAIT)
+    told = tmp_path / "told.yaml"
+    told.write_text(
+        "scenario: nobody looks\nevents: [{at: 0 s, type: search}]\nexpect: [{kind: wait, at: 10 min}]\nnever: [bounce]\n"
+    )
+    assert invoke("test", told, "--rules", tmp_path / "rules").exit_code == 0
+    assert invoke("test", told).exit_code == 1
+    (tmp_path / "rules" / "bad.yaml").write_text(WAIT.replace("10 min", "10"))
+    result = invoke("test", told, "--rules", tmp_path / "rules")
+    assert (result.exit_code, "bad.yaml:7: within" in result.stderr) == (2, True)
+
+
+def test_no_virtual_machine_is_started_to_try_a_rule() -> None:
+    code = "import sys, cli.rules_try, cli.rules_explain; sys.exit('pyflink' in sys.modules)"
+    assert subprocess.call([sys.executable, "-c", code]) == 0
+
+
+def test_events_of_a_file_are_tried(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    events = [one for seed in range(9) for one in history(seed)]
+    file.write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in events))
+    result = invoke("try", file)
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.exit_code == 0
+    assert f"{len(events)} events, {len(told)} changes of signals" in result.stderr
+    assert [one["occurred_at_ms"] for one in told] == sorted(one["occurred_at_ms"] for one in told)
+    only = invoke("try", file, "--rule", "bounce")
+    kinds = [json.loads(line)["kind"] for line in only.stdout.splitlines()]
+    assert kinds == ["bounce"] * sum(one["kind"] == "bounce" for one in told)
+    assert invoke("try", tmp_path / "none.jsonl").exit_code == 2
+
+
+@pytest.mark.parametrize(("late_ms", "statuses"), [(0, []), (2_000, []), (2_001, ["active", "retracted"])])
+def test_an_event_is_late_behind_the_bound(late_ms: int, statuses: list[str]) -> None:
+    """The purchase lies in the last millisecond of the wait; what another visitor did moves event time on."""
+    at = t(30)
+    other = {**page(at + late_ms), "visitor_id": "w"}
+    told = [cart(t(0)), other, purchase(at), {**page(t(90)), "visitor_id": "w"}]
+    found = [
+        one["status"]
+        for one in signals_by_arrival(told, Settings())
+        if one["visitor_id"] == "v" and one["kind"] == "cart_abandoned"
+    ]
+    assert found == statuses
+
+
+# ---------------------------------------------------------------------------------------------- explaining
+
+
+def explained(*names: str) -> list[dict[str, Any]]:
+    chosen = [one.rule for one in PACK if not names or one.rule.name in names]
+    return rules_explain.explain(Pack.compile(chosen, 1_800_000))
+
+
+def test_what_a_rule_keeps_waits_for_and_costs() -> None:
+    (hesitation,) = explained("checkout_hesitation")
+    assert hesitation["reached_by"] == ["checkout_start", "checkout_step", "purchase"]
+    assert hesitation["fires"] == (
+        "10 min after a session's first checkout, when no purchase came; "
+        "a purchase up to 1 d later recovers it; one that comes up to 1 d too late takes it back"
+    )
+    kept = [(one["what"], one["of"], one["at_most"], one["kept_ms"]) for one in hesitation["keeps"]]
+    assert kept == [
+        ("the open wait", "visitor", 1, 600_000), ("waits in vain", "visitor", 100, 173_400_000),
+        ("late answers", "visitor", 20, 87_000_000), ("when its first event came", "session", 1, None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("one", PACK, ids=lambda one: one.rule.name)
+def test_what_is_explained_is_what_is_kept(one: Loaded) -> None:
+    """What a rule remembers after anything may happen is of where it is said to be, and nothing else."""
+    (told,) = rules_explain.explain(Pack.compile([one.rule], 1_800_000))
+    said = {kept["of"] for kept in told["keeps"]}
+    found = set()
+    for seed in range(40):
+        life = Life(one.rule)
+        life.session.first_category = "a"
+        life.take(*history(seed))
+        life.pack.on_session_end(life.visitor, life.session, life.found.append)
+        found |= {"visitor"} if life.visitor.rules or life.visitor.waits or life.visitor.in_vain else set()
+        found |= {"session"} if life.session.rules else set()
+    assert found == said
+    assert all(1 <= kept["at_most"] <= max(MOST_KEYS, 10_000) for kept in told["keeps"])
+
+
+@pytest.mark.parametrize("one", PACK, ids=lambda one: one.rule.name)
+def test_a_rule_is_explained_in_words_and_as_a_table(one: Loaded) -> None:
+    result = invoke("explain", "--rule", one.rule.name)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.startswith(f"{one.rule.name} {one.rule.version}: {one.rule.kind}, signals of kind")
+    (told,) = explained(one.rule.name)
+    assert f"fires {told['fires']}" in result.stdout
+    table = [line for line in result.stdout.splitlines() if line.startswith(f"{one.rule.name}  ")]
+    assert len(table) == len(told["keeps"])
+    (as_json,) = map(json.loads, invoke("explain", "--rule", one.rule.name, "--json").stdout.splitlines())
+    assert as_json == told
+    assert set(told["reached_by"]) <= set(NAMES)
+
+
+def test_the_whole_pack_is_explained_and_another_folder(tmp_path: Path) -> None:
+    result = invoke("explain")
+    assert all(f"{one.rule.name} {one.rule.version}: " in result.stdout for one in PACK)
+    for number, text in enumerate(
+        (INTEREST, WAIT, FUNNEL, DEVIATION, DWELL, SEQUENCE.replace("steps\n", "order\n", 1), CART, SUM)
+    ):
+        (tmp_path / f"{number}.yaml").write_text(text)
+    result = invoke("explain", tmp_path)
+    assert result.exit_code == 0
+    assert "left 1: absence" in result.stdout and "a cart that is empty is not waited for" in result.stdout
+    refused_ = invoke("explain", tmp_path, "--rule", "nobody")
+    assert (refused_.exit_code, "no rule 'nobody' here; there are" in refused_.stderr) == (2, True)
+
+
+def test_rules_are_validated_and_listed(tmp_path: Path) -> None:
+    assert f"{len(PACK)} rules are good" in invoke("validate").stderr
+    listed = invoke("list").stdout
+    assert all(one.rule.name in listed for one in PACK)
+    (tmp_path / "bad.yaml").write_text(CART.replace("cart: true", "cart: true\nsince: first"))
+    result = invoke("validate", tmp_path)
+    assert (result.exit_code, "bad.yaml:5: cart: needs" in result.stderr) == (2, True)
