@@ -5,6 +5,7 @@ FootfallError
 ├── BadInput            correct or replace the input that is named
 ├── ModelRefused        do not use the model version that is named; publish or promote another
 ├── StateTooNew         run the newer version that wrote the state, or start from a state of this one
+├── EngineDefect        replay the event that is named with scripts/why --slice, and raise an issue
 └── EndUnavailable      an outside system does not answer; bring it back, the job goes on by itself
     ├── BrokerUnavailable
     └── IndexUnavailable
@@ -31,6 +32,14 @@ class ModelRefused(FootfallError):
 
 class StateTooNew(FootfallError):
     """A newer version wrote the state. Operator action: run that version, or restore an older savepoint."""
+
+
+class EngineDefect(FootfallError):
+    """The engine could not take an event or settle what was due: a defect of ours; the place is named.
+
+    Operator action: the job restarts from its checkpoint and fails again at the same event; nothing is lost.
+    Replay it apart from the job with `scripts/why --slice PLACE` and raise an issue with what that prints.
+    """
 
 
 class EndUnavailable(FootfallError):

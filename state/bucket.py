@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any, Generic, Protocol
 
+from state.defects import tell_defect, tell_unread
 from state.logic import NEVER, E, I, Logic, Out, Place
 
 _HEAD = 8  # bytes in front of an entity's: when it is due next
@@ -81,7 +82,12 @@ class Bucket(Generic[E, I]):
     """The entities of one key."""
 
     def __init__(
-        self, number: int, logic: Logic[E, I], store: Store, live: MutableMapping[tuple[int, str], E], counts: Counts
+        self,
+        number: int,
+        logic: Logic[E, I],
+        store: Store,
+        live: MutableMapping[tuple[int, str], E],
+        counts: Counts,
     ) -> None:
         """Reads the store through, for the index of due times; decodes nothing."""
         self.number, self.logic, self.store, self.live, self.counts = number, logic, store, live, counts
@@ -94,37 +100,45 @@ class Bucket(Generic[E, I]):
 
     def take(self, items: Sequence[I], ends_at: int, out: Out) -> None:
         """Takes the items of a slice that ends before `ends_at`, then settles what is due by its end."""
-        logic, changed = self.logic, self.changed
-        logic.slice_end = ends_at
-        for item in sorted(items, key=logic.order) if len(items) > 1 else items:
-            key = logic.entity_id(item)
-            at = item.at
-            entity = self.entity(key)
-            if self.due[key] < at:
-                logic.settle(entity, at, out)
-                if logic.is_over(entity, at):
-                    entity = self.live[self.number, key] = logic.new(key)
-            logic.take(entity, item, out)
-            if key in changed:
+        self.logic.slice_end = ends_at
+        self._take(items, out)
+        self._settle(ends_at, out)
+        self.logic.slice_end = 0
+        self._finish(out)
+
+    def _take(self, items: Sequence[I], out: Out) -> None:
+        logic, changed, item = self.logic, self.changed, None
+        try:
+            for item in sorted(items, key=logic.order) if len(items) > 1 else items:
+                key = logic.entity_id(item)
+                at = item.at
+                entity = self.entity(key)
+                if self.due[key] < at:
+                    logic.settle(entity, at, out)
+                    if logic.is_over(entity, at):
+                        entity = self.live[self.number, key] = logic.new(key)
+                logic.take(entity, item, out)
+                changed.add(key)
                 due = logic.next_due(entity)
                 if due != self.due[key]:
                     self._schedule(key, due)
-            else:
-                changed.add(key)
-                self._schedule(key, logic.next_due(entity))
-        self._settle(ends_at, out)
-        logic.slice_end = 0
-        self._finish(out)
+        except Exception as error:
+            tell_defect(error, logic, item)
+            raise
 
     def take_late(self, items: Sequence[I], out: Out) -> None:
         """Takes items that came behind the watermark."""
-        logic = self.logic
-        for item in sorted(items, key=logic.order):
-            key = logic.entity_id(item)
-            entity = self.entity(key)
-            logic.take_late(entity, item, out)
-            self.changed.add(key)
-            self._schedule(key, logic.next_due(entity))
+        logic, item = self.logic, None
+        try:
+            for item in sorted(items, key=logic.order):
+                key = logic.entity_id(item)
+                entity = self.entity(key)
+                logic.take_late(entity, item, out)
+                self.changed.add(key)
+                self._schedule(key, logic.next_due(entity))
+        except Exception as error:
+            tell_defect(error, logic, item)
+            raise
         self._finish(out)
 
     def settle(self, now: int, out: Out) -> None:
@@ -133,26 +147,36 @@ class Bucket(Generic[E, I]):
         self._finish(out)
 
     def _settle(self, now: int, out: Out) -> None:
-        heap, dues, logic = self.heap, self.due, self.logic
+        heap, dues, entity = self.heap, self.due, None
         self.now = max(self.now, now)
         waiting = []  # for the end of the slice that is being taken
-        while heap and heap[0][0] < now:
-            due, key = heappop(heap)
-            if dues.get(key) != due:
-                continue  # another entry stands for it
-            entity = self.entity(key)
-            logic.settle(entity, now, out)
-            if logic.is_over(entity, now):
-                self.forget(key)
-                continue
-            self.changed.add(key)
-            due = dues[key] = logic.next_due(entity)
-            if due < now and logic.slice_end:
-                waiting.append((due, key))
-            elif due < NEVER:
-                heappush(heap, (due, key))
+        try:
+            while heap and heap[0][0] < now:
+                due, key = heappop(heap)
+                if dues.get(key) != due:
+                    continue  # another entry stands for it
+                entity = self.entity(key)
+                again = self._settle_one(key, entity, now, out)
+                if again < now and self.logic.slice_end:
+                    waiting.append((again, key))
+                elif again < NEVER:
+                    heappush(heap, (again, key))
+        except Exception as error:
+            tell_defect(error, self.logic, entity)
+            raise
         for entry in waiting:
             heappush(heap, entry)
+
+    def _settle_one(self, key: str, entity: E, now: int, out: Out) -> int:
+        """Does what is due; when it is due again."""
+        logic = self.logic
+        logic.settle(entity, now, out)
+        if logic.is_over(entity, now):
+            self.forget(key)
+            return NEVER
+        self.changed.add(key)
+        due = self.due[key] = logic.next_due(entity)
+        return due
 
     def _finish(self, out: Out) -> None:
         self.logic.end_slice(out)
@@ -213,8 +237,12 @@ def taken(
     bucket: Bucket[E, I], values: Sequence[bytes], places: Sequence[Place] | None, ends_at: int, late: bool
 ) -> Out:
     """What a handed-over slice leads to: items are read from it, then taken."""
-    out = Out()
-    found = bucket.logic.items(values, places, late, out)
+    out, logic = Out(), bucket.logic
+    try:
+        found = logic.items(values, places, late, out)
+    except Exception as error:
+        tell_unread(error, logic, values, places)
+        raise
     if late:
         bucket.take_late(found, out)
     else:

@@ -1,0 +1,82 @@
+"""What is said of a defect of the engine: where the event lies and what was being done; never whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from connectors.errors import EngineDefect, FootfallError
+from state.documents import place_id
+from state.logic import Logic, Out, Place
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def tell_defect(error: Exception, logic: Logic[Any, Any], culprit: object) -> None:
+    """Raises what is to be said of an error; comes back where it is not one of the logic's own.
+
+    Args:
+        error: that was raised.
+        logic: at work.
+        culprit: the item that was being taken, or the entity that was being settled, if there was one.
+
+    Raises:
+        EngineDefect: the logic raised the error.
+    """
+    verb = _verb(error, logic)
+    if verb is not None:
+        raise _defect(error, logic, verb, *_named(culprit)) from error
+
+
+def tell_unread(
+    error: Exception, logic: Logic[Any, Any], values: Sequence[bytes], places: Sequence[Place] | None
+) -> None:
+    """The same of values that could not be read: they are read again one by one, to find out which.
+
+    Raises:
+        EngineDefect: the logic raised the error.
+    """
+    if _verb(error, logic) is None:
+        return
+    for value, place in zip(values, places or (), strict=False):
+        try:
+            logic.items([value], [place], False, Out())
+        except Exception:
+            raise _defect(error, logic, "items", f"{len(value)} bytes", place_id(place)) from error
+    raise _defect(error, logic, "items", f"{len(values)} values", "") from error
+
+
+def _verb(error: Exception, logic: Logic[Any, Any]) -> str | None:
+    """The logic's method that the error came through; None for what is foreseen or not the logic's."""
+    if isinstance(error, (FootfallError, MemoryError)):
+        return None
+    trace = error.__traceback__
+    while trace is not None:
+        frame = trace.tb_frame
+        if frame.f_locals.get("self") is logic:
+            return frame.f_code.co_name
+        trace = trace.tb_next
+    return None
+
+
+def _named(culprit: object) -> tuple[str, str]:
+    """The event in words, and what finds it again: its place, else its id."""
+    event, place = getattr(culprit, "event", None), getattr(culprit, "place", None)
+    if event is None:
+        last_id = getattr(culprit, "last_event_id", "")
+        return (f"what is due after event {last_id}" if last_id else "what is due"), last_id
+    moment = _BEGINNING + timedelta(milliseconds=event.event_time_ms)
+    said = f"{event.event_type} {event.event_id} of {moment:%Y-%m-%d %H:%M:%S} UTC"
+    return said, place_id(place) if place and place[0] else event.event_id
+
+
+def _defect(error: Exception, logic: Logic[Any, Any], verb: str, said: str, name: str) -> EngineDefect:
+    at = f" ({name})" if name and name not in said else ""
+    told = f"{type(logic).__name__}.{verb} failed with {type(error).__name__} at {said}{at}: a defect"
+    if not name:
+        return EngineDefect(f"{told}; raise an issue with this trace")
+    return EngineDefect(
+        f"{told}. The job fails here again and again: replay it with `scripts/why --slice {name}` and raise "
+        "an issue with what that prints"
+    )
