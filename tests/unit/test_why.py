@@ -53,7 +53,7 @@ def only(rule: str, known: Facts) -> Answer:
 def signal(rule: str, anchor: str, at_ms: int, **more: Any) -> Document:
     return {
         "signal_id": signal_id(rule, rule, "v", anchor), "kind": rule, "status": "active", "occurred_at_ms": at_ms,
-        "version": at_ms, "expires_at_ms": at_ms + 7 * DAY, "rule": {"name": rule, "version": 1},
+        "version": at_ms, "expires_at_ms": at_ms + 7 * DAY, "rule": {"name": rule, "version": RULES[rule].version},
         "evidence": {"last_cart_at_ms": at_ms - 1, "value": 20}, **more,
     }  # fmt: skip
 
@@ -81,10 +81,10 @@ def test_an_expired_signal_and_an_older_version_are_noted() -> None:
     old = {**ABANDONED, "expires_at_ms": t(60)}
     rule = RULES["cart_abandoned"].model_copy(update={"version": 7})
     (answer,) = explain(rule, facts(CART, signals=(old,)))
-    assert answer.version == 1
+    assert answer.version == 2
     assert answer.notes == (
         "expired at 2023-11-15 01:00:00 UTC (23 h ago): nobody acts on it any more",
-        "found by version 1; version 7 is active now",
+        "found by version 2; version 7 is active now",
     )
 
 
@@ -145,7 +145,7 @@ def test_a_rule_that_began_later_is_told() -> None:
 def test_a_version_that_the_job_does_not_run_is_told() -> None:
     rule = RULES["cart_abandoned"].model_copy(update={"version": 7})
     (answer,) = explain(rule, facts(CART))
-    assert answer.reason == "rule_not_running" and "the job runs version 1" in answer.said
+    assert answer.reason == "rule_not_running" and "the job runs version 2" in answer.said
     assert only("cart_abandoned", facts(CART, running=None)).reason == "not_running"
 
 
