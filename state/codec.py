@@ -1,8 +1,8 @@
 """What is remembered, as bytes: a version, then the struct as a list (msgpack).
 
 A release may put members at the end of a struct as long as they have a default: older bytes are read as they
-are. Whatever else changes is a new version with a migration: a function from the old list to the new one. Bytes
-of each version lie in tests/unit/state/ and are read there for ever.
+are. Whatever else changes is a new version with a migration: a function from the old list to the new one.
+Bytes of each version lie in tests/unit/state/ and are read there for ever.
 """
 
 from __future__ import annotations

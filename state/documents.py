@@ -17,8 +17,8 @@ from state.options import Options
 NOWHERE = Place("", 0, 0, 0)  # of what was read from no topic
 _NO_BYTES = "the message is not kept: rejected_payloads is off"
 _TOO_LARGE = (
-    f"the bytes are not kept here: letters hold up to {MAX_RAW_MESSAGE_BYTES}, the raw topic has the message at "
-    "this place"
+    f"the bytes are not kept here: letters hold up to {MAX_RAW_MESSAGE_BYTES}, the raw topic has the "
+    "message at this place"
 )
 
 

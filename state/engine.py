@@ -1,7 +1,7 @@
-"""The whole engine without Flink: DEVICES, then VISITORS, over raw values. For `scripts/why`, backfills, training, tests.
+"""The whole engine without Flink, over raw values. For `scripts/why`, backfills, training, tests.
 
-It does in one process what the jobs do over many: values are cut into slices of event time, the slices go through buckets
-of devices, what is judged goes through buckets of visitors, and the slice's end is told to all of them.
+It does in one process what the jobs do over many: values are cut into slices of event time, the slices go
+through buckets of devices, what is judged goes through buckets of visitors, and its end is told to all.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ class Device(Struct, array_like=True, omit_defaults=True):
 
     Attributes:
         last_at: of the last event, epoch milliseconds.
-        minute, in_minute, day, in_day: the minute and the day of the clock of the last event, and the events in them.
+        minute, in_minute, day, in_day: the last event's minute and day of the clock, and the events in them.
         ids: event time by event id, the oldest first; for the time that a second copy is looked for.
         identity: the last user that it was identified with; consent: the last word on consent.
         withdrawn: whether a word was ever other than granted.

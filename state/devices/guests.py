@@ -1,7 +1,8 @@
 """A guest who signs in is one visitor with the user: what the guest did just before is told to the user.
 
-A cart that a guest filled is the user's from the first event on that names the user. The guest's open waits are dropped
-without a word; what was said of the guest already can still be recovered by what the user does on the same device.
+A cart that a guest filled is the user's from the first event on that names the user. The guest's open waits
+are dropped without a word; what was said of the guest already can still be recovered by what the user does on
+the same device.
 """
 
 from __future__ import annotations
@@ -25,19 +26,20 @@ from state.vocabulary import (
 CARRIED_MS = DAY_MS  # of a guest's past that is told
 CARRIED_EVENTS = 50  # at most
 ECHO_MS = 7 * DAY_MS  # as long as signals are of use
-_TOLD = frozenset((ADD_TO_CART, REMOVE_FROM_CART, CART_VIEW, CHECKOUT_START, CHECKOUT_STEP, PURCHASE))
+# Types of events that start or answer what rules wait for.
+TOLD = frozenset((ADD_TO_CART, REMOVE_FROM_CART, CART_VIEW, CHECKOUT_START, CHECKOUT_STEP, PURCHASE))
 
 
 def told(device: Device, judged: Judged, is_new_user: bool, options: Options) -> Iterator[Judged]:
     """What else is to be told because of an event, before the event itself."""
     is_guest = judged.visitor_id == judged.device_id
     if is_guest:
-        if judged.event.kind in _TOLD and _may_be_kept(judged, options):
+        if judged.event.kind in TOLD and _may_be_kept(judged, options):
             _remember(device, judged)
         return
     if is_new_user and device.guest:
         yield from _handed_over(device, judged)
-    if device.guest_at and judged.event.kind in _TOLD:
+    if device.guest_at and judged.event.kind in TOLD:
         if judged.event.event_time_ms - device.guest_at <= ECHO_MS:
             yield _told_to_guest(judged, ECHO)
         else:

@@ -41,7 +41,9 @@ def said_of_consent(event: Event) -> str | None:
 
 
 def listen(device: Device, event: Event) -> bool:
-    """Takes in what the event says of user and consent; whether it names a user that the device has not had."""
+    """Takes in what the event says of user and consent; whether it names a user that is new here."""
+    if event.user_id is None and event.kind != CONSENT:
+        return False
     user, said = identified(event), said_of_consent(event)
     at, sequence = event.event_time_ms, event.sequence
     if said is not None:

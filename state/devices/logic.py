@@ -13,7 +13,7 @@ from state.checksum import id_hash
 from state.devices import guests
 from state.devices.device import CODEC, Device
 from state.devices.identity import device_of, identified, listen, visitor_of
-from state.devices.judged import Judged, bucket_of, order_of, pack_judged
+from state.devices.judged import ORDINARY, Judged, bucket_of, order_of, pack_judged
 from state.documents import NOWHERE, event_document, place_id, refused_letter
 from state.events import Event, read_event
 from state.logic import NEVER, Logic, Out, Place
@@ -100,13 +100,15 @@ class DevicesLogic(Logic[Device, Read]):
             device_id,
             event,
             item.place,
-            consent=entity.consent,
-            in_minute=entity.in_minute,
-            in_day=entity.in_day,
-            users=entity.users_no if identified(event) else 0,
+            ORDINARY,
+            entity.consent,
+            entity.in_minute,
+            entity.in_day,
+            entity.users_no if identified(event) else 0,
         )
-        for told in guests.told(entity, judged, is_new_user, self._options):
-            self._pass_on(told)
+        if is_new_user or event.kind in guests.TOLD:
+            for told in guests.told(entity, judged, is_new_user, self._options):
+                self._pass_on(told)
         self._pass_on(judged)
 
     def _pass_on(self, judged: Judged) -> None:

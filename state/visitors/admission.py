@@ -1,6 +1,6 @@
 """Whether an event may pass: consent on all devices of a user, caps of bots; and what is to be said of it.
 
-The front of VISITORS, and all of an ingest that is deployed alone (state/visitors/ingest.py): docs/visitors.md.
+The front of VISITORS, and all of an ingest that is deployed alone (ingest.py): docs/visitors.md.
 """
 
 from __future__ import annotations

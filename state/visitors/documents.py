@@ -1,4 +1,4 @@
-"""What VISITORS writes, as JSON. The members of each document are those of the contract: docs/contracts.md."""
+"""What VISITORS writes, as JSON. Each document has the members of its contract: docs/contracts.md."""
 
 from __future__ import annotations
 

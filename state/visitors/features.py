@@ -1,4 +1,4 @@
-"""The running features: the sums that an event changes, and the vector that is made of them when somebody asks."""
+"""The running features: the sums that an event changes, and the vector that is made of them when asked."""
 
 from __future__ import annotations
 

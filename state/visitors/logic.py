@@ -1,7 +1,7 @@
 """VISITORS: admission, sessions, features, rules, models, documents; a visitor at a time.
 
-An event's way: `take` → the gate (admission.py) → its session (sessions.py) → the sums (features.py) → the rules
-(state/rules/) → the models (models.py). What time brings about is in `settle`.
+An event's way: `take` → the gate (admission.py) → its session (sessions.py) → the sums (features.py) → the
+rules (state/rules/) → the models (models.py). What time brings about is in `settle`.
 """
 
 from __future__ import annotations
@@ -134,9 +134,10 @@ class VisitorsLogic(Logic[Visitor, Judged]):
     # --------------------------------------------------------------------------------------- time
 
     def settle(self, entity: Visitor, now: int, out: Out) -> None:
-        """Waits that are over, the session's end, the visitor's document, answers of models; in order of time."""
+        """Waits that are over, the session's end, the document, answers of models; in order of time."""
         asked_in, closes_at = self.slice_end or now, sessions.closes_at(entity, self.options)
-        self.pack.on_due(entity, now, self._signals.of(entity.id, out).emit)
+        if self.pack.next_due(entity) < now:
+            self.pack.on_due(entity, now, self._signals.of(entity.id, out).emit)
         if 0 < entity.document_due < min(closes_at, now):
             self._models.document(entity, asked_in, out)
         if closes_at < now and entity.session is not None:
@@ -149,9 +150,11 @@ class VisitorsLogic(Logic[Visitor, Judged]):
 
     def next_due(self, entity: Visitor) -> int:
         """The earliest of all that may be due."""
-        due = min(self.pack.next_due(entity), self._forgotten_at(entity))
-        if entity.session is not None:
-            due = min(due, entity.session.last_at + self.options.session_gap_ms)
+        session, due = entity.session, self.pack.next_due(entity)
+        if session is None:
+            due = min(due, self._forgotten_at(entity))
+        else:
+            due = min(due, session.last_at + self.options.session_gap_ms)
         if entity.document_due:
             due = min(due, entity.document_due)
         return min(due, entity.asked[0].asked_in - 1) if entity.asked else due

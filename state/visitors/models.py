@@ -1,7 +1,7 @@
 """Asks models, takes their answers, and writes the visitor's document, which shows them.
 
-The document is written once for each `visitor_step_ms` of the clock in which something changed: in its last millisecond,
-as of then. Where a question of that time is not answered yet, the document waits behind it.
+The document is written once for each `visitor_step_ms` of the clock in which something changed: in its last
+millisecond, as of then. Where a question of that time is not answered yet, the document waits behind it.
 """
 
 from __future__ import annotations

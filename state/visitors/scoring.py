@@ -1,8 +1,9 @@
 """Models: the moments at which they are asked, and what becomes of their answers.
 
-Asking and answering are apart, because a model answers a hundred questions at the price of one: a question is asked when
-its moment comes and answered when its slice is over, and the first who wants an answer has all waiting questions of
-the worker answered. Versions and anchors are those of the moment, so the answers do not depend on slices.
+Asking and answering are apart, because a model answers a hundred questions at the price of one: a question is
+asked when its moment comes and answered when its slice is over, and the first who wants an answer has all
+waiting questions of the worker answered. Versions and anchors are those of the moment, so the answers do not
+depend on slices.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ def _asked(device: str | None, channel: str | None, event_type: str) -> tuple[fl
 def is_moment(session: Session, kind: int, options: Options) -> bool:
     """Whether purchase intent is asked for at the session's last event, which is of this kind.
 
-    After each so-manieth event, at the first add_to_cart and at the first checkout event, until it has purchased.
+    After each so-manieth event, at the first add_to_cart and at the first checkout event, until it has
+    purchased.
     """
     counts, number = session.counts, session.events
     if number > options.score_max_events or PURCHASE in counts:

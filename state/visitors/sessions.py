@@ -1,4 +1,4 @@
-"""Where a visitor's sessions begin and end. A gap of more than the session gap ends one; of exactly the gap, it goes on."""
+"""Where sessions begin and end: at a gap of more than the session gap; one of exactly that does not count."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _is_cut(visitor: Visitor, at: int, options: Options) -> bool:
 
 
 def begin(visitor: Visitor, event: Event, options: Options) -> Session:
-    """The session that begins with an event; the one before has ended, `visitor.session` is still it if it was cut."""
+    """The session that begins with an event; `visitor.session` is still the one before, if that was cut."""
     at, cut = event.event_time_ms, visitor.session
     if cut is not None and not _is_cut(visitor, at, options):  # cut for its number of events: the next part
         part = cut.part + 1
