@@ -120,6 +120,12 @@ class Pack:
 
     def on_due(self, visitor: Visitor, now: int, emit: Emit) -> None:
         """Ends every wait that is due before `now`, in order of time."""
+        if visitor.waits:
+            self._end_waits(visitor, now, emit)
+        if visitor.in_vain:
+            self._forget_vain(visitor, now)
+
+    def _end_waits(self, visitor: Visitor, now: int, emit: Emit) -> None:
         waits = visitor.waits
         for _, key in sorted((wait.due, key) for key, wait in waits.items() if wait.due < now):
             kind = self._waiting.get(key)
@@ -127,6 +133,8 @@ class Pack:
                 del waits[key]  # of a rule that is gone
             else:
                 kind.on_due(visitor, emit)
+
+    def _forget_vain(self, visitor: Visitor, now: int) -> None:
         for key in list(visitor.in_vain):
             kind = self._waiting.get(key)
             if kind is not None:

@@ -33,7 +33,7 @@ class SessionCount(Kind):
     def __init__(self, rule: Count, spans: Spans) -> None:
         """Compiles the rule."""
         super().__init__(rule, spans)
-        self.hears, self.test = rule.where.compiled(rule.currencies)
+        self.hears, self.test = rule.where.compiled(rule.currencies, rule.key)
         self.by, self.least = Key(rule.key), rule.least
 
     def on_event(self, visitor: Visitor, session: Session, event: Event, emit: Emit) -> None:
@@ -77,7 +77,7 @@ class SpanCount(Kind):
     def __init__(self, rule: Count, spans: Spans) -> None:
         """Compiles the rule."""
         super().__init__(rule, spans)
-        self.hears, self.test = rule.where.compiled(rule.currencies)
+        self.hears, self.test = rule.where.compiled(rule.currencies, rule.key)
         self.by, self.within = Key(rule.key), int(rule.within)
         self.others = max(rule.least, 2) - 1
         self.wants_none = rule.exactly is not None

@@ -19,7 +19,7 @@ class DwellKind(Kind):
     def __init__(self, rule: Dwell, spans: Spans) -> None:
         """Compiles the rule."""
         super().__init__(rule, spans)
-        self.hears, self.test = rule.where.compiled(rule.currencies)
+        self.hears, self.test = rule.where.compiled(rule.currencies, rule.key)
         self.by, self.least_ms = Key(rule.key), rule.at_least
 
     def keeps(self) -> list[Kept]:

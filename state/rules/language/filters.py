@@ -104,18 +104,21 @@ class Where(BaseModel):
         """Whether it asks for nothing but the event's type."""
         return self.field_names() == {"event_type"} and self.not_ is None
 
-    def compiled(self, currencies: frozenset[str] = frozenset()) -> Filter:
+    def compiled(self, currencies: frozenset[str] = frozenset(), read_anyway: str | None = None) -> Filter:
         """The filter as functions over events.
 
         Args:
             currencies: in which amounts count; an amount in another one counts as absent. Empty: all of them.
+            read_anyway: a field that must be there; whoever calls looks at it himself.
         """
         types = self.event_types()
         kinds = EVERY_KIND if types is None else frozenset(KIND.get(name, CUSTOM) for name in types)
-        return Filter(kinds, _joined(list(self._tests(currencies)), all))
+        return Filter(kinds, _joined(list(self._tests(currencies, read_anyway)), all))
 
-    def _tests(self, currencies: frozenset[str]) -> Iterator[Test]:
+    def _tests(self, currencies: frozenset[str], read_anyway: str | None) -> Iterator[Test]:
         for name, condition in self.conditions().items():
+            if name == read_anyway and condition == _THERE:
+                continue
             if name != "event_type" or _is_finer_than_kinds(condition):
                 yield from condition.tests(name, currencies)
         yield from (part.compiled(currencies).holds for part in self.all_ or ())
@@ -141,6 +144,9 @@ class Where(BaseModel):
             and (not self.any_ or any(part.holds(event) for part in self.any_))
             and not (self.not_ and self.not_.holds(event))
         )
+
+
+_THERE = Condition(exists=True)
 
 
 def _is_finer_than_kinds(condition: Condition) -> bool:
