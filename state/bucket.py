@@ -1,7 +1,7 @@
-"""The entities of one key: live objects over a store of bytes, an index of due times, what changed in a slice.
+"""The entities of one key: live objects over a store of bytes, an index of due times, what has changed.
 
-A bucket takes slices: all items of a stretch of event time, complete, so that they are only to be sorted. What is due
-before an item is settled before it; what nobody's item settles is settled when event time has passed it.
+A bucket takes slices: all items of a stretch of event time, complete, so that they are only to be sorted. What
+is due before an item is settled before it; what nobody's item settles is settled when event time has passed it.
 """
 
 from __future__ import annotations
@@ -107,20 +107,20 @@ class Bucket(Generic[E, I]):
         self._finish(out)
 
     def _take(self, items: Sequence[I], out: Out) -> None:
-        logic, changed, item = self.logic, self.changed, None
+        logic, dues, live, number, item = self.logic, self.due, self.live, self.number, None
         try:
             for item in sorted(items, key=logic.order) if len(items) > 1 else items:
                 key = logic.entity_id(item)
                 at = item.at
-                entity = self.entity(key)
-                if self.due[key] < at:
+                entity = live.get((number, key)) or self.entity(key)
+                if dues[key] < at:
                     logic.settle(entity, at, out)
                     if logic.is_over(entity, at):
-                        entity = self.live[self.number, key] = logic.new(key)
+                        entity = live[number, key] = logic.new(key)
                 logic.take(entity, item, out)
-                changed.add(key)
+                self.changed.add(key)
                 due = logic.next_due(entity)
-                if due != self.due[key]:
+                if due != dues[key]:
                     self._schedule(key, due)
         except Exception as error:
             tell_defect(error, logic, item)
@@ -181,6 +181,10 @@ class Bucket(Generic[E, I]):
     def _finish(self, out: Out) -> None:
         self.logic.end_slice(out)
         self.save()
+
+    def may_be_due(self, now: int) -> bool:
+        """Whether `settle` may find something; a quick question, for whoever has many buckets."""
+        return bool(self.heap) and self.heap[0][0] < now
 
     def next_due(self) -> int:
         """The earliest due time; NEVER if nothing is due."""

@@ -100,7 +100,7 @@ class Engine:
         for number, packs in _routed(passed, out).items():
             _add(out, taken(self.visitors[number], packs, None, ends_at, late=False))
         for visitors in self.visitors:  # the slice is over for everybody: what was asked is answered
-            if visitors.next_due() < ends_at:
+            if visitors.may_be_due(ends_at):
                 visitors.settle(ends_at, out)
         for live in self._live:
             live.trim()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
-from math import isfinite
+from sys import float_info
 from typing import Any
 
 import msgspec
@@ -36,6 +36,7 @@ Block = dict[str, Any]
 _EMPTY: Block = {}  # nobody writes into a block
 CONTEXT_NAMES = tuple(leaf.name for leaf in fields(Context))
 _SMALL = 2_000  # bytes: neither too large nor nested too deep, whatever is in it
+_MOST = float_info.max
 _LARGE = 10**18  # of a whole number, the first that is none any more
 _KEPT = 2_000  # bytes of a context that is remembered as it came
 _KEPT_TEXT = 200  # characters of a text of one that is larger
@@ -152,21 +153,21 @@ def read_event(value: bytes | None, record_ms: int | None = None) -> Event | Rej
 
 def _checked(message: _Message, record_ms: int | None) -> Event | None:
     """The event; None where the contract has to be asked."""
-    kind, event_id = kind_of(message.event_type), str(message.event_id)
-    at, sequence = _whole(message.event_time_ms), _whole(message.sequence)
+    kind, event_id, at = kind_of(message.event_type), str(message.event_id), _whole(message.event_time_ms)
+    sequence = 0 if message.sequence is None else _whole(message.sequence)
     user_id, anonymous_id = _person(message.user_id), _person(message.anonymous_id)
     visitor_id = _person(message.visitor_id) or user_id or anonymous_id
     if (
         kind is None
         or message.schema != SCHEMA
         or at is None
-        or (sequence is None and message.sequence is not None)
+        or sequence is None
         or visitor_id is None
         or len(visitor_id) > VISITOR_ID_MAX_LENGTH
         or not 0 < len(event_id) <= EVENT_ID_MAX_LENGTH
         or is_no_event_id(event_id)
         or not 0 <= at <= EVENT_TIME_MAX_MS
-        or not 0 <= (sequence or 0) <= SEQUENCE_MAX
+        or not 0 <= sequence <= SEQUENCE_MAX
         or (record_ms is not None and at - record_ms > FUTURE_TOLERANCE_MS)
     ):
         return None
@@ -182,7 +183,7 @@ def _checked(message: _Message, record_ms: int | None) -> Event | None:
         anonymous_id,
         user_id,
         None if hint is None or is_absent(str(hint)) else str(hint),
-        sequence or 0,
+        sequence,
         _object(context) if context else b"",
         _object(product) if product else b"",
         _object(order) if order else b"",
@@ -281,9 +282,11 @@ def number_in(block: Block, name: str) -> float | None:
     [7.0, 7.5, None, None]
     """
     value = block.get(name)
-    if value is None:
+    if value is None or isinstance(value, (bool, dict, list)):
         return None
-    return value if isinstance(value, float) and isfinite(value) else decimal_of(text_of(value))
+    if isinstance(value, str):
+        return decimal_of(value)
+    return float(value) if -_MOST <= value <= _MOST else None
 
 
 def integer_in(block: Block, name: str) -> int | None:

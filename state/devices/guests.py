@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from state.devices.device import Device
 from state.devices.identity import GRANTED
 from state.devices.judged import CARRIED, ECHO, RELEASED, Judged, order_of
-from state.logic import NEVER
 from state.options import DAY_MS, Options
 from state.vocabulary import (
     ADD_TO_CART,
@@ -53,8 +52,8 @@ def forget(device: Device, now: int) -> None:
 
 
 def due(device: Device) -> int:
-    """When there is something to forget."""
-    return device.guest[0].event.event_time_ms + CARRIED_MS if device.guest else NEVER
+    """When the first of what a guest did is to be forgotten."""
+    return device.guest[0].at + CARRIED_MS
 
 
 def _may_be_kept(judged: Judged, options: Options) -> bool:
@@ -75,11 +74,20 @@ def _handed_over(device: Device, judged: Judged) -> Iterator[Judged]:
     forget(device, judged.event.event_time_ms)
     for item in device.guest:
         yield Judged(
-            judged.visitor_id, judged.device_id, item.event, item.place, CARRIED, judged.consent, cause=cause
+            judged.visitor_id,
+            judged.device_id,
+            judged.at,
+            item.event,
+            item.place,
+            CARRIED,
+            judged.consent,
+            cause=cause,
         )
     yield _told_to_guest(judged, RELEASED)
     device.guest = []
 
 
 def _told_to_guest(judged: Judged, role: int) -> Judged:
-    return Judged(judged.device_id, judged.device_id, judged.event, judged.place, role, judged.consent)
+    return Judged(
+        judged.device_id, judged.device_id, judged.at, judged.event, judged.place, role, judged.consent
+    )

@@ -26,17 +26,19 @@ class Judged(Struct, array_like=True):
 
     Attributes:
         visitor_id: whose; device_id: from where.
+        at: when it takes effect, epoch milliseconds of event time.
         event: of a RELEASED item, the event that told who the guest is.
         place: where it was read.
         role: ORDINARY, ADMITTED, CARRIED, RELEASED or ECHO.
         consent: the device's last word, up to this event.
         in_minute, in_day: events of the device up to this one, in its minute and day of the clock.
         users: of an identification, how many the device has had; else 0.
-        cause: of CARRIED and RELEASED, the event that told who the guest is; they take effect with it.
+        cause: of a CARRIED item, the order of the event that told who the guest is; it comes with that.
     """
 
     visitor_id: str
     device_id: str
+    at: int
     event: Event
     place: Place
     role: int = ORDINARY
@@ -45,11 +47,6 @@ class Judged(Struct, array_like=True):
     in_day: int = 0
     users: int = 0
     cause: Cause | None = None
-
-    @property
-    def at(self) -> int:
-        """When it takes effect, epoch milliseconds of event time."""
-        return self.event.event_time_ms if self.cause is None else self.cause[0]
 
 
 def order_of(event: Event) -> Cause:

@@ -16,7 +16,7 @@ from state.devices.identity import device_of, identified, listen, visitor_of
 from state.devices.judged import ORDINARY, Judged, bucket_of, order_of, pack_judged
 from state.documents import NOWHERE, event_document, place_id, refused_letter
 from state.events import Event, read_event
-from state.logic import NEVER, Logic, Out, Place
+from state.logic import Logic, Out, Place
 from state.options import DAY_MS, MINUTE_MS, Options
 from state.vocabulary import HEARTBEAT
 
@@ -42,6 +42,7 @@ class DevicesLogic(Logic[Device, Read]):
 
     def __init__(self, options: Options, buckets: int, key: bytes | None = None) -> None:
         self._options, self._buckets, self._key = options, buckets, key
+        self._memory_ms = options.memory_ms(has_bought=False)
         self._judged: dict[int, list[Judged]] = defaultdict(list)
         self._late: dict[int, list[Judged]] = defaultdict(list)
 
@@ -98,6 +99,7 @@ class DevicesLogic(Logic[Device, Read]):
         judged = Judged(
             visitor_of(entity, device_id, event),
             device_id,
+            item.at,
             event,
             item.place,
             ORDINARY,
@@ -131,7 +133,7 @@ class DevicesLogic(Logic[Device, Read]):
         if "late" in self._options.emits:
             document = event_document(event, visitor_id, item.place)
             out.add("late", visitor_id, place_id(item.place), item.at, document)
-        judged = Judged(visitor_id, device_id, event, item.place, consent=entity.consent)
+        judged = Judged(visitor_id, device_id, item.at, event, item.place, consent=entity.consent)
         self._late[bucket_of(visitor_id, self._buckets)].append(judged)
 
     def end_slice(self, out: Out) -> None:
@@ -149,14 +151,15 @@ class DevicesLogic(Logic[Device, Read]):
 
     def next_due(self, entity: Device) -> int:
         """When the ids or the guest's events are of no use, then when the whole device is."""
-        due = entity.last_at + self._options.memory_ms(has_bought=False)
         if entity.ids:
-            due = min(due, entity.last_at + self._options.dedup_ttl_ms)
-        return min(due, guests.due(entity), NEVER)
+            due = entity.last_at + self._options.dedup_ttl_ms
+        else:
+            due = entity.last_at + self._memory_ms
+        return min(due, guests.due(entity)) if entity.guest else due
 
     def is_over(self, entity: Device, now: int) -> bool:
         """Whether the device has been silent for so long."""
-        return entity.last_at + self._options.memory_ms(has_bought=False) < now
+        return entity.last_at + self._memory_ms < now
 
     def encode(self, entity: Device) -> bytes:
         """The device as bytes."""

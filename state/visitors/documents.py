@@ -88,11 +88,12 @@ def alias_document(device_id: str, user_id: str, at: int, users: int) -> tuple[s
 
 def features_document(visitor_id: str, moment: Moment) -> bytes:
     """The features as of an event, or as of the end of its session."""
-    return _dumps({"schema": contract.SCHEMA, **_features(visitor_id, moment)})
+    return _dumps(_features(visitor_id, moment))
 
 
 def _features(visitor_id: str, moment: Moment) -> dict[str, Any]:
     document: dict[str, Any] = {
+        "schema": contract.SCHEMA,
         "visitor_id": visitor_id,
         "session_id": moment.session_id,
         "event_id": moment.event_id,
@@ -100,12 +101,12 @@ def _features(visitor_id: str, moment: Moment) -> dict[str, Any]:
         "event_type": moment.event_type,
         "event_time_ms": moment.at,
         "first_seen_ms": moment.first_seen,
-        **_present(moment, _TEXTS),
         "last_types": ">".join([NAMES[kind] for kind in moment.kinds]),
         "definitions": contract.VERSION,
         # As 32-bit floats, so that each is written as short as it is; NaN becomes null.
         "values": np.frombuffer(moment.values, dtype=np.float32),
     }
+    document.update(_present(moment, _TEXTS))
     if moment.closed_at:
         document["session_ended"], document["closed_at_ms"] = True, moment.closed_at
     return document
@@ -123,7 +124,7 @@ def visitor_document(visitor: Visitor, moment: Moment, version: int, with_scores
         "first_seen_ms": moment.first_seen,
         "last_seen_ms": moment.at,
         "context": _present(moment, _CONTEXT),
-        "features": {"schema": contract.SCHEMA, **_features(visitor.id, moment)},
+        "features": _features(visitor.id, moment),
         "version": version,
     }
     if with_scores:
@@ -143,16 +144,13 @@ def _score(model: str, score: Score) -> dict[str, Any]:
 def score_document(visitor_id: str, asked: Asked, answer: Answer, now_ms: int) -> tuple[str, bytes]:
     """The id and the document of a score: the answer, and the features that it was made of."""
     name = score_id(asked.model, visitor_id, asked.moment.event_id)
-    document: dict[str, Any] = {
-        "schema": SCORE_SCHEMA,
-        "score_id": name,
-        "kind": asked.model,
-        "scored_at_ms": asked.at,
-        **_said(answer, now_ms),
-    }
+    document = _features(visitor_id, asked.moment)
+    document["schema"] = SCORE_SCHEMA
+    document["score_id"], document["kind"], document["scored_at_ms"] = name, asked.model, asked.at
+    document.update(_said(answer, now_ms))
     if "shadow" in answer:
         document["shadow"] = answer["shadow"]
-    return name, _dumps({**document, **_features(visitor_id, asked.moment)})
+    return name, _dumps(document)
 
 
 def shadow_document(visitor_id: str, asked: Asked, answer: Answer, now_ms: int) -> tuple[str, bytes]:

@@ -54,7 +54,9 @@ class VisitorsLogic(Logic[Visitor, Judged]):
         if not values or not values[0].startswith(b"{"):
             return unpack_judged(values)
         events = [event for event in map(read_event, values) if isinstance(event, Event)]
-        return [Judged(event.visitor_id, device_of(event), event, NOWHERE, ADMITTED) for event in events]
+        return [
+            Judged(event.visitor_id, device_of(event), event.at, event, NOWHERE, ADMITTED) for event in events
+        ]
 
     def order(self, item: Judged) -> tuple[int, int, str]:
         """By time, sequence and id."""
@@ -106,7 +108,7 @@ class VisitorsLogic(Logic[Visitor, Judged]):
 
     def _end_session(self, visitor: Visitor, session: Session, asked_in: int, out: Out) -> None:
         if "session" in self.options.emits:
-            reason = sessions.close_reason(visitor, session, self.options)
+            reason = sessions.close_reason(session, self.options)
             document = session_document(visitor.id, session, reason)
             out.add("session", visitor.id, session.id, session.last_at, document)
         self.pack.on_session_end(visitor, session, self._signals.of(visitor.id, out).emit)
@@ -136,7 +138,7 @@ class VisitorsLogic(Logic[Visitor, Judged]):
     def settle(self, entity: Visitor, now: int, out: Out) -> None:
         """Waits that are over, the session's end, the document, answers of models; in order of time."""
         asked_in, closes_at = self.slice_end or now, sessions.closes_at(entity, self.options)
-        if self.pack.next_due(entity) < now:
+        if self._rules_due(entity) < now:
             self.pack.on_due(entity, now, self._signals.of(entity.id, out).emit)
         if 0 < entity.document_due < min(closes_at, now):
             self._models.document(entity, asked_in, out)
@@ -150,7 +152,7 @@ class VisitorsLogic(Logic[Visitor, Judged]):
 
     def next_due(self, entity: Visitor) -> int:
         """The earliest of all that may be due."""
-        session, due = entity.session, self.pack.next_due(entity)
+        session, due = entity.session, self._rules_due(entity)
         if session is None:
             due = min(due, self._forgotten_at(entity))
         else:
@@ -162,15 +164,18 @@ class VisitorsLogic(Logic[Visitor, Judged]):
     def is_over(self, entity: Visitor, now: int) -> bool:
         """Whether the visitor has been silent for so long and nothing is pending."""
         return (
-            self._forgotten_at(entity) < now
-            and entity.session is None
+            entity.session is None
             and not entity.document_due
             and not entity.asked
+            and self._forgotten_at(entity) < now
         )
+
+    def _rules_due(self, visitor: Visitor) -> int:
+        return self.pack.next_due(visitor) if visitor.waits or visitor.in_vain else NEVER
 
     def _forgotten_at(self, visitor: Visitor) -> int:
         silent_since = max(visitor.last_at, visitor.admission.last_at)
-        return min(silent_since + self.options.memory_ms(visitor.purchases > 0), NEVER)
+        return silent_since + self.options.memory_ms(visitor.purchases > 0)
 
     def encode(self, entity: Visitor) -> bytes:
         """The visitor as bytes."""

@@ -28,7 +28,7 @@ class Rules(Protocol):
         """Does what is due before `now`, in order of time."""
 
     def next_due(self, visitor: Visitor) -> int:
-        """When something is due next; NEVER if nothing is."""
+        """When something is due next of `waits` and `in_vain`; NEVER if nothing is."""
 
     def forget(self, visitor: Visitor, now: int) -> None:
         """Drops what no rule can need."""

@@ -11,32 +11,35 @@ from state.visitors.visitor import Session, Visitor
 
 def goes_on(visitor: Visitor, at: int, options: Options) -> bool:
     """Whether an event at that time belongs to the open session."""
-    session, last_at = visitor.session, visitor.last_at
-    if session is None or at - last_at > options.session_gap_ms:
-        return False
-    return session.events < options.session_max_events and not _is_cut(visitor, at, options)
-
-
-def _is_cut(visitor: Visitor, at: int, options: Options) -> bool:
-    """Whether a full session_max_ms since the stretch began lies between the event before and this time."""
-    since, most = visitor.unbroken_since, options.session_max_ms
-    return (at - since) // most != (visitor.last_at - since) // most
+    session = visitor.session
+    return (
+        session is not None
+        and at - visitor.last_at <= options.session_gap_ms
+        and at < session.ends_by
+        and session.events < options.session_max_events
+    )
 
 
 def begin(visitor: Visitor, event: Event, options: Options) -> Session:
     """The session that begins with an event; `visitor.session` is still the one before, if that was cut."""
-    at, cut = event.event_time_ms, visitor.session
-    if cut is not None and not _is_cut(visitor, at, options):  # cut for its number of events: the next part
-        part = cut.part + 1
-        name = session_id(visitor.id, cut.began_at, part)
-        visitor.session = Session(name, at, at, event.kept_context, cut.began_at, part)
+    at, cut, context = event.event_time_ms, visitor.session, event.kept_context
+    if cut is not None and at < cut.ends_by:  # cut for its number of events: the next part
+        part, began_at = cut.part + 1, cut.began_at
+        name = session_id(visitor.id, began_at, part)
+        visitor.session = Session(name, at, at, context, cut.ends_by, began_at, part)
         return visitor.session
     if cut is None:
         visitor.unbroken_since = at
     visitor.before_session_at = visitor.last_at
     visitor.sessions += 1
-    visitor.session = Session(session_id(visitor.id, at), at, at, event.kept_context, at)
+    visitor.session = Session(session_id(visitor.id, at), at, at, context, _ends_by(visitor, at, options), at)
     return visitor.session
+
+
+def _ends_by(visitor: Visitor, at: int, options: Options) -> int:
+    """The next full session_max_ms since the visitor's stretch without a gap began."""
+    since, most = visitor.unbroken_since, options.session_max_ms
+    return since + ((at - since) // most + 1) * most
 
 
 def upcoming_id(visitor: Visitor, at: int, options: Options) -> str:
@@ -51,10 +54,8 @@ def closes_at(visitor: Visitor, options: Options) -> int:
     return NEVER if visitor.session is None else visitor.session.last_at + options.session_gap_ms
 
 
-def close_reason(visitor: Visitor, session: Session, options: Options) -> CloseReason:
+def close_reason(session: Session, options: Options) -> CloseReason:
     """Why the session ended."""
     if session.events >= options.session_max_events:
         return "max_events"
-    since, most = visitor.unbroken_since, options.session_max_ms
-    ends_by = since + ((session.last_at - since) // most + 1) * most
-    return "max_duration" if ends_by - session.last_at <= options.session_gap_ms else "gap"
+    return "max_duration" if session.ends_by - session.last_at <= options.session_gap_ms else "gap"

@@ -43,6 +43,7 @@ class Session(Struct, array_like=True, omit_defaults=True):
         id: `connectors.sessions.session_id`.
         started_at: of its first event; last_at: of its last one.
         context: of its first event.
+        ends_by: from then on an event belongs to another session, even if no gap comes.
         began_at, part: of a session cut for its number of events: the beginning of part 0, and which part.
         events: how many; counts: how many by type (state/vocabulary.py).
         kinds: types of the last three events, the last one last.
@@ -61,6 +62,7 @@ class Session(Struct, array_like=True, omit_defaults=True):
     started_at: int
     last_at: int
     context: Context
+    ends_by: int = 0
     began_at: int = 0
     part: int = 0
     events: int = 0

@@ -22,12 +22,12 @@ from state.visitors.visitor import Admission, Asked, Moment, Score, Session, Vis
 EVENT = Event("e", 14, "add_to_cart", 5, "d", sequence=2, product_json=b'{"price":1}')
 DEVICE = Device(
     5, 1, 2, 3, 4, {"e": 5}, (5, 0, "u"), (4, 1, "granted"), True, ["u"], 1,
-    [Judged("d", "d", EVENT, Place("raw", 0, 7, 6), consent=(4, 1, "granted"), in_minute=2, in_day=4)], 5,
+    [Judged("d", "d", 5, EVENT, Place("raw", 0, 7, 6), consent=(4, 1, "granted"), in_minute=2, in_day=4)], 5,
 )  # fmt: skip
 MOMENT = Moment(5, "s", "e", 1, "add_to_cart", 1, [14], b"\x00\x00\x80?", "tv", None, None, "/", "/", 0)
 VISITOR = Visitor(
     "v", 1, 5, 3, 2, 1, 4, 1.5, 1, 2, "e", "add_to_cart", b'{"device":"tv"}',
-    Session("s", 1, 5, b"{}", 1, counts={14: 1}, kinds=[14], categories={"c"}, rules={"r/1": 1}),
+    Session("s", 1, 5, b"{}", 9, 1, counts={14: 1}, kinds=[14], categories={"c"}, rules={"r/1": 1}),
     {"r/1": Wait(9, 5, "e", "s", 1, 2.5, b"{}", False, [1])}, {"r/1": [Wait(4, 3, "d", None)]}, {"q/1": {"a": 1}},
     Admission((4, 1, "granted"), 3, ["d"], 5), {"m": Score("1", 0.5, 5)}, {"m": "s"}, [Asked("m", 5, "s", 9, MOMENT)], 7, MOMENT,
 )  # fmt: skip
