@@ -1,8 +1,8 @@
 """What a keyed operator decides: the interface between the engine and whatever hosts it.
 
 A logic knows entities (devices, visitors, …) and items (events, signals, …). It is handed one entity and one
-item at a time, in order; it never sees Flink, a clock, a file or a socket. `state/bucket.py` keeps the entities
-of one key and calls it; `udfs/keyed.py` hosts buckets in Flink; `state/engine.py` in a dict.
+item at a time, in order; it never sees Flink, a clock, a file or a socket. `state/bucket.py` keeps the
+entities of one key and calls it; `udfs/keyed.py` hosts buckets in Flink, `state/engine.py` in a dict.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class Logic(ABC, Generic[E, I]):
     """Decides; remembers nothing of its own but settings, rules and models.
 
     Attributes:
-        slice_end: end of the slice that is being taken; 0 while none is. What shall wait until a slice is over
-            (a question to a model) is due in its last millisecond and not settled as long as this stands.
+        slice_end: end of the slice that is being taken; 0 while none is. What shall wait until a slice is
+            over (a question to a model) is due in its last millisecond and not settled as long as this stands.
     """
 
     slice_end: int = 0
