@@ -1,7 +1,7 @@
 """The entities of one key: live objects over a store of bytes, an index of due times, what has changed.
 
 A bucket takes slices: all items of a stretch of event time, complete, so that they are only to be sorted.
-What is due before an item is settled before it; what nobody's item settles is settled when time has passed it.
+What is due before an item is settled before it; what no item settles is settled when time has passed it.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ class Logic(ABC, Generic[E, I]):
 
     Attributes:
         slice_end: end of the slice that is being taken; 0 while none is. What shall wait until a slice is
-            over (a question to a model) is due in its last millisecond and not settled as long as this stands.
+            over (a question to a model) is due in its last millisecond and not settled while this stands.
     """
 
     slice_end: int = 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 from state.logic import NEVER
 
@@ -44,6 +46,16 @@ class Options:
     bounded: bool = False
     emits: frozenset[str] = KINDS
     job_version: str = "0"
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any], **more: Any) -> Options:
+        """Those of the settings that the engine knows, and what no setting says.
+
+        >>> Options.of({"session_gap_ms": 5, "parallelism": 2}, bounded=True).session_gap_ms
+        5
+        """
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in settings.items() if name in known}, **more)
 
     def memory_ms(self, has_bought: bool) -> int:
         """How long a silent visitor is remembered."""

@@ -9,7 +9,7 @@ from state.devices.judged import Judged
 from state.visitors.visitor import Word
 
 
-class Device(Struct, array_like=True, omit_defaults=True):
+class Device(Struct, array_like=True, gc=False, omit_defaults=True):
     """All of a device.
 
     Attributes:

@@ -21,7 +21,7 @@ RELEASED = 3  # told to the guest: what it was waiting for is the user's from no
 ECHO = 4  # an event of the user, told to the guest of the same device: it may be the answer to what was said
 
 
-class Judged(Struct, array_like=True):
+class Judged(Struct, array_like=True, gc=False):
     """An event on its way to a visitor.
 
     Attributes:

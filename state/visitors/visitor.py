@@ -10,7 +10,7 @@ Context = bytes  # the block of an event as JSON text (`Event.kept_context`); em
 Word = tuple[int, int, str]  # what was said last, behind time and sequence of its event
 
 
-class Wait(Struct, array_like=True, omit_defaults=True):
+class Wait(Struct, array_like=True, gc=False, omit_defaults=True):
     """A rule's wait for something that may not come: open (`Visitor.waits`), or in vain (`Visitor.in_vain`).
 
     Attributes:
@@ -36,7 +36,7 @@ class Wait(Struct, array_like=True, omit_defaults=True):
     kept: Any = None
 
 
-class Session(Struct, array_like=True, omit_defaults=True):
+class Session(Struct, array_like=True, gc=False, omit_defaults=True):
     """The open session.
 
     Attributes:
@@ -91,7 +91,7 @@ class Session(Struct, array_like=True, omit_defaults=True):
     page: str | None = None
 
 
-class Moment(Struct, array_like=True, omit_defaults=True):
+class Moment(Struct, array_like=True, gc=False, omit_defaults=True):
     """The features as of an event, kept until they are documented or scored.
 
     Attributes:
@@ -118,7 +118,7 @@ class Moment(Struct, array_like=True, omit_defaults=True):
     closed_at: int = 0
 
 
-class Asked(Struct, array_like=True, omit_defaults=True):
+class Asked(Struct, array_like=True, gc=False, omit_defaults=True):
     """What waits for the end of its slice: a question to a model, or the visitor's document behind one.
 
     Attributes:
@@ -136,7 +136,7 @@ class Asked(Struct, array_like=True, omit_defaults=True):
     moment: Moment
 
 
-class Score(Struct, array_like=True, omit_defaults=True):
+class Score(Struct, array_like=True, gc=False, omit_defaults=True):
     """The last score of a model."""
 
     version: str
@@ -144,7 +144,7 @@ class Score(Struct, array_like=True, omit_defaults=True):
     scored_at: int
 
 
-class Admission(Struct, array_like=True, omit_defaults=True):
+class Admission(Struct, array_like=True, gc=False, omit_defaults=True):
     """What is remembered to let a visitor's events pass or to hold them back.
 
     Attributes:
@@ -160,7 +160,7 @@ class Admission(Struct, array_like=True, omit_defaults=True):
     last_at: int = 0
 
 
-class Visitor(Struct, array_like=True, omit_defaults=True):
+class Visitor(Struct, array_like=True, gc=False, omit_defaults=True):
     """All of a visitor.
 
     Attributes:
