@@ -153,8 +153,11 @@ def _register(client: Elasticsearch, properties: Mapping[str, str], ids: Family,
     entries = [(erased_id(one.visitor_id), orjson.dumps(one.to_document())) for one in erasures]
     _produce(properties, topics.ERASURES.name, entries)
     # A shared device is not told: its other users have not asked for anything.
-    events = [(one.visitor_id, orjson.dumps(one.to_event())) for one in erasures if one.visitor_id in ids.own]
+    own = [one for one in erasures if one.visitor_id in ids.own]
+    events = [(one.visitor_id, orjson.dumps(one.to_event())) for one in own]
     _produce(properties, topics.EVENTS_RAW.name, events)
+    orders = [(one.visitor_id, orjson.dumps(one.to_order())) for one in own]
+    _produce(properties, topics.ERASURE_ORDERS.name, orders)
 
 
 def _produce(properties: Mapping[str, str], topic: str, records: Iterable[tuple[str, bytes | None]]) -> None:

@@ -71,7 +71,7 @@ EVENTS_RAW = Topic(
     cleanup="delete",
     retention_ms=7 * DAY_MS,
     writers=("trackers", "collector", "shop", "adapt"),
-    readers=("ingest", "audit"),
+    readers=("ingest", "suite", "audit"),
     max_message_bytes=MAX_RAW_MESSAGE_BYTES,
     read_with=("footfall.events.reentry",),
 )
@@ -83,7 +83,7 @@ EVENTS_REENTRY = Topic(
     cleanup="delete",
     retention_ms=7 * DAY_MS,
     writers=("replay-rejected",),
-    readers=("ingest",),
+    readers=("ingest", "suite"),
     max_message_bytes=MAX_RAW_MESSAGE_BYTES,
 )
 EVENTS_FOREIGN = Topic(
@@ -116,7 +116,7 @@ EVENTS_VALID = Topic(
     cleanup="delete",
     retention_ms=7 * DAY_MS,
     writers=("ingest",),
-    readers=("sessions", "patterns", "segments", "recommendations", "archive"),
+    readers=("visitors", "archive", "operators"),
     max_message_bytes=MAX_DOCUMENT_BYTES,
 )
 EVENTS_LATE = Topic(
@@ -126,8 +126,8 @@ EVENTS_LATE = Topic(
     partitions=4,
     cleanup="delete",
     retention_ms=7 * DAY_MS,
-    writers=("ingest",),
-    readers=("audit",),
+    writers=("ingest", "suite"),
+    readers=("visitors", "audit"),
     max_message_bytes=MAX_DOCUMENT_BYTES,
 )
 EVENTS_REJECTED = Topic(
@@ -137,7 +137,7 @@ EVENTS_REJECTED = Topic(
     partitions=1,
     cleanup="delete",
     retention_ms=30 * DAY_MS,
-    writers=("ingest", "adapt"),
+    writers=("ingest", "suite", "adapt"),
     readers=("audit", "operators", "replay-rejected"),
     max_message_bytes=MAX_REJECTED_MESSAGE_BYTES,
 )
@@ -148,7 +148,7 @@ LEDGER = Topic(
     partitions=1,
     cleanup="compact,delete",
     retention_ms=90 * DAY_MS,
-    writers=("ingest", "sessions"),
+    writers=("ingest", "suite"),
     readers=("audit", "operators"),
     holds_visitors=False,
 )
@@ -159,8 +159,8 @@ SESSIONS = Topic(
     partitions=4,
     cleanup="delete",
     retention_ms=30 * DAY_MS,
-    writers=("sessions",),
-    readers=("patterns", "index", "archive"),
+    writers=("visitors",),
+    readers=("index", "archive"),
 )
 SCORES = Topic(
     name="footfall.scores",
@@ -169,7 +169,7 @@ SCORES = Topic(
     partitions=4,
     cleanup="delete",
     retention_ms=30 * DAY_MS,
-    writers=("scoring",),
+    writers=("visitors", "suite"),
     readers=("index", "operators", "training"),
     max_message_bytes=MAX_DOCUMENT_BYTES,
 )
@@ -180,8 +180,8 @@ FEATURES = Topic(
     partitions=4,
     cleanup="delete",
     retention_ms=7 * DAY_MS,
-    writers=("features",),
-    readers=("scoring", "archive", "operators"),
+    writers=("visitors", "suite"),
+    readers=("operators",),
     max_message_bytes=MAX_DOCUMENT_BYTES,
 )
 VISITORS = Topic(
@@ -191,19 +191,8 @@ VISITORS = Topic(
     partitions=4,
     cleanup="delete",
     retention_ms=7 * DAY_MS,
-    writers=("features", "scoring"),
+    writers=("visitors",),
     readers=("index",),
-    max_message_bytes=MAX_DOCUMENT_BYTES,
-)
-MATCHES = Topic(
-    name="footfall.matches",
-    key="visitor_id",
-    value="signal/1",
-    partitions=4,
-    cleanup="delete",
-    retention_ms=7 * DAY_MS,
-    writers=("patterns", "ingest"),
-    readers=("signals",),
     max_message_bytes=MAX_DOCUMENT_BYTES,
 )
 SIGNALS = Topic(
@@ -213,7 +202,7 @@ SIGNALS = Topic(
     partitions=4,
     cleanup="delete",
     retention_ms=30 * DAY_MS,
-    writers=("signals", "scoring"),
+    writers=("ingest", "visitors", "suite"),
     readers=("index", "triggers", "archive"),
     max_message_bytes=MAX_DOCUMENT_BYTES,
 )
@@ -224,7 +213,7 @@ ALIASES = Topic(
     partitions=1,
     cleanup="compact",
     retention_ms=-1,
-    writers=("ingest",),
+    writers=("ingest", "suite"),
     readers=("index", "operators"),
     max_message_bytes=MAX_DOCUMENT_BYTES,
 )
@@ -238,6 +227,16 @@ ERASURES = Topic(
     writers=("operators",),
     readers=("operators",),
     holds_visitors=False,
+)
+ERASURE_ORDERS = Topic(
+    name="footfall.erasures.orders",
+    key="visitor_id",
+    value="erasure_order/1",
+    partitions=1,
+    cleanup="delete",
+    retention_ms=7 * DAY_MS,
+    writers=("operators",),
+    readers=("triggers",),
 )
 TRIGGERS = Topic(
     name="footfall.triggers",
@@ -285,10 +284,10 @@ TOPICS: tuple[Topic, ...] = (
     SCORES,
     FEATURES,
     VISITORS,
-    MATCHES,
     SIGNALS,
     ALIASES,
     ERASURES,
+    ERASURE_ORDERS,
     TRIGGERS,
     TRIGGERS_SUPPRESSED,
     INDEX_FAILURES,

@@ -9,22 +9,20 @@ from importlib.resources import files
 Value = int | float | str
 _NAME = re.compile(r"[a-z_]+/[a-z_]+")
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")  # a bare $ is text: JSON paths begin with it
-_VERSION = re.compile(r"\d+\.\d+\.\d+")
 _VIEW = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def statement(name: str, values: Mapping[str, Value] | None = None) -> str:
     """Returns the text of `jobs/sql/<name>.sql` with its `${placeholders}` filled in.
 
-    Placeholders take numbers, the name of a view or, those that end in `_version`, three numbers with dots,
-    so that no text from outside can become SQL. One that ends in `_interval` is milliseconds, written as an
-    INTERVAL of DAY TO SECOND(3) wants them: the planner refuses intervals of seconds with more than two
-    leading digits.
+    Placeholders take numbers or the name of a view, so that no text from outside can become SQL. One that ends
+    in `_interval` is milliseconds, written as an INTERVAL of DAY TO SECOND(3) wants them: the planner refuses
+    intervals of seconds with more than two leading digits.
 
-    >>> statement("ingest/events_valid").splitlines()[0][:16]
-    '-- events_valid:'
-    >>> statement("ingest/watermark", {"out_of_orderness_interval": 2000}).splitlines()[1]
-    "ts - INTERVAL '0 00:00:02.000' DAY TO SECOND(3)"
+    >>> statement("documents/documents").splitlines()[0][:13]
+    '-- documents:'
+    >>> statement("read/watermark", {"out_of_orderness_interval": 2000}).splitlines()[4].strip()
+    "THEN ts - INTERVAL '0 00:00:02.000' DAY TO SECOND(3) - INTERVAL '0.001' SECOND(1, 3)"
 
     Raises:
         KeyError: a placeholder has no value.
@@ -38,8 +36,6 @@ def statement(name: str, values: Mapping[str, Value] | None = None) -> str:
 
 
 def _literal(key: str, value: Value) -> str:
-    if isinstance(value, str) and key.endswith("_version") and _VERSION.fullmatch(value):
-        return f"'{value}'"
     if isinstance(value, str) and _VIEW.fullmatch(value):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):

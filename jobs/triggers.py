@@ -2,11 +2,13 @@
 
 A job of its own in every deployment: it decides in the order in which a visitor's signals lie in their topic, so that
 after a failure it finds the same order again and decides the same. A decision waits for nothing: each signal is a slice.
+Orders to erase a visitor come from a topic beside that of the signals.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from pyflink.table import StreamTableEnvironment
@@ -22,6 +24,7 @@ from udfs.logics import MakeTriggers
 
 READS = ("signal_topic",)
 VIEWS = ("triggers/signals_placed",)
+_SIGNALS_AND_ORDERS = replace(topics.SIGNALS, read_with=(topics.ERASURE_ORDERS.name,))
 
 
 def build(env: StreamTableEnvironment, table: actions.ActionTable, settings: Settings) -> None:
@@ -57,12 +60,12 @@ def table_of(settings: Settings) -> actions.ActionTable:
 
 
 def main(argv: list[str]) -> None:
-    """Runs the job: signals from their topic, triggers to theirs."""
+    """Runs the job: signals and orders to erase from their topics, triggers to theirs."""
     settings = settings_from(argv)
     kafka = ends.kafka("triggers", settings)
     table = table_of(settings)
     env = environment("triggers", settings)
-    env.create_temporary_table("signal_topic", kafka.document_source(topics.SIGNALS))
+    env.create_temporary_table("signal_topic", kafka.document_source(_SIGNALS_AND_ORDERS))
     build(env, table, settings)
     inserts = Inserts(env)
     write(inserts, kafka, settings)

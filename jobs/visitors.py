@@ -13,7 +13,7 @@ from pyflink.table import StreamTableEnvironment
 from connectors import topics
 from connectors.model_inputs import MODELS, OFFERED
 from connectors.model_scorer import Scorer
-from jobs import ends, ledger, read, routes
+from jobs import ends, read, routes
 from jobs.active_rules import active_rules
 from jobs.command_line import settings_from
 from jobs.options import options
@@ -26,6 +26,7 @@ from udfs.models import registry_at
 READS = ("device_documents",)
 VIEWS = ("slices/judged", "slices/visitor_slices", "slices/visitor_inputs")
 OWN_VIEWS = ("slices/valid_placed", "slices/valid_on_time", "slices/valid_slices")
+OWN_ROUTES = ("signal", "session", "features", "score", "visitor")
 EMITS = ("rejected", "alias", "signal", "session", "features", "score", "shadow", "visitor")
 
 
@@ -60,10 +61,8 @@ def main(argv: list[str]) -> None:
     add_view(env, "visitor_inputs", statement("slices/valid_inputs", values(settings)))
     host(env, settings, EMITS)
     add_view(env, "documents", statement("documents/of_visitors"))
-    add_view(env, "verdicts", statement("ledger/of_visitors"))
     inserts = Inserts(env)
-    routes.write(env, inserts, kafka, (*routes.OF_THE_SUITE, "session", "visitor"))
-    ledger.write(env, inserts, kafka, settings)
+    routes.write(env, inserts, kafka, OWN_ROUTES)
     inserts.submit()
 
 

@@ -1,4 +1,4 @@
-"""What is hosted on a worker: logics with what they need of the worker's world (clock, key, rules, models)."""
+"""What is hosted on a worker: logics with what they need of its world (clock, key, rules, models)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from connectors.pseudonyms import KeyPlace
 from state.devices.logic import DevicesLogic
 from state.options import Options
 from state.rules.language.loading import AnyRule
-from state.triggers.logic import TriggersLogic
 from state.visitors.ingest import AdmissionLogic
 from state.visitors.logic import VisitorsLogic
 from state.visitors.scoring import BatchScorer, matrix
@@ -22,6 +21,7 @@ from state.visitors.visitor import Moment
 from udfs.keyed import Hosted
 from udfs.models import ModelMetrics, registry_at
 from udfs.rules import RulesWatch
+from udfs.triggers import CountedTriggers
 
 
 def now_ms() -> int:
@@ -110,4 +110,5 @@ class MakeTriggers:
     def __call__(self, context: Any) -> Hosted:
         """Makes the logic."""
         calm_collector()
-        return Hosted(TriggersLogic(ActionTable.model_validate(self.table)))
+        group = context.get_metrics_group().add_group("triggers")
+        return Hosted(CountedTriggers(ActionTable.model_validate(self.table), group))

@@ -1,5 +1,5 @@
--- signals_placed: each change of a signal with the bucket of its visitor, in the order of its topic
--- grain: one row per change of a signal        key: bucket
+-- signals_placed: each change of a signal, and each order to erase, with the bucket of its visitor, as they lie in their topics
+-- grain: one row per change of a signal or order        key: bucket
 -- time: ts, event time of the change; it moves forgetting on, nothing else
 SELECT
     MOD(MOD(HASH_CODE(COALESCE(record_key, '')), ${buckets}) + ${buckets}, ${buckets}) AS bucket,
