@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from itertools import islice
 
-import pytest
-
 from connectors.adapters import AUTO, adapt
 from connectors.adapters.adapter import Place
 from connectors.events import Event, validate_event
 from connectors.rejected import Reject, Rejected
-from connectors.reread import Record
 from tests import fuzz
-from udfs.fetch_rejected import letter
+from state.documents import refused_letter
+from state.logic import Place as Spot
+from state.options import Options
 
 NOW_MS = 1_700_000_000_000
 MESSAGES = list(islice(fuzz.messages(11, lambda: NOW_MS, large=0.003), 4_000))
@@ -27,11 +26,13 @@ def test_the_reference_judges_every_message() -> None:
     assert sum(isinstance(one, Event) for one in verdicts) > 1_000
 
 
-@pytest.mark.parametrize("refusal", ["unparsable", "missing_field:event_id", "oversized:"])
-def test_every_message_has_a_letter_with_its_bytes(refusal: str) -> None:
-    for number, (name, value) in enumerate(MESSAGES):
-        _, text = letter(refusal, Record("footfall.events.raw", 0, number, NOW_MS, value), "0.1.0")
-        assert Rejected.model_validate_json(text).payload() == value, name
+def test_every_message_that_is_no_event_has_a_letter_with_its_bytes() -> None:
+    verdicts = [(name, value, validate_event(value, NOW_MS)) for name, value in MESSAGES]
+    for number, (name, value, verdict) in enumerate(verdicts):
+        if isinstance(verdict, Reject):
+            text = refused_letter(verdict, value, Spot("footfall.events.raw", 0, number, NOW_MS), Options())
+            letter = Rejected.model_validate_json(text)
+            assert (letter.payload(), letter.reason) == (value, verdict.reason), name
 
 
 def test_every_adapter_answers() -> None:

@@ -1,15 +1,13 @@
-"""Pseudonyms: a published test value, where the key comes from, what passes twice."""
+"""Pseudonyms: a published test value, where the key comes from."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from connectors.errors import SettingError
 from connectors.pseudonyms import SMALLEST_KEY, KeyPlace, pseudonym
-from udfs.pseudonymise import Pseudonymise
 
 KEY = b"k" * SMALLEST_KEY
 
@@ -49,10 +47,3 @@ def test_without_a_good_key_nothing_starts(tmp_path: Path, monkeypatch: pytest.M
     for place in (KeyPlace(), KeyPlace(str(tmp_path / "short")), KeyPlace(str(tmp_path / "absent"))):
         with pytest.raises(SettingError, match="FOOTFALL_PSEUDONYM_KEY|pseudonym_key_file"):
             place.read()
-
-
-def test_the_function_leaves_what_is_absent_absent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FOOTFALL_PSEUDONYM_KEY", KEY.decode())
-    function = Pseudonymise(KeyPlace())
-    function.open(None)
-    assert list(function.eval(pd.Series(["anna", None]))) == [pseudonym("anna", KEY), None]

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from state.sql import statement
+from jobs.statements import statement
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = sorted(
-    path.relative_to(ROOT / "state").with_suffix("").as_posix() for path in (ROOT / "state").rglob("*.sql")
-)
-HEADER = re.compile(r"-- grain: .+\n(-- .*\n)*-- time: .+\n-- state: .+\n")
-EXPRESSIONS = ("ingest/event_time", "ingest/watermark")
+SQL = ROOT / "jobs" / "sql"
+NAMES = sorted(path.relative_to(SQL).with_suffix("").as_posix() for path in SQL.rglob("*.sql"))
+HEADER = re.compile(r"-- grain: .+\n(-- .*\n)*-- time: .+\n")
+# What Flink keeps for it is said where it does.
+STATEFUL = re.compile(r"GROUP BY|OVER \(|JOIN (?!UNNEST)")
+STATE = re.compile(r"^-- state: .+", re.MULTILINE)
+EXPRESSIONS = ("read/event_time", "read/watermark")
 
 
 @pytest.mark.parametrize(
@@ -28,45 +30,44 @@ EXPRESSIONS = ("ingest/event_time", "ingest/watermark")
     ],
 )
 def test_an_interval_is_days_to_milliseconds(milliseconds: int, interval: str) -> None:
-    text = statement("ingest/watermark", {"out_of_orderness_interval": milliseconds})
+    text = statement("read/watermark", {"out_of_orderness_interval": milliseconds})
     assert f"INTERVAL '{interval}' DAY TO SECOND(3)" in text
 
 
 @pytest.mark.parametrize("milliseconds", [-1, 100 * 86_400_000])
 def test_an_interval_that_sql_cannot_write_is_refused(milliseconds: int) -> None:
     with pytest.raises(ValueError, match="at most 99 days"):
-        statement("ingest/watermark", {"out_of_orderness_interval": milliseconds})
+        statement("read/watermark", {"out_of_orderness_interval": milliseconds})
 
 
 @pytest.mark.parametrize("value", ["events; DROP TABLE x", "Events", "'x'", "", True, None])
 def test_no_text_but_the_name_of_a_view_becomes_sql(value: object) -> None:
     with pytest.raises(ValueError, match="takes a number or the name of a view"):
-        statement("ingest/event_documents", {"events": value})  # type: ignore[dict-item]
+        statement("documents/opened", {"outputs": value})  # type: ignore[dict-item]
 
 
 def test_a_view_is_put_in_as_it_is() -> None:
-    assert (
-        statement("ingest/event_documents", {"events": "events_late"}).rstrip().endswith("FROM events_late")
-    )
+    assert "\nFROM device_outputs\n" in statement("documents/opened", {"outputs": "device_outputs"})
 
 
 def test_a_path_into_json_is_no_placeholder() -> None:
-    assert "'$.version'" in statement("index/sessions_read_back")
+    assert "'$.scored_at_ms'" in statement("index/shadow_read_back")
 
 
 def test_a_placeholder_without_a_value_is_an_error() -> None:
-    with pytest.raises(KeyError, match="events"):
-        statement("ingest/event_documents")
+    with pytest.raises(KeyError, match="outputs"):
+        statement("documents/opened")
 
 
-@pytest.mark.parametrize("name", ["events_valid", "../jobs/suite", "ingest/events_valid.sql", "ingest/../x"])
-def test_a_name_outside_of_state_is_refused(name: str) -> None:
+@pytest.mark.parametrize("name", ["documents", "../jobs/suite", "read/watermark.sql", "read/../x"])
+def test_a_name_outside_of_the_folder_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="folder/file"):
         statement(name)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in EXPRESSIONS])
-def test_every_statement_says_grain_time_and_state(name: str) -> None:
-    text = (ROOT / "state" / f"{name}.sql").read_text()
+def test_every_statement_says_grain_and_time_and_what_it_keeps(name: str) -> None:
+    text = (SQL / f"{name}.sql").read_text()
     assert re.match(r"-- \w+: .+\n", text), "the first line names the view"
-    assert HEADER.search(text), "the header needs grain, time and state, in this order"
+    assert HEADER.search(text), "the header needs grain and time, in this order"
+    assert STATE.search(text) or not STATEFUL.search(text), "what keeps state says which and for how long"
