@@ -111,17 +111,39 @@ def add_view(env: TableEnvironment, view: str, query: str) -> None:
     env.create_temporary_view(view, env.sql_query(query))
 
 
-_BYTES, _TEXT, _LONG = Types.PRIMITIVE_ARRAY(Types.BYTE()), Types.STRING(), Types.LONG()
-VALUES = [Types.OBJECT_ARRAY(_BYTES)]
+BYTES, _TEXT, _LONG = Types.PRIMITIVE_ARRAY(Types.BYTE()), Types.STRING(), Types.LONG()
+VALUES = [Types.OBJECT_ARRAY(BYTES)]
 PLACES = [
     Types.OBJECT_ARRAY(_TEXT), Types.OBJECT_ARRAY(Types.INT()), Types.OBJECT_ARRAY(_LONG), Types.OBJECT_ARRAY(_LONG),
 ]  # fmt: skip
 
 
-def _outputs_schema() -> Schema:
-    """Outputs with the time attribute that their operator had."""
+def _timed() -> Schema:
+    """A stream's columns, and the time attribute ts that its rows carry."""
     time = Schema.new_builder().column_by_metadata("ts", DataTypes.TIMESTAMP_LTZ(3), "rowtime")
     return time.watermark("ts", "SOURCE_WATERMARK()").build()
+
+
+def streamed(env: StreamTableEnvironment, stage: str, view: str, name: str, kind: Any) -> None:
+    """Translates a view to operators here and now, and makes a view of the rows that they give.
+
+    Args:
+        env: where.
+        stage: what the operators' names begin with.
+        view: what is translated; its last column is the time attribute.
+        name: the new view, with the time attribute ts.
+        kind: names and types of the columns.
+    """
+    stream = _translated(env, stage, f"SELECT * FROM {view}", kind)  # noqa: S608 - the name of a view
+    env.create_temporary_view(name, env.from_data_stream(stream, _timed()))
+
+
+def _translated(env: StreamTableEnvironment, stage: str, query: str, kind: Any) -> Any:
+    """The query's rows as a stream. Its operators are named after the stage, whatever stands behind them."""
+    env.get_config().set(_UID_FORMAT, f"{stage}-<id>_<transformation>")
+    stream = env.to_append_stream(env.sql_query(query), kind)
+    env.get_config().set(_UID_FORMAT, "<id>_<transformation>")
+    return stream
 
 
 def hosted(
@@ -145,17 +167,13 @@ def hosted(
         make: makes the logic on a worker.
         settings: slices, and how many entities are kept as objects.
     """
-    env.get_config().set(_UID_FORMAT, f"{stage}-<id>_<transformation>")
     slice_ = Types.ROW([_LONG, Types.BOOLEAN(), *columns])
-    stream = env.to_append_stream(
-        env.sql_query(statement("slices/handed_over", {"inputs": inputs})),
-        Types.ROW([Types.INT(), slice_, Types.INSTANT()]),
-    )
+    kind = Types.ROW([Types.INT(), slice_, Types.INSTANT()])
+    stream = _translated(env, stage, statement("slices/handed_over", {"inputs": inputs}), kind)
     function = Keyed(stage, make, settings.slice_ms, settings.visitors_in_memory)
     outputs = _keyed_by_bucket(stream).process(function, OUTPUT).uid(stage).name(stage)
-    env.get_config().set(_UID_FORMAT, "<id>_<transformation>")
     name = stage.removesuffix("s")
-    env.create_temporary_view(f"{name}_outputs", env.from_data_stream(outputs, _outputs_schema()))
+    env.create_temporary_view(f"{name}_outputs", env.from_data_stream(outputs, _timed()))
     add_view(env, f"{name}_documents", statement("documents/opened", {"outputs": f"{name}_outputs"}))
     add_view(env, f"{name}_counts", statement("ledger/counted", {"outputs": f"{name}_outputs"}))
 

@@ -175,7 +175,7 @@ class EmbeddedStack:
         if part == "kafka":
             return KafkaBroker(*folders)
         if part == "elasticsearch":
-            return ElasticsearchNode(*folders, quick=self._quick)
+            return ElasticsearchNode(*folders, quick=True)
         return FlinkCluster(
             *folders,
             slots=self._slots,
