@@ -151,10 +151,7 @@ class DevicesLogic(Logic[Device, Read]):
 
     def next_due(self, entity: Device) -> int:
         """When the ids or the guest's events are of no use, then when the whole device is."""
-        if entity.ids:
-            due = entity.last_at + self._options.dedup_ttl_ms
-        else:
-            due = entity.last_at + self._memory_ms
+        due = entity.last_at + (self._options.dedup_ttl_ms if entity.ids else self._memory_ms)
         return min(due, guests.due(entity)) if entity.guest else due
 
     def is_over(self, entity: Device, now: int) -> bool:

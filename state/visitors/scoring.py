@@ -102,6 +102,6 @@ def is_moment(session: Session, kind: int, options: Options) -> bool:
         return True
     if kind == ADD_TO_CART:
         return counts[kind] == 1
-    if kind == CHECKOUT_START or kind == CHECKOUT_STEP:
+    if kind in (CHECKOUT_START, CHECKOUT_STEP):
         return counts.get(CHECKOUT_START, 0) + counts.get(CHECKOUT_STEP, 0) == 1
     return False
