@@ -14,7 +14,6 @@ from typing import Any
 Event = dict[str, Any]
 Word = tuple[int, int, str]  # time, sequence, what was said
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
-_IDENTIFYING = ("identify", "custom:login", "purchase")
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def _visitor(event: Event, device: str, own: list[Event]) -> str:
     known = [
         _word(other, other["user_id"])
         for other in own
-        if other["event_type"] in _IDENTIFYING and other.get("user_id") and place(other) <= place(event)
+        if other["event_type"] != "consent" and other.get("user_id") and place(other) <= place(event)
     ]
     words = _words(event, own)
     withdrawn = any(status != "granted" for *_, status in words)
@@ -150,6 +149,6 @@ def _reason(event: Event, consent: str | None, answers: Answers, caps: Caps) -> 
 
 def _link(event: Event, answers: Answers) -> None:
     user, device, event_id = event.get("user_id"), device_of(event), event["event_id"]
-    if event["event_type"] in _IDENTIFYING and user and user != device and not answers.withheld[event_id]:
+    if event["event_type"] != "consent" and user and user != device and not answers.withheld[event_id]:
         moment = answers.links.get((device, user), event["event_time_ms"])
         answers.links[(device, user)] = min(moment, event["event_time_ms"])

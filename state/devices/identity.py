@@ -6,10 +6,9 @@ from connectors.events import VISITOR_ID_MAX_LENGTH
 from state.devices.device import Device
 from state.events import Event
 from state.visitors.visitor import Word
-from state.vocabulary import CONSENT, IDENTIFY, PURCHASE
+from state.vocabulary import CONSENT
 
 GRANTED, DENIED, ERASED = "granted", "denied", "erased"
-_LOGIN = "custom:login"
 _NEVER: Word = (-1, 0, "")
 _USERS = 200  # that are remembered of a device: one that stands in a shop has very many
 
@@ -26,10 +25,8 @@ def user_of(event: Event) -> str | None:
 
 
 def identified(event: Event) -> str | None:
-    """The user that the event says the device's visitor is."""
-    if event.kind == IDENTIFY or event.kind == PURCHASE or event.event_type == _LOGIN:
-        return user_of(event)
-    return None
+    """The user that the event says the device's visitor is: whoever it names. A word on consent names nobody."""
+    return None if event.kind == CONSENT else user_of(event)
 
 
 def said_of_consent(event: Event) -> str | None:
@@ -48,7 +45,8 @@ def listen(device: Device, event: Event) -> bool:
     at, sequence = event.event_time_ms, event.sequence
     if said is not None:
         device.consent = max(device.consent or _NEVER, (at, sequence, said))
-        device.withdrawn = device.withdrawn or said != GRANTED
+        if said != GRANTED:
+            device.withdrawn, device.guest = True, []
     if user is None:
         return False
     device.identity = max(device.identity or _NEVER, (at, sequence, user))

@@ -296,9 +296,6 @@ def test_41_the_order_of_a_segment_batch() -> None:
     assert [got.kinds(f"sb-{number}") for number in range(8)] == [{"cart_abandoned", "price_hesitation"}] * 8
 
 
-@pytest.mark.xfail(
-    strict=True, reason="only identify, custom:login and purchase link a device: docs/visitors.md"
-)
 def test_42_a_user_on_ordinary_events_of_a_device() -> None:
     assert "visitor_merged" in answer("42-snowplow-user-stitching").kinds("sp-user")
 

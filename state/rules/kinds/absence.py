@@ -95,7 +95,7 @@ class WaitKind(Kind):
         if self.money is not None:
             self.money.add(event, wait.kept[_SUMS])
 
-    def _move(self, wait: Wait, event: Event, place: int) -> None:
+    def _move(self, wait: Wait, event: Event, place: list[int]) -> None:
         """The wait counts from this event now."""
         wait.kept[_LAST], wait.since_at, wait.event_id = place, event.event_time_ms, event.event_id
         wait.due = max(wait.due, event.event_time_ms + self.wait_ms)
@@ -227,7 +227,7 @@ class WaitKind(Kind):
         """What is remembered beyond waits."""
         found: dict[str, Any] | None = visitor.rules.get(self.key)
         if found is None:
-            found = visitor.rules[self.key] = {"place": 0, "late": [], "first": None}
+            found = visitor.rules[self.key] = {"place": [0, 0], "late": [], "first": None}
         return found
 
     def forget(self, visitor: Visitor, now: int) -> None:
@@ -238,8 +238,8 @@ class WaitKind(Kind):
             return
         earliest = now - self.wait_ms - self.spans.late_ms
         memory["late"] = [one for one in memory["late"] if one[0] >= earliest]
-        if memory["place"] < now * 1_000_000:
-            memory["place"] = 0
+        if memory["place"][0] < now:
+            memory["place"] = [0, 0]
         if memory["first"] and memory["first"][1] < now - DAY_MS:
             memory["first"] = None
         if not any(memory.values()):
@@ -263,7 +263,7 @@ class WaitKind(Kind):
 
 # What is kept of an open wait: places of its first and last start and of its answer, the sums at stake.
 _FIRST, _LAST, _ANSWER, _SUMS = range(4)
-_UNKNOWN: dict[str, Any] = {"place": 0, "late": (), "first": None}
+_UNKNOWN: dict[str, Any] = {"place": [0, 0], "late": (), "first": None}
 
 
 class ReturnKind(Kind):
