@@ -89,9 +89,16 @@ class Bucket(Generic[E, I]):
         live: MutableMapping[tuple[int, str], E],
         counts: Counts,
     ) -> None:
-        """Reads the store through, for the index of due times; decodes nothing."""
+        """Reads the store through, for the index of due times; decodes nothing.
+
+        Raises:
+            StateTooNew: a newer release wrote an entity.
+        """
         self.number, self.logic, self.store, self.live, self.counts = number, logic, store, live, counts
-        self.due: dict[str, int] = {key: int.from_bytes(data[:_HEAD]) for key, data in store.items()}
+        self.due: dict[str, int] = {}
+        for key, data in store.items():
+            logic.check(data[_HEAD : _HEAD + 1])
+            self.due[key] = int.from_bytes(data[:_HEAD])
         self.heap = [(due, key) for key, due in self.due.items() if due < NEVER]
         heapify(self.heap)
         self.changed: set[str] = set()

@@ -49,14 +49,22 @@ class Codec(Generic[T]):
             return self._decode(memoryview(data)[1:])
         return self._migrated(data)
 
-    def _migrated(self, data: bytes) -> T:
-        version, name = data[0], self._kind.__name__
-        if version > self._version:
+    def check(self, data: bytes) -> None:
+        """Looks at the version alone, the first byte.
+
+        Raises:
+            StateTooNew: a newer version wrote the bytes.
+        """
+        if data[0] > self._version:
+            version, name = data[0], self._kind.__name__
             raise StateTooNew(
                 f"the state of a {name} has version {version}, this release reads up to {self._version}: run "
                 "the release that wrote it, or restore a savepoint that this one took"
             )
+
+    def _migrated(self, data: bytes) -> T:
+        self.check(data)
         members: list[Any] = msgspec.msgpack.decode(memoryview(data)[1:])
-        for step in range(version, self._version):
+        for step in range(data[0], self._version):
             members = self._migrations[step](members)
         return msgspec.convert(members, self._kind)

@@ -11,6 +11,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from state.codec import Codec
+
 NEVER = 1 << 62  # a due time that does not come
 
 
@@ -94,8 +96,10 @@ class Logic(ABC, Generic[E, I]):
     Attributes:
         slice_end: end of the slice that is being taken; 0 while none is. What shall wait until a slice is
             over (a question to a model) is due in its last millisecond and not settled while this stands.
+        codec: of its entities.
     """
 
+    codec: Codec[E]
     slice_end: int = 0
 
     @abstractmethod
@@ -137,17 +141,25 @@ class Logic(ABC, Generic[E, I]):
     def is_over(self, entity: E, now: int) -> bool:
         """Whether the entity may be forgotten; asked after `settle`."""
 
-    @abstractmethod
     def encode(self, entity: E) -> bytes:
-        """The entity for the state (state/codec.py), its version in front."""
+        """The entity for the state, its version in front."""
+        return self.codec.encode(entity)
 
-    @abstractmethod
     def decode(self, entity_id: str, data: bytes) -> E:
         """The entity again; older versions are migrated.
 
         Raises:
             StateTooNew: the bytes are of a newer version than this code.
         """
+        return self.codec.decode(data)
+
+    def check(self, data: bytes) -> None:
+        """Looks at the version of an entity's bytes, which are their first one.
+
+        Raises:
+            StateTooNew: it is newer than this code.
+        """
+        self.codec.check(data)
 
     def end_slice(self, out: Out) -> None:
         """Called once behind each slice, when its items are taken: what was gathered meanwhile goes out."""

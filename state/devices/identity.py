@@ -25,7 +25,7 @@ def user_of(event: Event) -> str | None:
 
 
 def identified(event: Event) -> str | None:
-    """The user that the event says the device's visitor is: whoever it names. A word on consent names nobody."""
+    """The user that the device's visitor is by this event: whoever it names, but for a word on consent."""
     return None if event.kind == CONSENT else user_of(event)
 
 

@@ -40,6 +40,8 @@ class DevicesLogic(Logic[Device, Read]):
         key: makes pseudonyms of ids; None leaves them as they are.
     """
 
+    codec = CODEC
+
     def __init__(self, options: Options, buckets: int, key: bytes | None = None) -> None:
         self._options, self._buckets, self._key = options, buckets, key
         self._memory_ms = options.memory_ms(has_bought=False)
@@ -157,14 +159,6 @@ class DevicesLogic(Logic[Device, Read]):
     def is_over(self, entity: Device, now: int) -> bool:
         """Whether the device has been silent for so long."""
         return entity.last_at + self._memory_ms < now
-
-    def encode(self, entity: Device) -> bytes:
-        """The device as bytes."""
-        return CODEC.encode(entity)
-
-    def decode(self, entity_id: str, data: bytes) -> Device:
-        """The device again."""
-        return CODEC.decode(data)
 
 
 def _count(device: Device, at: int) -> None:

@@ -20,6 +20,8 @@ class TriggersLogic(Logic[Visitor, Change | Erased]):
         refused: messages that were neither signals nor orders to erase; for a metric.
     """
 
+    codec = CODEC
+
     def __init__(self, table: ActionTable, keep_ms: int = KEEP_MS) -> None:
         """Says what is done about which kind.
 
@@ -72,15 +74,3 @@ class TriggersLogic(Logic[Visitor, Change | Erased]):
     def is_over(self, entity: Visitor, now: int) -> bool:
         """Whether nothing hangs on the visitor any more."""
         return self.next_due(entity) < now
-
-    def encode(self, entity: Visitor) -> bytes:
-        """The visitor as bytes, their version in front."""
-        return CODEC.encode(entity)
-
-    def decode(self, entity_id: str, data: bytes) -> Visitor:
-        """The visitor again.
-
-        Raises:
-            StateTooNew: the bytes are of a newer version than this code.
-        """
-        return CODEC.decode(data)

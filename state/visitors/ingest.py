@@ -23,6 +23,8 @@ class AdmissionLogic(Logic[Admission, Judged]):
         now_ms: the wall clock, epoch milliseconds.
     """
 
+    codec = CODEC
+
     def __init__(self, options: Options, now_ms: Callable[[], int]) -> None:
         self._options, self._gate = options, Gate(options, Signals(options, now_ms))
 
@@ -61,11 +63,3 @@ class AdmissionLogic(Logic[Admission, Judged]):
     def is_over(self, entity: Admission, now: int) -> bool:
         """Whether the visitor has been silent for so long."""
         return self.next_due(entity) < now
-
-    def encode(self, entity: Admission) -> bytes:
-        """The admission as bytes."""
-        return CODEC.encode(entity)
-
-    def decode(self, entity_id: str, data: bytes) -> Admission:
-        """The admission again."""
-        return CODEC.decode(data)

@@ -38,6 +38,8 @@ class VisitorsLogic(Logic[Visitor, Judged]):
         now_ms: the wall clock, epoch milliseconds.
     """
 
+    codec = CODEC
+
     def __init__(
         self, options: Options, pack: Rules, scorer: Scorer | None, now_ms: Callable[[], int]
     ) -> None:
@@ -176,14 +178,6 @@ class VisitorsLogic(Logic[Visitor, Judged]):
     def _forgotten_at(self, visitor: Visitor) -> int:
         silent_since = max(visitor.last_at, visitor.admission.last_at)
         return silent_since + self.options.memory_ms(visitor.purchases > 0)
-
-    def encode(self, entity: Visitor) -> bytes:
-        """The visitor as bytes."""
-        return CODEC.encode(entity)
-
-    def decode(self, entity_id: str, data: bytes) -> Visitor:
-        """The visitor again."""
-        return CODEC.decode(data)
 
 
 def _erase(visitor: Visitor) -> None:

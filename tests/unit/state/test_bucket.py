@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import pytest
+
+from connectors.errors import StateTooNew
 from state.bucket import Bucket, Counts, DictStore, Live, taken
 from state.logic import NEVER, Logic, Out, Place
 
@@ -35,6 +38,10 @@ class Alarms(Logic[Alarm, Tick]):
         self, values: Sequence[bytes], places: Sequence[Place] | None, late: bool, out: Out
     ) -> list[Tick]:
         return [Tick(int(value.split()[1]), value.split()[0].decode()) for value in values]
+
+    def check(self, data: bytes) -> None:
+        if data[0] > ord("~"):
+            raise StateTooNew("too new")
 
     def order(self, item: Tick) -> tuple[int, int, str]:
         return item.at, 0, item.name
@@ -171,3 +178,10 @@ def test_counts_add_up() -> None:
     out.add_counts(more)
     assert out.counts == {("valid", 1, 300_000, 0): [3, -9]}
     assert more.counts == {("valid", 1, 300_000, 0): [2, -6]}
+
+
+def test_a_newer_release_s_state_is_refused_before_anything_is_taken() -> None:
+    store = DictStore()
+    store.put("a", NEVER.to_bytes(8) + b"\xff")
+    with pytest.raises(StateTooNew):
+        Bucket(0, Alarms(), store, Live(10).objects, Counts())
