@@ -41,6 +41,14 @@ def build(env: StreamTableEnvironment, settings: Settings, emits: Iterable[str] 
     host(env, settings, emits)
 
 
+def build_alone(env: StreamTableEnvironment, settings: Settings) -> None:
+    """Adds the same over valid events (`messages`) and late ones (`late_read`); makes `documents`."""
+    add_views(env, OWN_VIEWS, settings)
+    add_view(env, "visitor_inputs", statement("slices/valid_inputs", values(settings)))
+    host(env, settings, EMITS)
+    add_view(env, "documents", statement("documents/of_visitors"))
+
+
 def host(env: StreamTableEnvironment, settings: Settings, emits: Iterable[str]) -> None:
     """Puts the operator behind `visitor_inputs`."""
     if settings.scoring:
@@ -55,12 +63,11 @@ def main(argv: list[str]) -> None:
     """Runs the stage alone: valid and late events from their topics, documents to theirs."""
     settings = settings_from(argv)
     env, kafka = environment("visitors", settings), ends.kafka("visitors", settings)
-    env.create_temporary_table("messages", read.source(kafka, topics.EVENTS_VALID, settings))
+    # INGEST writes the events of a slice bucket by bucket: in their topic they are out of order by as much.
+    apart = settings.replace(out_of_orderness_ms=settings.out_of_orderness_ms + settings.slice_ms)
+    env.create_temporary_table("messages", read.source(kafka, topics.EVENTS_VALID, apart))
     env.create_temporary_table("late_read", kafka.document_source(topics.EVENTS_LATE, "event_time_ms"))
-    add_views(env, OWN_VIEWS, settings)
-    add_view(env, "visitor_inputs", statement("slices/valid_inputs", values(settings)))
-    host(env, settings, EMITS)
-    add_view(env, "documents", statement("documents/of_visitors"))
+    build_alone(env, settings)
     inserts = Inserts(env)
     routes.write(env, inserts, kafka, OWN_ROUTES)
     inserts.submit()

@@ -13,14 +13,12 @@ import pytest
 from pyflink import java_gateway
 
 from stack import jars
-from stack.flink_client import link_libraries
+from stack.flink_client import flink_home, link_libraries
 from stack.java import java_home
 from tests.sql.tables import Flink
 
 # A test runs for seconds: the quick compiler and the small collector are worth more than peak speed.
 _JVM_ARGS = "-Xmx1g -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
-
-
 CONNECTORS = ("flink", "lake")
 
 
@@ -34,7 +32,9 @@ def flink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flink]:
         patch.setenv("FLINK_LOG_DIR", str(folder))
         patch.setenv("FLINK_CONF_DIR", str(Path(pyflink.__file__).with_name("conf")))
         link_libraries(folder / "lib", [jar for part in CONNECTORS for jar in jars.fetch(part)])
+        patch.setenv("FLINK_HOME", str(flink_home()))  # else PyFlink takes the folder of its own jars
         patch.setenv("FLINK_LIB_DIR", str(folder / "lib"))
+
         _start_jvm(patch)
         yield Flink(folder)
 

@@ -1,0 +1,140 @@
+"""Ingest and visitors as jobs of their own, one behind the other, say what the suite says."""
+
+from __future__ import annotations
+
+import random
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Iterable
+
+import orjson
+import pytest
+from pyflink.table import DataTypes, Schema
+
+from jobs import ingest, visitors
+from jobs.settings import Settings
+from state.logic import Document, Place
+from tests import datasets
+from tests.sql.engine import answered, counted, counted_by, plain
+from tests.sql.tables import (
+    Flink,
+    Message,
+    Row,
+    collect,
+    document_of,
+    files,
+    messages_file,
+    placed,
+    stamp,
+    write_rows,
+)
+from tests.words import MINUTE, event, t
+
+SLICE_MS = 1_000
+
+
+@pytest.fixture(scope="module")
+def messages() -> list[Message]:
+    """A real stream in order, and a guest who signs in, a denial, a flood: what ingest alone decides."""
+    datasets.require()
+    values = [orjson.dumps(one) for one in datasets.canonical_events("rees46_0000_0214")]
+    guest = [
+        event("d", "page_view", t(0)),
+        event("d", "identify", t(1), user_id="u"),
+        event("d", "page_view", t(2)),
+        event("no", "consent", t(3), properties={"status": "denied"}),
+        event("no", "page_view", t(4)),
+        event("regret", "add_to_cart", t(4)),
+        *(event("flood", "page_view", t(5, ms=number)) for number in range(320)),
+    ]
+    return placed([*values, *map(orjson.dumps, guest)])
+
+
+@pytest.fixture(scope="module")
+def ingested(flink: Flink, messages: list[Message]) -> dict[str, list[Row]]:
+    """What ingest on its own makes of the messages."""
+    settings = Settings({"bounded": True, "slice_ms": SLICE_MS})
+    env, folder = flink.environment(settings), flink.new_folder()
+    env.create_temporary_table("messages", messages_file(messages, folder / "messages.jsonl", settings))
+    ingest.build(env, settings)
+    return collect(env, {view: folder / view for view in ("documents", "verdicts")})
+
+
+@pytest.fixture(scope="module")
+def documents(ingested: dict[str, list[Row]]) -> list[Document]:
+    return [document_of(row) for row in ingested["documents"]]
+
+
+def of(documents: Iterable[Document], *kinds: str) -> list[Document]:
+    return [document for document in documents if document.kind in kinds]
+
+
+def test_ingest_alone_judges_as_the_engine_does(
+    ingested: dict[str, list[Row]], documents: list[Document], messages: list[Message]
+) -> None:
+    engine = answered(messages, slice_ms=SLICE_MS)
+    assert counted(ingested["verdicts"]) == counted_by(engine)
+    own = ("visitor_merged", "bot_suspected")
+    wanted = [one for one in engine.documents if one.kind in ("rejected", "alias")]
+    wanted += [one for one in of(engine.documents, "signal") if orjson.loads(one.body)["kind"] in own]
+    assert plain(of(documents, "rejected", "alias", "signal")) == plain(wanted)
+    assert {orjson.loads(one.body)["reason"] for one in of(documents, "rejected")} == {
+        "no_consent",
+        "bot_quarantined",
+    }
+
+
+def test_a_valid_event_is_the_message_under_its_canonical_visitor(
+    documents: list[Document], messages: list[Message]
+) -> None:
+    valid = {one.id: one for one in of(documents, "valid")}
+    assert {one.key for one in valid.values()} >= {"d", "u"} and valid[
+        f"d/page_view/{2 * MINUTE}/0"
+    ].key == "u"
+    for value, place in messages:
+        if (found := valid.get(orjson.loads(value)["event_id"])) is not None:
+            document, came = orjson.loads(found.body), orjson.loads(value) | {"visitor_id": found.key}
+            assert document.pop("source")["offset"] == place.offset
+            came.pop("source", None)
+            assert {name: document[name] for name in came} == came
+
+
+@pytest.fixture(scope="module")
+def alone(flink: Flink, documents: list[Document]) -> list[Document]:
+    """What visitors on its own makes of the valid events, as out of order as ingest may write them, and of a late one."""
+    settings = Settings({"bounded": True, "slice_ms": SLICE_MS, "scoring": False})
+    env, folder = flink.environment(settings), flink.new_folder()
+    chance = random.Random(3)
+    valid = sorted(of(documents, "valid"), key=lambda one: one.version + chance.randrange(SLICE_MS))
+    found = [Message(one.body, Place("valid", 0, at, one.version)) for at, one in enumerate(valid)]
+    apart = settings.replace(out_of_orderness_ms=settings.out_of_orderness_ms + SLICE_MS)
+    env.create_temporary_table("messages", messages_file(found, folder / "messages.jsonl", apart))
+    builder = Schema.new_builder().column("record_key", DataTypes.STRING())
+    builder = builder.column("record_value", DataTypes.BYTES())
+    builder = builder.column("ts", DataTypes.TIMESTAMP_LTZ(3)).watermark("ts", "ts")
+    late = b64encode(orjson.dumps(event("regret", "purchase", t(10)))).decode()
+    write_rows(folder / "late.jsonl", [{"record_key": "regret", "record_value": late, "ts": stamp(t(10))}])
+    env.create_temporary_table("late_read", files(folder / "late.jsonl", builder.build()))
+    visitors.build_alone(env, settings)
+    return [document_of(row) for row in collect(env, {"documents": folder / "documents"})["documents"]]
+
+
+def test_visitors_alone_says_what_the_suite_says(alone: list[Document], messages: list[Message]) -> None:
+    engine = answered(messages, slice_ms=SLICE_MS).documents
+    own = of(engine, "session", "features", "visitor")
+    own += [
+        one
+        for one in of(engine, "signal")
+        if orjson.loads(one.body)["kind"] not in ("visitor_merged", "bot_suspected")
+    ]
+    found = plain(one for one in alone if '"retracted"' not in one.body.decode())
+    assert found - plain(own) == plain(own) - found == Counter()
+    assert len(of(alone, "session")) > 400
+
+
+def test_a_late_event_takes_back_what_visitors_alone_said(alone: list[Document]) -> None:
+    signals = [orjson.loads(one.body) for one in of(alone, "signal") if one.key == "regret"]
+    carts = sorted(
+        (one for one in signals if one["kind"] == "cart_abandoned"), key=lambda one: one["version"]
+    )
+    assert [one["status"] for one in carts] == ["active", "retracted"]
