@@ -80,7 +80,7 @@ def main(argv: list[str]) -> None:
     build(env, settings)
     inserts = Inserts(env)
     write(inserts, kafka.stamped_sink(topics.EVENTS_RAW), kafka.text_sink(topics.EVENTS_REJECTED), settings)
-    inserts.execute() if settings.bounded else inserts.submit()
+    inserts.submit()
 
 
 def _source(kafka: KafkaEnds, settings: Settings) -> TableDescriptor:
