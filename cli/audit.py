@@ -25,7 +25,6 @@ from jobs.settings import Settings, load
 
 _AUDITS = {
     "ingest": ("partition", "read", "valid", "duplicate", "late", "rejected"),
-    "sessions": ("valid", "sessions"),
     "signals": ("kind", "in_topic", "in_index"),
 }
 _WIDTH = 160  # of a table that goes to a file or a pipe
@@ -63,9 +62,9 @@ def main(
     settings_file: Path | None,
     assignments: tuple[str, ...],
 ) -> None:
-    """Audit what ingest read, what sessions took in, and the signals of the topic against the index.
+    """Audit what was read and what became of it, and the signals of the topic against the index.
 
-    Job `audit` must run for the first two; the signals are compared here and now, and written to the audit's
+    Job `audit` must run for the first; the signals are compared here and now, and written to the audit's
     index. Windows that are still being counted are not judged. Exit status: 0 everything balances (after the
     repair, if there was one), 1 something does not or an end does not answer, 2 an option is no good.
     """
@@ -94,14 +93,14 @@ def _audit(
             books = _repair(properties, client, books, dry_run)
         audit_books.record(client, books.windows, int(time.time() * 1000))
         client.indices.refresh(index="footfall-audit")
-        found = {audit: audit_books.windows(client, audit) for audit in ("ingest", "sessions")}
-    judged = [row for rows in found.values() for row in audit_books.settled(rows)]
+        ingest = audit_books.windows(client, "ingest")
+    judged = audit_books.settled(ingest)
     bad = [row for row in judged if row["difference"]]
     signals = [window.to_document(0) for window in books.windows]
-    _show({**found, "signals": signals}, last)
+    _show({"ingest": ingest, "signals": signals}, last)
     balanced = _tell(bad, books, lists)
     if lake:
-        balanced &= _hold_against(lake, properties, found["ingest"], bad, lists)
+        balanced &= _hold_against(lake, properties, ingest, bad, lists)
     if metrics_file:
         metrics_file.write_text(metrics(judged, books.windows), encoding="utf-8")
     return balanced
@@ -131,14 +130,11 @@ def _repair(
 
 def _tell(bad: list[Document], books: SignalBooks, lists: bool) -> bool:
     """Says what does not balance, the oldest first; returns whether everything does."""
-    for audit in ("ingest", "sessions"):
-        rows = [row for row in bad if row["audit"] == audit]
-        if rows:
-            place = f", partition {rows[0]['partition']}" if audit == "ingest" else ""
-            click.echo(
-                f"{audit}: {len(rows)} windows do not balance; the first began {_time(rows[0])}{place}, "
-                f"difference {rows[0]['difference']}"
-            )
+    if bad:
+        click.echo(
+            f"ingest: {len(bad)} windows do not balance; the first began {_time(bad[0])}, "
+            f"partition {bad[0]['partition']}, difference {bad[0]['difference']}"
+        )
     if books.missing:
         click.echo(f"signals: {len(books.missing)} are missing or old in the index; --repair writes them")
     for key in books.missing if lists else ():
@@ -166,7 +162,7 @@ def _hold_against(
         )
     if not differ:
         click.echo(f"lake: {sum(count for count, _ in held.values())} events, as the ledger has them")
-    first = next((row for row in [*bad, *differ] if row["audit"] == "ingest"), None)
+    first = next(iter([*bad, *differ]), None)
     if lists and first:
         place = first["window_start_ms"], first["partition"]
         for offset, event_id in audit_books.missing_events(properties, lake, *place):
@@ -192,7 +188,6 @@ def _show(found: dict[str, list[Document]], last: int) -> None:
 def _hint(audit: str) -> str:
     return {
         "ingest": "job audit writes them",
-        "sessions": "job audit writes them, where the suite or job sessions runs with audit_sessions",
         "signals": "there are no signals in the topic",
     }[audit]
 

@@ -6,7 +6,6 @@ one by one, valid and duplicate ones by the job's own counts. Nothing here trust
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,9 +17,7 @@ from confluent_kafka import Message
 from cli.foreign import ForeignLedger
 from cli.topic_reader import read_topic
 from connectors import topics
-from connectors.events import check_document
-from connectors.messages import parse_object, read_written
-from connectors.rejected import Reject
+from connectors.messages import read_written
 
 WINDOW_MS = 300_000
 _HEARTBEAT = b'"event_type":"heartbeat"'  # as cli/feed.py writes it
@@ -62,13 +59,11 @@ class Ledger:
     Attributes:
         windows: what was read and became of it.
         oversized: messages that were refused before the topic.
-        lenient: messages that are no single JSON object by the letter, and were taken as events all the same.
         foreign: what became of the messages of an adapter.
     """
 
     windows: dict[tuple[int, int], Window]
     oversized: int = 0
-    lenient: int = 0
     foreign: ForeignLedger | None = None
 
     @property
@@ -102,7 +97,6 @@ class Ledger:
             "balanced": self.balanced,
             **total.to_document(),
             "rejected_total": total.rejected.total(),
-            "lenient": self.lenient,
             **({"foreign": self.foreign.to_document()} if self.foreign else {}),
             "windows": rows,
         }
@@ -119,11 +113,9 @@ def read_ledger(
         read: reads a topic; for who wants to see the messages on their way.
     """
     windows: defaultdict[tuple[int, int], Window] = defaultdict(Window)
-    refused = {_place(letter) for letter in letters.values()}
-    late = _late_places(read(properties, topics.EVENTS_LATE.name))
-    lenient = _count_read(properties, windows, late, refused, read)
+    _count_read(properties, windows, _late_places(read(properties, topics.EVENTS_LATE.name)), read)
     for entry in _entries(read(properties, topics.LEDGER.name)).values():
-        if entry["verdict"] not in ("valid", "duplicate"):  # heartbeats; what SESSIONS took in
+        if entry["verdict"] not in ("valid", "duplicate"):  # heartbeats
             continue
         window = windows[(entry["arrived_in_ms"], entry["partition"])]
         setattr(window, entry["verdict"], getattr(window, entry["verdict"]) + entry["events"])
@@ -131,7 +123,7 @@ def read_ledger(
         if letter["topic"] in _READ:
             windows[_window(letter["timestamp_ms"], letter["partition"])].rejected[letter["reason"]] += 1
     oversized = sum(letter["topic"] == "file" for letter in letters.values())
-    return Ledger(dict(windows), oversized, lenient)
+    return Ledger(dict(windows), oversized)
 
 
 def read_letters(properties: Mapping[str, str], read: Read = read_topic) -> dict[str, dict[str, Any]]:
@@ -141,64 +133,21 @@ def read_letters(properties: Mapping[str, str], read: Read = read_topic) -> dict
 
 
 def _count_read(
-    properties: Mapping[str, str],
-    windows: defaultdict[tuple[int, int], Window],
-    late: Counter[Place],
-    refused: set[Place],
-    read: Read,
-) -> int:
-    """Counts what was read and what was late; returns how many messages were taken leniently."""
-    lenient = 0
+    properties: Mapping[str, str], windows: defaultdict[tuple[int, int], Window], late: set[Place], read: Read
+) -> None:
+    """Counts what was read and what was late."""
     for topic in _READ:
         for message in read(properties, topic):
-            value = message.value() or b""
-            if _HEARTBEAT in value:
+            if _HEARTBEAT in (message.value() or b""):
                 continue
-            place = (topic, message.partition(), message.offset())
             window = windows[_window(message.timestamp()[1], message.partition())]
-            window.read += events_in(value)
-            window.late += late[place]
-            lenient += place not in refused and not is_one_object(value)
-    return lenient
+            window.read += 1
+            window.late += (topic, message.partition(), message.offset()) in late
 
 
-def events_in(value: bytes) -> int:
-    """As how many events a message counts: one.
-
-    An array of events, which no tracker should send and the job takes apart, counts as its good events, and
-    one more for all the rest, of which there is one letter at most.
-
-    >>> good = b'{"schema":"event/1","event_id":"e","event_type":"search","event_time_ms":5,"visitor_id":"v"}'
-    >>> [events_in(value) for value in (good, b"{", b"[]", b"[%b,%b]" % (good, good), b"[%b,7,8]" % good)]
-    [1, 1, 1, 2, 2]
-    """
-    if not value.lstrip().startswith(b"["):
-        return 1
-    try:
-        rows = json.loads(value)
-    except (ValueError, RecursionError):
-        return 1
-    good = sum(isinstance(row, dict) and check_document(row) is None for row in rows)
-    return good + (good < len(rows)) or 1
-
-
-def is_one_object(value: bytes) -> bool:
-    r"""Whether a message is one JSON object and nothing else, by the letter of RFC 8259.
-
-    >>> [is_one_object(value) for value in (b"{}", b"{} {}", b"\xef\xbb\xbf{}", b'{"a":"\x01"}', b"[{}]")]
-    [True, False, False, False, False]
-    """
-    try:
-        return isinstance(orjson.loads(value), dict)
-    except orjson.JSONDecodeError:  # or a number, a surrogate, a depth that only the slow reader takes
-        return not isinstance(parse_object(value, len(value)), Reject)
-
-
-def _late_places(messages: Iterable[Message]) -> Counter[Place]:
-    """How many late events each message had; one that was written twice counts once."""
-    events = (read_written(message.value()) for message in messages)
-    places = {(_place(event["source"]), event.get("event_id")) for event in events}
-    return Counter(place for place, _ in places)
+def _late_places(messages: Iterable[Message]) -> set[Place]:
+    """Where late events were read; one that was written twice counts once."""
+    return {_place(read_written(message.value())["source"]) for message in messages}
 
 
 def _place(source: Mapping[str, Any]) -> Place:

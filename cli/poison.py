@@ -32,14 +32,12 @@ class Poison:
         reason: why the reference refuses it; None for what looks hostile and has to be taken.
         make: the record's value from an otherwise good event; None is a record without a value.
         fits_line: whether it can be a line of a JSON lines file that is judged at some later time.
-        lenient: whether the job takes it all the same: its JSON reader is more lenient than the contract.
     """
 
     kind: str
     reason: Reason | None
     make: Callable[[Event], bytes | None]
     fits_line: bool = True
-    lenient: bool = False
 
 
 def poison(seed: int, now_ms: int) -> Iterator[tuple[str, bytes | None]]:
@@ -127,22 +125,21 @@ POISON: tuple[Poison, ...] = (
     Poison("null_value", "not_json", lambda event: None, fits_line=False),
     Poison("empty_value", "not_json", lambda event: b"", fits_line=False),
     Poison("invalid_utf8", "not_utf8", _add(b'"title":"\xff\xfe caf\xe9"')),
-    Poison("overlong_utf8", "not_utf8", _add(b'"title":"\xc0\xaf"'), lenient=True),
-    Poison("utf8_surrogate", "not_utf8", _add(b'"title":"cut \xed\xa0\xbd"'), lenient=True),
+    Poison("overlong_utf8", "not_utf8", _add(b'"title":"\xc0\xaf"')),
+    Poison("utf8_surrogate", "not_utf8", _add(b'"title":"cut \xed\xa0\xbd"')),
     Poison(
         "utf16",
         "not_utf8",
         lambda event: b"\xff\xfe" + _json(event).decode().encode("utf-16-le"),
-        lenient=True,
     ),
-    Poison("utf8_bom", "not_json", lambda event: b"\xef\xbb\xbf" + _json(event), lenient=True),
+    Poison("utf8_bom", "not_json", lambda event: b"\xef\xbb\xbf" + _json(event)),
     # JSON
     Poison("truncated_json", "not_json", lambda event: _json(event)[:-9]),
-    Poison("trailing_garbage", "not_json", lambda event: _json(event) + b"}garbage", lenient=True),
-    Poison("two_objects", "not_json", lambda event: _json(event) + b" " + _json(event), lenient=True),
+    Poison("trailing_garbage", "not_json", lambda event: _json(event) + b"}garbage"),
+    Poison("two_objects", "not_json", lambda event: _json(event) + b" " + _json(event)),
     Poison("nan", "not_json", _add(b'"score":NaN')),
     Poison("infinity", "not_json", _add(b'"score":-Infinity')),
-    Poison("control_character", "not_json", _add(b'"title":"ring\x07\x01"'), lenient=True),
+    Poison("control_character", "not_json", _add(b'"title":"ring\x07\x01"')),
     Poison("deep_nesting", "not_json", _add(b'"deep":' + b'{"a":[' * (_DEEP // 2) + b"]}" * (_DEEP // 2))),
     Poison("lone_surrogate", None, _add(b'"title":"cut emoji \\ud83d"')),
     Poison("duplicate_keys", None, _add(b'"event_type":"search","context":{"device":"desktop"}')),
@@ -151,7 +148,7 @@ POISON: tuple[Poison, ...] = (
     Poison("json_scalar", "not_an_object", lambda event: b"42"),
     Poison("json_string", "not_an_object", lambda event: b'"page_view"'),
     Poison("json_null", "not_an_object", lambda event: b"null"),
-    Poison("array_root", "not_an_object", lambda event: b"[" + _json(event) + b"]", lenient=True),
+    Poison("array_root", "not_an_object", lambda event: b"[" + _json(event) + b"]"),
     Poison("array_of_scalars", "not_an_object", lambda event: b"[1,2]"),
     # the contract
     Poison("unknown_schema", "unknown_schema", _set(schema="event/99")),

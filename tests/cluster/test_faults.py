@@ -16,14 +16,13 @@ from cli.deploy import Deployment
 from cli.dump import documents
 from cli.feed import Feeder
 from cli.ledger import read_ledger, read_letters
-from cli.poison import POISON
 from cli.replay import feed_file
 from cli.topic_reader import read_topic
 from connectors import indices, topics
 from stack.embedded import EmbeddedStack
 from tests import datasets
 from tests.cluster.conftest import CONSOLE, Document, abandoned_carts, wait_until, why
-from tests.fuzz_run import LENIENT, STRICT, Fuzzer, allow_bytes
+from tests.fuzz_run import Fuzzer, allow_bytes
 
 Deploy = Callable[..., Deployment]
 STREAM = "ga360_20160801_20160814"
@@ -223,8 +222,7 @@ def test_mutated_messages_and_faults_leave_the_ledger_balanced(deploy: Deploy) -
     fuzzer.feed_specimens()
     fuzzer.feed(20_000, enormous=2)
     ledger, letters = fuzzer.settled(300)
-    taken = {name for name in fuzzer.surprises(letters)[0] if name.startswith("specimen")}
-    assert taken == {f"specimen {row.kind}/{row.reason}" for row in POISON if row.lenient}
+    assert not fuzzer.surprises(letters)
     assert flink.restarts(job) == 0
     assert ledger.balanced, ledger.to_document()
     assert {"oversized", "not_utf8", "no_consent"} <= set(ledger.total().rejected)
@@ -238,6 +236,4 @@ def test_mutated_messages_and_faults_leave_the_ledger_balanced(deploy: Deploy) -
     ledger, letters = fuzzer.settled(300)
     assert ledger.balanced, ledger.to_document()
     assert flink.restarts(job) == 0
-    lenient, strict = fuzzer.surprises(letters)
-    assert {name.partition("/")[2] for name in lenient} <= LENIENT
-    assert {name.partition("/")[2] for name in strict} <= STRICT
+    assert not fuzzer.surprises(letters)

@@ -143,30 +143,3 @@ def test_a_lost_message_shows_in_its_window() -> None:
 def test_letters_of_other_topics_are_of_no_window() -> None:
     found = balance(rejected=[letter("oversized", "file:0:3", topic="file")])
     assert (found.windows, found.oversized) == ({}, 1)
-
-
-def test_an_array_counts_as_its_events_and_shows_what_vanished() -> None:
-    good = {"schema": "event/1", "event_type": "search", "event_time_ms": 5, "visitor_id": "v"}
-    events = [good | {"event_id": name} for name in "abc"]
-    bad = {"event_id": "d"}
-    rows = [events, [*events, bad], [bad, bad], [*events, 42]]
-    raw = [FakeMessage(orjson.dumps(row), offset=offset) for offset, row in enumerate(rows)]
-    late = [
-        FakeMessage(orjson.dumps({**event, "source": {"topic": RAW, "partition": 0, "offset": 0}}))
-        for event in events[:2]
-    ]
-    found = balance(
-        raw=raw,
-        late=[*late, *late],
-        rejected=[letter("not_an_object", f"raw:0:{offset}") for offset in (1, 2)],
-        entries=[entry("valid", 7)],
-    )
-    assert (found.total().late, found.total().difference()) == (2, 1)  # the 42
-    assert found.lenient == 2
-
-
-def test_what_the_job_took_leniently_is_counted() -> None:
-    values = [b"{}", b"{} {}", b"\xef\xbb\xbf{}", b"{", b'{"big": 1e400}']
-    raw = [FakeMessage(value, offset=offset) for offset, value in enumerate(values)]
-    found = balance(raw=raw, rejected=[letter("not_json", "raw:0:3")], entries=[entry("valid", 4)])
-    assert found.balanced and found.to_document()["lenient"] == 2
