@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -48,14 +49,17 @@ class Model:
         return np.asarray(answer, dtype=np.float64).reshape(-1)
 
     def _filled(self, rows: Matrix) -> Matrix:
+        """The rows with what the manifest says for a missing value, where it says something."""
         filled = np.ascontiguousarray(rows, dtype=np.float32)
-        for place, column in enumerate(self.manifest.inputs):
-            if column.missing is not None:
-                gaps = np.isnan(filled[:, place])
-                if gaps.any():
-                    filled = filled.copy() if filled is rows else filled
-                    filled[gaps, place] = column.missing
-        return filled
+        if filled.shape[1] != len(self._missing):
+            raise ValueError(f"{len(self._missing)} inputs are required, {filled.shape[1]} came")
+        return np.where(np.isnan(filled), self._missing, filled)
+
+    @cached_property
+    def _missing(self) -> Matrix:
+        """For each input what stands for a missing value; NaN where it stays missing."""
+        values = [np.nan if column.missing is None else column.missing for column in self.manifest.inputs]
+        return np.array(values, dtype=np.float32)
 
 
 def load(folder: Traversable | Path, offered: Iterable[str] | None = None) -> Model:

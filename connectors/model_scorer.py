@@ -255,7 +255,7 @@ def _reasons(seat: Seat, rows: Matrix, scores: Scores) -> dict[int, list[dict[st
     if not len(places) or not tried:
         return {}
     chosen = rows[places][:, seat.places]
-    drops = np.column_stack([scores[places] - _without(seat.loaded, chosen, name) for name in tried])
+    drops = scores[places][:, None] - _without(seat.loaded, chosen, tried)
     found = {}
     for at, place in enumerate(places.tolist()):
         best = [column for column in np.argsort(-drops[at])[:REASONS] if drops[at, column] > 0]
@@ -270,7 +270,11 @@ def _reasons(seat: Seat, rows: Matrix, scores: Scores) -> dict[int, list[dict[st
     return found
 
 
-def _without(model: Model, rows: Matrix, name: str) -> Scores:
-    changed = rows.copy()
-    changed[:, model.manifest.names.index(name)] = model.manifest.statistics[name].median
-    return np.nan_to_num(model.score(changed))
+def _without(model: Model, rows: Matrix, names: Sequence[str]) -> Scores:
+    """The scores with each of the features at its training median: a row for each row, a column for each feature."""
+    manifest = model.manifest
+    changed = np.repeat(rows[:, None, :], len(names), axis=1)
+    for place, name in enumerate(names):
+        changed[:, place, manifest.names.index(name)] = manifest.statistics[name].median
+    scores = model.score(changed.reshape(-1, rows.shape[1]))
+    return np.nan_to_num(scores).reshape(len(rows), len(names))
