@@ -271,7 +271,7 @@ def _reasons(seat: Seat, rows: Matrix, scores: Scores) -> dict[int, list[dict[st
 
 
 def _without(model: Model, rows: Matrix, names: Sequence[str]) -> Scores:
-    """The scores with each of the features at its training median: a row for each row, a column for each feature."""
+    """The scores with each of the features at its training median: a column for each feature."""
     manifest = model.manifest
     changed = np.repeat(rows[:, None, :], len(names), axis=1)
     for place, name in enumerate(names):
