@@ -7,10 +7,13 @@ from __future__ import annotations
 _DIGITS = b"0123456789abcdefghijklmnopqrstu"
 _HIGH = bytes(_DIGITS[unit // 31] for unit in range(256))
 _LOW = bytes(_DIGITS[unit % 31] for unit in range(256))
+_SMALLEST = 1 << 31
 
 
 def id_hash(event_id: str) -> int:
-    """The id's hash as Java and SQL's HASH_CODE have it: over UTF-16 code units, a signed number of 32 bits.
+    """The id's hash as SQL's HASH_CODE has it: Java's, over UTF-16 code units, 32 bits, without its sign.
+
+    The smallest number keeps it, because it has no opposite.
 
     >>> id_hash("abc"), id_hash(""), id_hash("polygenelubricants"), id_hash("ü")
     (96354, 0, -2147483648, 252)
@@ -23,4 +26,4 @@ def id_hash(event_id: str) -> int:
         for unit in memoryview(event_id.encode("utf-16-le")).cast("H"):
             found = 31 * found + unit
     found &= 0xFFFFFFFF
-    return found - (1 << 32) if found >> 31 else found
+    return found if found < _SMALLEST else (1 << 32) - found if found > _SMALLEST else -_SMALLEST
