@@ -135,14 +135,13 @@ def metrics(windows: Iterable[Document], signals: Iterable[SignalWindow]) -> str
     # HELP footfall_audit_unbalanced_windows Windows of the audit that do not balance.
     # TYPE footfall_audit_unbalanced_windows gauge
     footfall_audit_unbalanced_windows{audit="ingest"} 1
-    footfall_audit_unbalanced_windows{audit="sessions"} 0
     footfall_audit_unbalanced_windows{audit="signals"} 0
     # HELP footfall_audit_missing_signals Signals that the index lacks or holds in an older version.
     # TYPE footfall_audit_missing_signals gauge
     footfall_audit_missing_signals 0
     """
     listed = list(signals)
-    unbalanced = dict.fromkeys(("ingest", "sessions", "signals"), 0)
+    unbalanced = dict.fromkeys(("ingest", "signals"), 0)
     for window in windows:
         unbalanced[window["audit"]] += window["difference"] != 0
     unbalanced["signals"] = sum(window.difference != 0 for window in listed)

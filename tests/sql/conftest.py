@@ -15,7 +15,8 @@ from pyflink import java_gateway
 from stack import jars
 from stack.flink_client import flink_home, link_libraries
 from stack.java import java_home
-from tests.sql.tables import Flink
+from tests.sql.story import BROKEN, MOST_A_DAY, STORY, in_partitions, mutated, poison
+from tests.sql.tables import Answers, Flink, Message
 
 # A test runs for seconds: the quick compiler and the small collector are worth more than peak speed.
 _JVM_ARGS = "-Xmx1g -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
@@ -37,6 +38,18 @@ def flink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flink]:
 
         _start_jvm(patch)
         yield Flink(folder)
+
+
+@pytest.fixture(scope="session")
+def story_messages() -> list[Message]:
+    """The story, then messages with something broken in them."""
+    return in_partitions([*STORY, *poison(BROKEN), *mutated(seed=3, count=1_500, number=BROKEN + 10)])
+
+
+@pytest.fixture(scope="session")
+def story(flink: Flink, story_messages: list[Message]) -> Answers:
+    """What the suite makes of the story."""
+    return flink.suite(story_messages, parallelism=2, bot_events_per_day=MOST_A_DAY)
 
 
 def _start_jvm(patch: pytest.MonkeyPatch) -> None:

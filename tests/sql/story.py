@@ -17,6 +17,7 @@ from tests.words import BEGINNING, DAY, HOUR, MINUTE, Document, event
 
 BOUND, FUTURE = 2_000, 300_000
 MOST_A_DAY = 100  # events of a visitor
+BROKEN = 20  # from this day on
 PARTITIONS = 4
 Arrival = tuple[int, bytes | None]  # when it comes in, epoch milliseconds, and what
 

@@ -6,30 +6,17 @@ from collections import Counter
 from datetime import datetime
 
 import orjson
-import pytest
 
 from cli.poison import POISON
 from connectors.events import validate_event
 from connectors.messages import read_written
 from connectors.rejected import REASONS, Reject, Rejected
 from connectors.signals import Signal
-from tests.sql.story import LATE, MOST_A_DAY, STORY, day, in_partitions, mutated, poison
-from tests.sql.tables import Answers, Flink, Message
+from tests.sql.story import BROKEN, LATE, day
+from tests.sql.tables import Answers, Message
 from tests.words import Document
 
 WITHHELD = ("no_consent", "bot_quarantined")
-
-
-@pytest.fixture(scope="session")
-def story_messages() -> list[Message]:
-    broken = [*poison(20), *mutated(seed=3, count=1_500, number=30)]
-    return in_partitions([*STORY, *broken])
-
-
-@pytest.fixture(scope="session")
-def story(flink: Flink, story_messages: list[Message]) -> Answers:
-    """What the suite makes of the story."""
-    return flink.suite(story_messages, parallelism=2, bot_events_per_day=MOST_A_DAY)
 
 
 def of(story: Answers, kind: str) -> list[Document]:
@@ -86,7 +73,7 @@ def test_copies_count_once(story: Answers) -> None:
 def test_heartbeats_are_nobodys_events(story: Answers) -> None:
     assert not {"pulse", "late pulse"} & {document.key for document in story.documents}
     beats = [row for row in story.ledger if row["verdict"] == "heartbeat"]
-    assert sum(row["events"] for row in beats if row["arrived_in_ms"] < day(20)) == 2
+    assert sum(row["events"] for row in beats if row["arrived_in_ms"] < day(BROKEN)) == 2
 
 
 def letters(story: Answers) -> dict[tuple[int, int], Rejected]:
