@@ -113,7 +113,7 @@ class KafkaEnds:
     def messages_source(
         self, topic: Topic, event_time: str, watermark: str, parallelism: int = 0
     ) -> TableDescriptor:
-        """A source of every message as the bytes it is: payload, where and when it came in, the time attribute ts.
+        """A source of every message as the bytes it is: payload, its place, the time attribute ts.
 
         Args:
             topic: what is read, with what is read with it.

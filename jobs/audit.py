@@ -1,7 +1,7 @@
 """AUDIT: events.raw, ledger, late, rejected -> the index: read = valid + duplicate + late + rejected.
 
-For each five minutes of arrival and each partition. A job of its own: it counts the raw topic's messages again, and
-shares no operator with the jobs that it checks.
+For each five minutes of arrival and each partition. A job of its own: it counts the raw topic's messages
+again, and shares no operator with the jobs that it checks.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
-"""INGEST: READ, DEVICES and admission on their own: events.raw -> events.valid, events.late, events.rejected, ledger.
+"""INGEST: READ, DEVICES and admission on their own: events.raw -> events.valid, late, rejected, ledger.
 
-For a deployment of several jobs: whatever reads the topic of valid events gets what nothing holds back, of its
-canonical visitor. The suite has all of it in VISITORS.
+For a deployment of several jobs: whatever reads the topic of valid events gets what nothing holds back, of
+its canonical visitor. The suite has all of it in VISITORS.
 """
 
 from __future__ import annotations
 
 import sys
+
+from pyflink.table import StreamTableEnvironment
 
 from connectors import topics
 from jobs import devices, ends, ledger, read, routes
@@ -15,7 +17,6 @@ from jobs.options import options
 from jobs.settings import Settings
 from jobs.visitors import VIEWS
 from jobs.wiring import VALUES, Inserts, add_views, environment, hosted
-from pyflink.table import StreamTableEnvironment
 from udfs.logics import MakeAdmission
 
 READS = ("messages",)

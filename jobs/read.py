@@ -1,4 +1,4 @@
-"""READ: messages of a topic -> a bucket and a place in event time for each. Nothing is parsed but ids and time."""
+"""READ: messages of a topic -> for each a bucket and a time. Nothing else is looked for in a message."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from jobs.wiring import BYTES, add_views, streamed, values
 
 READS = ("messages",)
 VIEWS = ("read/messages_placed", "read/messages_on_time")
-_NAMES = ["bucket", "payload", "source_topic", "source_partition", "source_offset", "source_timestamp_ms", "at"]
+_PLACE = ("source_topic", "source_partition", "source_offset", "source_timestamp_ms")
+_NAMES = ["bucket", "payload", *_PLACE, "at"]
 
 
 def source(kafka: KafkaEnds, topic: Topic, settings: Settings) -> TableDescriptor:
     """The topic's messages as bytes, with their event time and its watermark.
 
-    One reader (setting `read_parallelism`): then no reader that has nothing to read lets event time pass the messages of
-    another one by.
+    One reader (setting `read_parallelism`): then no reader that has nothing to read lets event time pass the
+    messages of another one by.
     """
     filled = values(settings)
     event_time, watermark = statement("read/event_time", filled), statement("read/watermark", filled)
@@ -30,8 +31,8 @@ def source(kafka: KafkaEnds, topic: Topic, settings: Settings) -> TableDescripto
 def build(env: StreamTableEnvironment, settings: Settings) -> None:
     """Adds the stage's views over `messages`.
 
-    The planner writes an expression out wherever its name is used: ids and time would be looked for in a message a dozen
-    times. Behind a stream they are columns like any other.
+    The planner writes an expression out wherever its name is used: ids and time would be looked for in a
+    message a dozen times. Behind a stream they are columns like any other.
     """
     add_views(env, ("read/messages_read",), settings)
     kinds = [Types.INT(), BYTES, Types.STRING(), Types.INT(), Types.LONG(), Types.LONG(), Types.INSTANT()]

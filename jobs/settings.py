@@ -129,7 +129,7 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         "slice_ms",
         200,
-        "events are handed to the engine in slices of so much event time; divides 300000 or is a multiple of it",
+        "the engine is handed slices of so much event time; divides 300000 or is a multiple of it",
         1,
         maximum=3_600_000,
     ),
@@ -149,10 +149,10 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         "read_parallelism",
         1,
-        "readers of the raw topic; with more than one each partition needs heartbeats, 0 = as many as parallelism",
+        "readers of the raw topic; more than one need heartbeats in each partition; 0 = parallelism",
         0,
     ),
-    Setting("parallelism", 2, "parallel instances of every operator: one Python worker each, one core each", 1),
+    Setting("parallelism", 2, "parallel instances of every operator: a Python worker and a core each", 1),
 )
 _BY_NAME = {row.name: row for row in TABLE}
 

@@ -1,7 +1,8 @@
 """TRIGGERS: signals -> triggers | triggers.suppressed. What is done about a signal, when, and when not.
 
-A job of its own in every deployment: it decides in the order in which a visitor's signals lie in their topic, so that
-after a failure it finds the same order again and decides the same. A decision waits for nothing: each signal is a slice.
+A job of its own in every deployment: it decides in the order in which a visitor's signals lie in their topic,
+so that after a failure it finds the same order again and decides the same. A decision waits for nothing:
+each signal is a slice.
 Orders to erase a visitor come from a topic beside that of the signals.
 """
 

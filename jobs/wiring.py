@@ -1,4 +1,4 @@
-"""What every job's wiring needs: the environment, views out of SQL files, keyed operators, inserts for one submission."""
+"""What every job's wiring needs: the environment, views out of SQL files, keyed operators, inserts."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def _options(name: str, settings: Settings) -> dict[str, str]:
         "pipeline.name": f"footfall-{name}",
         "parallelism.default": str(settings.parallelism),
         "pipeline.object-reuse": "true",
-        # A Python operator answers at the end of a bundle: short ones for latency, long for a bounded read. State is
-        # committed key by key at its end, so a long one is also cheaper.
+        # A Python operator answers at the end of a bundle: short ones for latency, long for a bounded read.
+        # State is committed key by key at its end, so a long one is also cheaper.
         "python.fn-execution.bundle.time": str(1_000 if settings.bounded else settings.bundle_time_ms),
         "python.fn-execution.bundle.size": "5000",
         "python.fn-execution.arrow.batch.size": "5000",
@@ -114,8 +114,11 @@ def add_view(env: TableEnvironment, view: str, query: str) -> None:
 BYTES, _TEXT, _LONG = Types.PRIMITIVE_ARRAY(Types.BYTE()), Types.STRING(), Types.LONG()
 VALUES = [Types.OBJECT_ARRAY(BYTES)]
 PLACES = [
-    Types.OBJECT_ARRAY(_TEXT), Types.OBJECT_ARRAY(Types.INT()), Types.OBJECT_ARRAY(_LONG), Types.OBJECT_ARRAY(_LONG),
-]  # fmt: skip
+    Types.OBJECT_ARRAY(_TEXT),
+    Types.OBJECT_ARRAY(Types.INT()),
+    Types.OBJECT_ARRAY(_LONG),
+    Types.OBJECT_ARRAY(_LONG),
+]
 
 
 def _timed() -> Schema:
@@ -154,10 +157,10 @@ def hosted(
     make: Callable[[Any], Hosted],
     settings: Settings,
 ) -> None:
-    """Puts a keyed operator behind the view `inputs`; makes the views `<stage>_outputs`, `_documents` and `_counts`.
+    """Puts a keyed operator behind the view `inputs`; makes the views `…_outputs`, `…_documents`, `…_counts`.
 
-    What is translated to operators here gets names that begin with the stage: a savepoint finds the slices in flight and
-    the entities again whatever stands behind them.
+    What is translated to operators here gets names that begin with the stage: a savepoint finds the slices in
+    flight and the entities again whatever stands behind them.
 
     Args:
         env: where.

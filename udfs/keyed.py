@@ -1,8 +1,9 @@
-"""The host: a keyed operator that runs any `Logic`. It knows buckets, slices and due times; it decides nothing.
+"""The host: a keyed operator for any `Logic`. It knows buckets, slices and due times; it decides nothing.
 
-A row is what was gathered of one bucket: a slice, complete, or values that came behind the watermark. The entities that
-changed are put into one MapState at the end of each row. PyFlink keeps such writes until its bundle ends, and a bundle
-ends before each checkpoint barrier, so state and outputs belong together without any hook.
+A row is what was gathered of one bucket: a slice, complete, or values that came behind the watermark. The
+entities that changed are put into one MapState at the end of each row. PyFlink keeps such writes until its
+bundle ends, and a bundle ends before each checkpoint barrier, so state and outputs belong together without
+any hook.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The rules on a worker: those that travelled with the job, and from then on those of their folder, as they change."""
+"""The rules on a worker: those that travelled with the job, then those of their folder, as they change."""
 
 from __future__ import annotations
 
@@ -50,9 +50,7 @@ class RulesWatch:
         pack: the rules at work.
     """
 
-    def __init__(
-        self, rules: Sequence[AnyRule], rules_dir: str, options: Options, group: Any
-    ) -> None:
+    def __init__(self, rules: Sequence[AnyRule], rules_dir: str, options: Options, group: Any) -> None:
         """Compiles the rules that travelled with the job.
 
         Args:
