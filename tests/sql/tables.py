@@ -20,6 +20,7 @@ from pyflink.table.types import DataType, LocalZonedTimestampType
 
 from connectors import kafka
 from connectors.elasticsearch import ElasticsearchEnds
+from connectors.topics import Topic
 from jobs import ledger, suite, wiring
 from jobs.settings import Settings
 from jobs.statements import statement
@@ -32,10 +33,31 @@ NO_ELASTICSEARCH = ElasticsearchEnds(url="http://127.0.0.1:1")
 OPTIONS = {"pipeline.auto-watermark-interval": "0 ms", "table.dml-sync": "true"}
 
 
+@dataclass(frozen=True)
+class FileEnds(kafka.KafkaEnds):
+    """Topics as files of a folder."""
+
+    folder: Path = Path()
+
+    def source(self, topic: Topic, schema: Schema, options: Mapping[str, str]) -> TableDescriptor:
+        """A table of the topic's columns over its file."""
+        return files(self.folder / topic.name, schema)
+
+    def fill(self, topic: Topic, records: Iterable[tuple[str, bytes]]) -> None:
+        """Writes the file of a topic of documents."""
+        rows = ({"record_key": key, "record_value": b64(value)} for key, value in records)
+        write_rows(self.folder / topic.name, rows)
+
+
+def file_ends(folder: Path) -> FileEnds:
+    """Topics in a folder."""
+    return FileEnds(bootstrap_servers="", group_id="", bounded=True, folder=folder)
+
+
 class Message(NamedTuple):
     """A record of the raw topic."""
 
-    value: bytes
+    value: bytes | None
     place: Place
 
 
@@ -108,12 +130,17 @@ def messages_file(messages: Iterable[Message], path: Path, settings: Settings) -
 def _line(message: Message) -> Row:
     topic, partition, offset, timestamp_ms = message.place
     return {
-        "payload": b64encode(message.value).decode() if message.value is not None else None,
+        "payload": None if message.value is None else b64(message.value),
         "source_topic": topic,
         "source_partition": partition,
         "source_offset": offset,
         "source_timestamp": stamp(timestamp_ms),
     }
+
+
+def b64(value: bytes) -> str:
+    """Bytes as files of JSON have them."""
+    return b64encode(value).decode()
 
 
 def stamp(at_ms: int) -> str:
@@ -162,10 +189,10 @@ def rows(folder: Path) -> Iterable[Row]:
         yield from map(orjson.loads, path.read_bytes().splitlines())
 
 
-def placed(values: Sequence[bytes], partition: int = 0, step_ms: int = 0) -> list[Message]:
+def placed(values: Sequence[bytes], partition: int = 0) -> list[Message]:
     """Values as messages that lie one behind the other in a partition; they came in when they say."""
     return [
-        Message(value, Place(RAW_TOPIC, partition, offset, _received(value) + step_ms))
+        Message(value, Place(RAW_TOPIC, partition, offset, _received(value)))
         for offset, value in enumerate(values)
     ]
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable
 
 import orjson
 import pytest
-from pyflink.table import DataTypes, Schema
 
+from connectors import topics
 from jobs import ingest, visitors
 from jobs.settings import Settings
 from state.logic import Document, Place
@@ -22,11 +21,9 @@ from tests.sql.tables import (
     Row,
     collect,
     document_of,
-    files,
+    file_ends,
     messages_file,
     placed,
-    stamp,
-    write_rows,
 )
 from tests.words import MINUTE, event, t
 
@@ -109,12 +106,9 @@ def alone(flink: Flink, documents: list[Document]) -> list[Document]:
     found = [Message(one.body, Place("valid", 0, at, one.version)) for at, one in enumerate(valid)]
     apart = settings.replace(out_of_orderness_ms=settings.out_of_orderness_ms + SLICE_MS)
     env.create_temporary_table("messages", messages_file(found, folder / "messages.jsonl", apart))
-    builder = Schema.new_builder().column("record_key", DataTypes.STRING())
-    builder = builder.column("record_value", DataTypes.BYTES())
-    builder = builder.column("ts", DataTypes.TIMESTAMP_LTZ(3)).watermark("ts", "ts")
-    late = b64encode(orjson.dumps(event("regret", "purchase", t(10)))).decode()
-    write_rows(folder / "late.jsonl", [{"record_key": "regret", "record_value": late, "ts": stamp(t(10))}])
-    env.create_temporary_table("late_read", files(folder / "late.jsonl", builder.build()))
+    ends = file_ends(folder)
+    ends.fill(topics.EVENTS_LATE, [("regret", orjson.dumps(event("regret", "purchase", t(10))))])
+    env.create_temporary_table("late_read", ends.document_source(topics.EVENTS_LATE, "event_time_ms"))
     visitors.build_alone(env, settings)
     return [document_of(row) for row in collect(env, {"documents": folder / "documents"})["documents"]]
 
