@@ -9,7 +9,6 @@ from itertools import islice
 from pathlib import Path
 
 import click
-import polars as pl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -21,7 +20,7 @@ from connectors.model_inputs import CHURN, INTENT, MODELS
 from connectors.model_registry import Registry
 from jobs.training import gate, pipeline, report
 from jobs.training.evaluation import Estimate, evaluate
-from jobs.training.events import read_events, table
+from jobs.training.events import Events, Messages, read_events
 from jobs.training.examples import Examples, Split, shuffled_split, split_in_time
 from jobs.training.logged import logged_examples
 from jobs.training.monitor import read_log
@@ -121,7 +120,7 @@ def main(
             events = read_events(file) if file else generated_events(generated or 0, seed)
             delay_ms = moments.horizon_ms if model == CHURN else 0
             rows = _learnable(_rows(model, events, moments, scores), leave_out)
-            split = _in_time(rows, events, test_days, delay_ms)
+            split = _in_time(rows, events.end_ms(), test_days, delay_ms)
             task = Task(model, _meaning(model, horizon_hours), seed, VERSION, {})
         task = Task(
             task.name, task.label, seed, VERSION, {name: trials or count for name, count in TRIALS.items()}
@@ -136,7 +135,7 @@ def _meaning(model: str, horizon_hours: float) -> str:
     return f"no session within {horizon_hours:g} hours after this one"
 
 
-def _rows(model: str, events: pl.DataFrame, moments: Moments, scores: Path | None) -> Examples:
+def _rows(model: str, events: Events, moments: Moments, scores: Path | None) -> Examples:
     if scores is None:
         return model_rows(model, events, moments)
     return logged_examples(read_log(lines_of(scores), model), model, events, moments)
@@ -160,19 +159,18 @@ def too_early(span_ms: int) -> set[str]:
     return {name for name, days in _NEEDED_DAYS.items() if span_ms < days * _DAY_MS}
 
 
-def generated_events(count: int, seed: int) -> pl.DataFrame:
+def generated_events(count: int, seed: int) -> Messages:
     """Events of the generated shop, without its noise."""
     shop = Shop(seed, _SHOP_RATE, _SHOP_START_MS, noisy=False)
-    return table(value for _, _, value in islice(shop, count) if value is not None)
+    return Messages(value for _, _, value in islice(shop, count) if value is not None)
 
 
-def _in_time(rows: Examples, events: pl.DataFrame, test_days: float | None, delay_ms: int) -> Split:
+def _in_time(rows: Examples, end_ms: int, test_days: float | None, delay_ms: int) -> Split:
     """The last days for the test, or without a number the last quarter; validation: a quarter of the rest.
 
     A label that takes `delay_ms` to be known costs so much time between two parts.
     """
     first_ms, last_ms = int(rows.at_ms.min()), int(rows.at_ms.max())
-    end_ms = int(events["event_time_ms"].max())  # type: ignore[arg-type]
     test_from_ms = end_ms - int(test_days * _DAY_MS) if test_days else last_ms - (last_ms - first_ms) // 4
     usable_ms = max(test_from_ms - first_ms - 2 * delay_ms, 0)
     return split_in_time(rows, test_from_ms, test_from_ms - delay_ms - usable_ms // 4)

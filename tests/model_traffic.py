@@ -1,76 +1,74 @@
-"""What the stream would write of events: scores of a model, and features of events and ended sessions."""
+"""What the stream writes of events, by the engine: scores of a model, features at its moments and of sessions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import orjson
-import polars as pl
 
-from connectors.features import NAMES
-from connectors.model_inputs import CHURN, OFFERED
+from connectors.model_inputs import OFFERED
 from connectors.model_runtime import Model
-from jobs.training.events import with_sessions
-from jobs.training.features import feature_rows
-from jobs.training.rows import Moments, moment_table
+from jobs.training.asked import run
+from jobs.training.events import Events, Messages
+from jobs.training.rows import Moments
+from state.logic import Out
+from state.visitors.scoring import Answer, BatchScorer, Matrix, matrix
+from state.visitors.visitor import Moment
 
-GAP_MS = 1_800_000
-_TEXTS = (
-    "visitor_id",
-    "session_no",
-    "event_id",
-    "event_no",
-    "event_type",
-    "event_time_ms",
-    "device",
-    "channel",
-)
+Document = dict[str, Any]
+
+
+def head(events: Events, count: int) -> Messages:
+    """The first events."""
+    return Messages(value for _, value in islice(events.messages(), count))
+
+
+def changed(events: Events, change: Callable[[Document], Document | None]) -> Messages:
+    """The events as a function has them; None leaves one out."""
+    documents = (change(orjson.loads(value)) for _, value in events.messages())
+    return Messages(orjson.dumps(one) for one in documents if one is not None)
+
+
+def with_product(document: Document, **more: Any) -> Document:
+    """The event with other members of its product, where it has one."""
+    return {**document, "product": {**document["product"], **more}} if "product" in document else document
 
 
 def scores(
-    model: Model, events: pl.DataFrame, shadow: Callable[[float], float] | None = None
+    model: Model,
+    events: Events,
+    shadow: Callable[[float], float] | None = None,
+    moments: Moments | None = None,
 ) -> Iterator[bytes]:
     """Documents of footfall.scores in the order of time, one a moment of the model."""
     kind, version = model.manifest.name, model.manifest.version
-    taken = moment_table(kind, events, Moments()).sort("event_time_ms", maintain_order=True)
-    vectors = _vectors(taken)
-    found = model.score(vectors[:, [OFFERED.index(name) for name in model.manifest.names]])
-    for row, vector, score in zip(taken.select(_TEXTS).to_dicts(), vectors, found.tolist(), strict=True):
-        document = _document(row, vector) | {
-            "score_id": f"{kind}-{row['event_id']}", "kind": kind, "model": {"version": version},
-            "scored_at_ms": row["event_time_ms"] + (GAP_MS if kind == CHURN else 0),
-            "score": score, "evidence": {"band": "low"},
-        }  # fmt: skip
-        yield orjson.dumps(
-            document | ({"shadow": {"version": "o", "score": shadow(score)}} if shadow else {})
-        )
+    places = [OFFERED.index(name) for name in model.manifest.names]
+
+    def answer(score: float) -> Answer:
+        said: Answer = {"model": {"version": version}, "score": score, "evidence": {"band": "low"}}
+        return said | ({"shadow": {"version": "o", "score": shadow(score)}} if shadow else {})
+
+    def answers(names: list[str], asked: list[Moment]) -> list[Answer]:
+        found: Matrix = np.atleast_1d(model.score(matrix(asked)[:, places]))
+        return [answer(score) for score in found.tolist()]
+
+    for document in _documents(events, "score", BatchScorer(answers), moments):
+        if orjson.loads(document)["kind"] == kind:
+            yield document
 
 
-def features(events: pl.DataFrame) -> Iterator[bytes]:
-    """Documents of footfall.features in the order in which they come: of events, and of sessions that end."""
-    rows = feature_rows(with_sessions(events).lazy()).collect()
-    end_ms = int(rows["event_time_ms"].max())  # type: ignore[arg-type]
-    documents, last = [], {}
-    for row, vector in zip(rows.select(_TEXTS).to_dicts(), _vectors(rows), strict=True):
-        document = _document(row, vector)
-        documents.append((row["event_time_ms"], document))
-        last[document["session_id"]] = document
-    for document in last.values():
-        if (over_ms := document["event_time_ms"] + GAP_MS) <= end_ms:
-            documents.append((over_ms, document | {"session_ended": True}))
-    yield from (orjson.dumps(document) for _, document in sorted(documents, key=lambda pair: pair[0]))
+def features(events: Events) -> Iterator[bytes]:
+    """Documents of footfall.features in the order in which they come."""
+    nothing: Answer = {"model": {"version": ""}, "score": 0.0, "evidence": {"band": "low"}}
+    yield from _documents(events, "features", BatchScorer(lambda names, asked: [nothing] * len(names)), None)
 
 
-def _vectors(rows: pl.DataFrame) -> np.ndarray:  # type: ignore[type-arg]
-    return rows.select(pl.col(OFFERED).cast(pl.Float32)).to_numpy()
-
-
-def _document(row: dict[str, Any], vector: np.ndarray) -> dict[str, Any]:  # type: ignore[type-arg]
-    names = ("visitor_id", "event_id", "event_no", "event_type", "event_time_ms", "device", "channel")
-    return {
-        **{name: row[name] for name in names if row[name] is not None},
-        "session_id": f"{row['visitor_id']}/{row['session_no']}",
-        "values": [None if value != value else value for value in vector[: len(NAMES)].tolist()],
-    }
+def _documents(events: Events, kind: str, scorer: BatchScorer, moments: Moments | None) -> list[bytes]:
+    """What is written up to the last event: sessions that are open then end later."""
+    out = Out()
+    end_ms = run(events, (moments or Moments()).options(kind), scorer, out)
+    written = [one for one in out.documents if one.version <= end_ms]
+    return [one.body for one in sorted(written, key=lambda one: one.version)]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import polars as pl
 
 from connectors.errors import BadInput
 from connectors.model_inputs import OFFERED
+from jobs.training.events import Events
 from jobs.training.examples import Examples
 from jobs.training.monitor import ScoreLog
 from jobs.training.rows import Moments, labelled_moments, numbered
@@ -14,7 +14,7 @@ from jobs.training.rows import Moments, labelled_moments, numbered
 LOGGED = "logged"  # the point of the rows: the log does not say why a moment was scored
 
 
-def logged_examples(log: ScoreLog, kind: str, events: pl.DataFrame, moments: Moments) -> Examples:
+def logged_examples(log: ScoreLog, kind: str, events: Events, moments: Moments) -> Examples:
     """Rows of the scores whose labels the events can tell, in the order of time.
 
     Args:
@@ -41,7 +41,7 @@ def logged_examples(log: ScoreLog, kind: str, events: pl.DataFrame, moments: Mom
         at_ms=rows["event_time_ms"].to_numpy(),
         known_ms=rows["known_ms"].to_numpy(),
         owners=numbered(rows, "visitor_id"),
-        sessions=numbered(rows, "visitor_id", "session_no"),
+        sessions=numbered(rows, "session_id"),
         points=np.full(len(rows), LOGGED),
         last_actions=rows["event_type"].to_numpy().astype(str),
     )

@@ -1,7 +1,7 @@
 """Scores that wait for their labels, and what the stream says meanwhile. Pure; ids are kept as hashes only.
 
 The topic of features says what became of a score: the features of a session that has ended have its
-purchases, and the first event of a session says that its visitor came back. Either side may come first.
+purchases, and any features of a session say when its visitor came back. Either side may come first.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from connectors.model_inputs import CHURN, INTENT
 
 Document = Mapping[str, Any]
 
-PURCHASES = NAMES.index("count_purchase")
+PURCHASES, SECONDS = NAMES.index("count_purchase"), NAMES.index("session_seconds")
 MOST = 300_000  # scores that wait; above, a sample of the visitors
 FACTS = 200_000  # sessions and visits that are remembered for scores that come after them
 GRACE_MS = 3_600_000  # event time by which one side may be behind the other
+SAME_MS = 100  # two features of a session, which are 32-bit floats, disagree by less on when it began
 _WHOLE = 1 << 63
 
 
@@ -98,9 +99,12 @@ class Maturing:
         if fact is None:
             return
         key = self._key(document)
+        known = self.facts.setdefault(key, [])
+        if known and abs(known[-1][1] - fact) < SAME_MS and self.kind == CHURN:
+            return  # the same session again
         for row in self.waiting.get(key, ()):
             self._tell(row, fact)
-        self.facts.setdefault(key, []).append((document["event_time_ms"], fact))
+        known.append((document["event_time_ms"], fact))
         if len(self.facts) > FACTS:
             del self.facts[next(iter(self.facts))]
 
@@ -110,7 +114,7 @@ class Maturing:
     def _fact(self, document: Document) -> int | None:
         if self.kind == INTENT:
             return int(document["values"][PURCHASES]) if document.get("session_ended") else None
-        return document["event_time_ms"] if document["event_no"] == 1 else None
+        return int(document["event_time_ms"] - round(document["values"][SECONDS] * 1_000))
 
     def _tell(self, row: Waiting, fact: int) -> None:
         if self.kind == INTENT:

@@ -14,6 +14,7 @@ from connectors.drift import MIN_ROWS, binned, moved, stability_index
 from connectors.model_inputs import OFFERED, context_values
 from connectors.model_manifest import Manifest
 from jobs.training.evaluation import Judge
+from jobs.training.events import Events
 from jobs.training.examples import Floats
 from jobs.training.rows import Moments, labelled_moments
 
@@ -157,7 +158,7 @@ class Quality:
 
 
 def quality(
-    log: ScoreLog, kind: str, events: pl.DataFrame, moments: Moments, manifest: Manifest, window_ms: int
+    log: ScoreLog, kind: str, events: Events, moments: Moments, manifest: Manifest, window_ms: int
 ) -> list[Quality]:
     """The quality of matured scores by window and version.
 

@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import polars as pl
 import pytest
 from rich.console import Console
 
@@ -22,8 +21,10 @@ from connectors.model_inputs import INTENT, OFFERED
 from connectors.model_registry import Registry
 from connectors.model_runtime import Model
 from jobs.settings import Settings
+from jobs.training.events import Messages
 from jobs.training.watch import Finding
 from tests import model_traffic
+from tests.model_traffic import Document, changed, head, with_product
 
 EVENTS = 250_000 if os.environ.get("CI", "").lower() == "true" else 700_000
 CHANGED = 250_000  # enough for some fifteen windows
@@ -41,12 +42,12 @@ def model() -> Model:
 
 
 @pytest.fixture(scope="module")
-def events() -> pl.DataFrame:
+def events() -> Messages:
     return generated_events(EVENTS, seed=1)
 
 
 def watched(
-    model: Model, events: pl.DataFrame, folder: Path, hours: tuple[float, float, float], *, has_labels: bool
+    model: Model, events: Messages, folder: Path, hours: tuple[float, float, float], *, has_labels: bool
 ) -> list[Finding]:
     """What the watch finds in windows that lie wholly after the training window and have rows enough."""
     written = {
@@ -63,7 +64,7 @@ def watched(
     return [one for one in post.look(messages) if one.from_ms > begin_ms and one.rows >= MIN_ROWS]
 
 
-def test_unchanged_traffic(model: Model, events: pl.DataFrame, tmp_path: Path) -> None:
+def test_unchanged_traffic(model: Model, events: Messages, tmp_path: Path) -> None:
     found = watched(model, events, tmp_path, HOURS, has_labels=True)
     for what in ("drift", "quality"):
         windows = [one for one in found if one.what == what]
@@ -74,22 +75,32 @@ def test_unchanged_traffic(model: Model, events: pl.DataFrame, tmp_path: Path) -
 
 
 # What a shop or its tracker may do, and what must be named for it.
-CHANGES: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {
-    "prices in cents": (lambda rows: rows.with_columns(pl.col("price") * 100), "price_max"),
-    "prices a half higher": (lambda rows: rows.with_columns(pl.col("price") * 1.5), "price_max"),
-    "everybody on tablets": (lambda rows: rows.with_columns(pl.lit("tablet").alias("device")), "is_mobile"),
+CHANGES: dict[str, tuple[Callable[[Document], Document | None], str]] = {
+    "prices in cents": (lambda event: dearer(event, 100), "price_max"),
+    "prices a half higher": (lambda event: dearer(event, 1.5), "price_max"),
+    "everybody on tablets": (
+        lambda event: {**event, "context": {**event.get("context", {}), "device": "tablet"}},
+        "is_mobile",
+    ),
     "product views no longer sent": (
-        lambda rows: rows.filter(pl.col("event_type") != "product_view"),
+        lambda event: None if event["event_type"] == "product_view" else event,
         "count_product_view",
     ),
-    "each second event lost": (lambda rows: rows.gather_every(2), "seconds_between_mean"),
+    "each second event lost": (
+        lambda event: event if sum(event["event_id"].encode()) % 2 else None,
+        "seconds_between_mean",
+    ),
 }
 
 
+def dearer(event: Document, factor: float) -> Document:
+    return with_product(event, price=factor * event.get("product", {}).get("price", 1))
+
+
 @pytest.mark.parametrize("change", CHANGES)
-def test_changed_traffic(change: str, model: Model, events: pl.DataFrame, tmp_path: Path) -> None:
+def test_changed_traffic(change: str, model: Model, events: Messages, tmp_path: Path) -> None:
     altered, name = CHANGES[change]
-    rows = altered(events.head(CHANGED))
+    rows = changed(head(events, CHANGED), altered)
     windows = watched(model, rows, tmp_path, CHANGED_HOURS, has_labels=False)
     assert len(windows) >= 10
     alarmed = [one for one in windows if one.alarms]

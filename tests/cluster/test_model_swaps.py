@@ -24,8 +24,9 @@ from connectors.model_inputs import CHURN, INTENT
 from connectors.model_registry import Registry
 from connectors.model_scorer import POLL_SECONDS
 from connectors.scores import score_id
-from jobs.training import rows as training
-from jobs.training.events import table
+from jobs.training.asked import asked_in
+from jobs.training.events import Messages
+from jobs.training.rows import Moments
 from tests import models
 from tests.cluster.conftest import CONSOLE, wait_until
 
@@ -99,17 +100,9 @@ def _written(deployment: Deployment) -> int:
 
 
 def _expected(events: list[bytes]) -> set[str]:
-    valid = table(events)
-    moments = training.Moments(every=1, session_gap_ms=GAP_MS)
-    taken = {
-        INTENT: training._intent_moments(valid, moments).collect(),
-        CHURN: training._churn_moments(valid, moments).collect(),
-    }
-    return {
-        score_id(model, *row)
-        for model, found in taken.items()
-        for row in found.select("visitor_id", "event_id").rows()
-    }
+    options = Moments(every=1, session_gap_ms=GAP_MS).options()
+    rows = asked_in(Messages(events), options).rows
+    return {score_id(*row) for row in rows.select("model", "visitor_id", "event_id").rows()}
 
 
 def test_swaps_under_load_lose_nothing_and_score_nothing_twice(deploy: Deploy, tmp_path: Path) -> None:

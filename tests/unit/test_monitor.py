@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
-import polars as pl
 import pytest
 from click.testing import CliRunner
 
@@ -45,8 +42,13 @@ def test_stable_traffic_does_not_alarm(model, log):
     assert [window.alarms for window in found] == [()] * len(found)
 
 
+def dearer_on_tablets(event):
+    found = model_traffic.with_product(event, price=5 * event.get("product", {}).get("price", 1))
+    return {**found, "context": {**event.get("context", {}), "device": "tablet"}}
+
+
 def test_changed_traffic_alarms_in_every_window(model, events):
-    changed = events.with_columns(pl.col("price") * 5, pl.lit("tablet").alias("device"))
+    changed = model_traffic.changed(events, dearer_on_tablets)
     log = read_log(list(model_traffic.scores(model, changed)), INTENT)
     found = [window for window in drift(log, model.manifest, 3 * HOUR) if window.rows >= 500]
     assert found and all("price_max" in window.alarms for window in found)
@@ -62,7 +64,7 @@ def test_quality_is_known_once_labels_are(model, log, events):
     (window,) = found
     assert 0 < window.rows <= len(log) and window.positives > 50
     assert 0.55 < window.metrics["auc"] < 1
-    early = events.head(len(events) // 2)
+    early = model_traffic.head(events, 15_000)
     assert quality(log, INTENT, early, Moments(), model.manifest, 1_000 * HOUR)[0].rows < window.rows
 
 
@@ -80,7 +82,7 @@ def test_without_a_shadow_there_is_nothing_to_compare(model, log):
 
 
 def test_a_repeated_score_counts_once(model, events):
-    documents = list(model_traffic.scores(model, events.head(2_000)))
+    documents = list(model_traffic.scores(model, model_traffic.head(events, 2_000)))
     assert len(read_log(documents * 2, INTENT)) == len(documents)
 
 
@@ -90,15 +92,9 @@ def run(*arguments):
 
 def test_the_commands(model, events, tmp_path):
     scores, happened = tmp_path / "scores.jsonl", tmp_path / "events.jsonl"
-    scores.write_bytes(
-        b"\n".join(model_traffic.scores(model, events.head(9_000), shadow=lambda score: score))
-    )
-    happened.write_text(
-        "\n".join(
-            json.dumps({"schema": "event/1", **{k: v for k, v in row.items() if v is not None and k in KEPT}})
-            for row in events.head(9_000).to_dicts()
-        )
-    )
+    first = model_traffic.head(events, 9_000)
+    scores.write_bytes(b"\n".join(model_traffic.scores(model, first, shadow=lambda score: score)))
+    happened.write_bytes(b"\n".join(value for _, value in first.messages()))
     stable = run("drift", INTENT, "--scores", str(scores), "--window-hours", "100")
     assert stable.exit_code == 0 and "stable" in stable.output
     judged = run(
@@ -111,6 +107,3 @@ def test_the_commands(model, events, tmp_path):
     for arguments in (["list"], ["show", INTENT], ["verify"]):
         told = run(*arguments)
         assert told.exit_code == 0 and model.manifest.version in told.output
-
-
-KEPT = {"event_id", "event_type", "event_time_ms", "visitor_id", "sequence"}

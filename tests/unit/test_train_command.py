@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import orjson
 import polars as pl
 import pytest
 from click.testing import CliRunner
@@ -63,8 +64,7 @@ def test_wrong_input_ends_with_status_2(run, arguments, words):
 def lake(tmp_path_factory):
     """What job archive would have left of the generated shop."""
     events = generated_events(12_000, seed=1)
-    names = ("event_id", "event_type", "event_time_ms", "visitor_id", "sequence")
-    documents = ({"schema": "event/1", **{name: row[name] for name in names}} for row in events.to_dicts())
+    documents = (orjson.loads(value) for _, value in events.messages())
     return write_lake(tmp_path_factory.mktemp("lake"), documents), events
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
-import polars as pl
 import pytest
 from click.testing import CliRunner
 
@@ -23,6 +23,7 @@ from connectors.model_registry import Registry
 from connectors.model_runtime import Model
 from jobs.settings import Settings
 from jobs.training import maturing, watch_report
+from jobs.training.events import Messages
 from jobs.training.monitor import HOUR_MS, quality, read_log
 from jobs.training.rows import Moments
 from jobs.training.watch import BIAS, FALLBACKS, Finding, Spans, Watch
@@ -40,13 +41,13 @@ def loaded(name: str) -> Model:
 
 
 @pytest.fixture(scope="module")
-def events() -> pl.DataFrame:
+def events() -> Messages:
     """Seventeen hours of the shop that the shipped models were trained on."""
     return generated_events(30_000, seed=1)
 
 
 @pytest.fixture(scope="module")
-def traffic(events: pl.DataFrame) -> Topics:
+def traffic(events: Messages) -> Topics:
     found = [one for name in MODELS for one in model_traffic.scores(loaded(name), events)]
     return {topics.SCORES.name: found, topics.FEATURES.name: list(model_traffic.features(events))}
 
@@ -85,7 +86,7 @@ def test_stable_traffic_does_not_alarm(found: list[Finding]) -> None:
     assert [one.alarms for one in found] == [()] * len(found)
 
 
-def test_labels_are_those_of_a_look_back(found: list[Finding], events: pl.DataFrame, traffic: Topics) -> None:
+def test_labels_are_those_of_a_look_back(found: list[Finding], events: Messages, traffic: Topics) -> None:
     manifest = loaded(INTENT).manifest
     log = read_log(traffic[topics.SCORES.name], INTENT)
     behind = quality(log, INTENT, events, Moments(), manifest, int(HOURS[1] * HOUR_MS))
@@ -100,9 +101,7 @@ def test_labels_are_those_of_a_look_back(found: list[Finding], events: pl.DataFr
         assert one.values["auc"][0] == pytest.approx(other.metrics["auc"], abs=1e-6)
 
 
-def test_churn_is_known_after_its_horizon(
-    found: list[Finding], events: pl.DataFrame, traffic: Topics
-) -> None:
+def test_churn_is_known_after_its_horizon(found: list[Finding], events: Messages, traffic: Topics) -> None:
     log = read_log(traffic[topics.SCORES.name], CHURN)
     moments = Moments(horizon_ms=int(HOURS[2] * HOUR_MS))
     behind = quality(log, CHURN, events, moments, loaded(CHURN).manifest, int(HOURS[1] * HOUR_MS))
@@ -150,20 +149,23 @@ def test_what_comes_again_counts_once(traffic: Topics, found: list[Finding], tmp
     assert post(tmp_path).look(Broker(again)) == found
 
 
-def test_no_id_is_kept(traffic: Topics, events: pl.DataFrame, tmp_path: Path) -> None:
+def test_no_id_is_kept(traffic: Topics, events: Messages, tmp_path: Path) -> None:
     broker = Broker(traffic)
     broker.share = 0.5
     post(tmp_path).look(broker)
     kept = (tmp_path / STATE).read_text() + (tmp_path / LINES).read_text()
-    assert not any(visitor in kept for visitor in events["visitor_id"].unique())
+    visitors = {orjson.loads(value)["visitor_id"] for _, value in events.messages()}
+    assert not any(visitor in kept for visitor in visitors)
 
 
-def changed(events: pl.DataFrame) -> pl.DataFrame:
-    return events.with_columns(pl.col("price") * 5, pl.lit("tablet").alias("device"))
+def dearer_on_tablets(event: dict[str, Any]) -> dict[str, Any]:
+    found = model_traffic.with_product(event, price=5 * event.get("product", {}).get("price", 1))
+    return {**found, "context": {**event.get("context", {}), "device": "tablet"}}
 
 
-def test_changed_traffic_alarms(events: pl.DataFrame, tmp_path: Path) -> None:
-    scores = list(model_traffic.scores(loaded(INTENT), changed(events)))
+def test_changed_traffic_alarms(events: Messages, tmp_path: Path) -> None:
+    dearer = model_traffic.changed(events, dearer_on_tablets)
+    scores = list(model_traffic.scores(loaded(INTENT), dearer))
     judged = post(tmp_path).look(Broker({topics.SCORES.name: scores, topics.FEATURES.name: []}))
     enough = [one for one in judged if one.rows >= 500]
     assert enough and all("price_max" in one.alarms for one in enough)
