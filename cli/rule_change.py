@@ -1,24 +1,24 @@
 """A rule changes in production: answered anew over history, compared, and cut over for all readers at once.
 
-The new version runs beside the old one over the events of a file. Its signals go into a new index, together
+The engine answers the new version over history, in this process. Its signals go into a new index, together
 with all documents of other rules and with the old version's stale signals, retracted. Then the alias moves in
-one step. The index before stays for the way back.
+one step, and the folder gets the new version, which the running job follows; until it has looked there it
+goes on with the old one, and `sweep` takes back what that still said. The index before is the way back.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import orjson
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan, streaming_bulk
 
-from cli import local_flink
-from cli.rules_try import message
+from cli import backfill as engine_runs
+from cli.backfill import Arrival, Pace
+from cli.rules_try import engine_of, signals_in
 from connectors import indices
 from connectors.errors import BadInput
 from connectors.indices import SIGNALS, mappings
@@ -50,20 +50,23 @@ class Change:
         return {name: len(getattr(self, name)) for name in ("gained", "lost", "changed", "same")}
 
 
-def backfill(history: Iterable[Document], folder: Path, settings: Settings) -> Signals:
+def backfill(history: Iterable[Arrival], settings: Settings, pace: Pace, are_judged: bool = False) -> Signals:
     """The newest version of each signal that the rules of `settings.rules_dir` find in a history.
 
     Args:
-        history: canonical events in order of arrival, see cli/rule_history.py.
-        folder: an empty one, for the job's files.
-        settings: whose rules_dir names the folder of rules.
+        history: in order of arrival, see cli/rule_history.py.
+        settings: of the job; rules_dir names the folder of rules.
+        pace: is told how fast it went.
+        are_judged: the events come from a lake, where ids are pseudonyms already if they are to be.
+
+    Raises:
+        BadInput: there is no event in it.
     """
-    messages = folder / "messages.jsonl"
-    with messages.open("wb") as out:
-        out.writelines(message(event, number) for number, event in enumerate(history))
-    chosen = settings.replace(bounded=True, parallelism=1, scoring=False)
-    rows = local_flink.run(messages, folder, ["signal_documents"], chosen)["signal_documents"]
-    return newest(orjson.loads(row["document"]) for row in rows)
+    engine = engine_of(settings, ids_are_hidden=are_judged)
+    found = newest(signals_in(engine_runs.run(engine, history, settings.out_of_orderness_ms, pace)))
+    if not pace.events:
+        raise BadInput(f"the history holds no valid event ({pace.refused} messages are none)")
+    return found
 
 
 def newest(signals: Iterable[Document]) -> Signals:
@@ -151,6 +154,21 @@ def go_back(client: Elasticsearch, now: str, before: str, rule_name: str) -> Non
     client.indices.update_aliases(actions=indices.cut_over(SIGNALS, now, before)["actions"])
     _copy_others(client, now, before, rule_name)
     client.indices.refresh(index=before)
+
+
+def sweep(client: Elasticsearch, rule: Document, is_stale: Callable[[int], bool]) -> int:
+    """Takes back what the job still said by a version that is gone; how many signals these were.
+
+    Args:
+        client: of the index.
+        rule: name and version that signals are retracted by.
+        is_stale: whether signals of a version are to go.
+    """
+    found = signals_of(client, current(client), rule["name"])
+    gone = {key: one for key, one in found.items() if is_stale(one["rule"]["version"])}
+    live = {key: one for key, one in gone.items() if one["status"] != "retracted"}
+    _write(client, SIGNALS.alias, result(live, {}, rule))
+    return len(live)
 
 
 def current(client: Elasticsearch) -> str:

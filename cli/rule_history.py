@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import orjson
-
-from cli.feed import lines_of
+from cli.arrivals import Arrivals
+from cli.backfill import Arrival
 from cli.topic_reader import read_topic
 from connectors import lake, topics
-from connectors.errors import BadInput
 from jobs import ends
 from jobs.settings import Settings
+from state.logic import Place
 
-Document = dict[str, Any]
 _TOPICS = (topics.EVENTS_RAW.name, *topics.EVENTS_RAW.read_with)
 
 
-def history_of(place: Path | None, settings: Settings) -> Iterator[Document]:
-    """Events in order of arrival, each with received_at_ms; of a lake in order of time, so that none is late.
+def history_of(place: Path | None, settings: Settings) -> Iterator[Arrival]:
+    """Events in order of arrival; of a lake, and of a file that says nothing of it, in order of time.
 
     Args:
         place: JSON lines, plain or .gz; the folder of a lake; None: the raw topics, up to their ends of now.
@@ -35,39 +32,33 @@ def history_of(place: Path | None, settings: Settings) -> Iterator[Document]:
     return of_lake(place) if place.is_dir() else of_file(place)
 
 
-def of_file(path: Path) -> Iterator[Document]:
-    """A line without a time of arrival has its predecessor's."""
-    received_ms = 0
-    for number, line in lines_of(path):
-        try:
-            event = orjson.loads(line)
-            received_ms = int(event.get("received_at_ms") or received_ms or event["event_time_ms"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BadInput(f"{path}:{number}: not an event: {error}; history holds valid events") from error
-        yield {**event, "received_at_ms": received_ms}
+def of_file(path: Path) -> Iterator[Arrival]:
+    """The lines as a replay would feed them."""
+    for _, line in Arrivals.of(path).lines():
+        yield Arrival(line)
 
 
-def of_lake(folder: Path) -> Iterator[Document]:
+def of_lake(folder: Path) -> Iterator[Arrival]:
     """Events that were valid once; an hour at a time is in memory."""
     for message in lake.messages(folder):
-        yield {**orjson.loads(message.value), "received_at_ms": message.timestamp_ms}
+        yield Arrival(message.value)
 
 
-def of_topics(settings: Settings) -> Iterator[Document]:
-    """Messages that are JSON objects; INGEST judges them again. All are in memory, to be put in order."""
+def of_topics(settings: Settings) -> Iterator[Arrival]:
+    """All messages, which the engine judges again; they are in memory, to be put in order of arrival."""
     properties = ends.kafka("rules", settings).client_properties()
-    read = (message for topic in _TOPICS for message in read_topic(properties, topic))
-    arrivals = [
-        (message.timestamp()[1], message.partition(), message.offset(), message.value()) for message in read
+    found = [
+        Arrival(
+            message.value(),
+            Place(topic, message.partition(), message.offset(), message.timestamp()[1]),
+        )
+        for topic in _TOPICS
+        for message in read_topic(properties, topic)
     ]
-    for received_ms, _, _, value in sorted(arrivals, key=lambda arrival: arrival[:3]):
-        if (event := _object(value)) is not None:
-            yield {**event, "received_at_ms": received_ms}
+    yield from sorted(found, key=_moment)
 
 
-def _object(value: bytes | None) -> Document | None:
-    try:
-        found = orjson.loads(value or b"")
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
+def _moment(arrival: Arrival) -> tuple[int, str, int, int]:
+    place = arrival.place
+    assert place is not None  # noqa: S101 - for the type checker
+    return place.timestamp_ms, place.topic, place.partition, place.offset

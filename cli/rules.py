@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ from rich.table import Table
 from cli import rules_explain, rules_try
 from cli.arrivals import lines_of
 from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
+from cli.rule_history import history_of
 from cli.rules_folder import RulesFolder
 from cli.rules_try import options_of
 from cli.scenarios import read as read_scenarios
@@ -29,13 +32,19 @@ from state.rules.pack import SHIPPED, Loaded, load
 from udfs.rules import compiled
 
 if TYPE_CHECKING:
-    from cli.rule_change import Change, Signals
+    from elasticsearch import Elasticsearch
+
+    from cli.rule_change import Change, Document, Signals
 
 _WIDTH = 140  # of a table that goes to a file or a pipe
 _folder = click.option(
     "--folder", required=True, type=click.Path(path_type=Path), help="The active rules (setting rules_dir)."
 )
 _url = click.option("--url", help="Elasticsearch. Default: that of a running scripts/run, else the setting.")
+_sweep_after = click.option(
+    "--sweep-after", "seconds", default=12.0, show_default=True, type=click.FloatRange(0),
+    help="Seconds that a running job is given to follow the folder; 0: none runs.",
+)  # fmt: skip
 _rules = click.option(
     "--rules",
     "folder",
@@ -164,6 +173,7 @@ def list_(paths: tuple[Path, ...]) -> None:
     "the raw topics of Kafka still keep.",
 )
 @click.option("--dry-run", is_flag=True, help="Only show who gains and who loses.")
+@_sweep_after
 @_url
 @settings_options
 def apply(
@@ -171,26 +181,27 @@ def apply(
     folder: Path,
     history: Path | None,
     dry_run: bool,
+    seconds: float,
     url: str | None,
     settings_file: Path | None,
     assignments: tuple[str, ...],
 ) -> None:
-    """Put a new or changed rule to work: check, answer anew over history, compare, cut over.
+    """Put a new or changed rule to work: check, answer anew over history, compare, cut over, sweep.
 
     Readers of the index see the signals of one version, before and after. The old version's stale signals are
-    retracted, those of other rules stay. Start the job again from a savepoint with this folder as rules_dir:
-    the state of other rules carries over.
+    retracted, those of other rules stay. A running job whose rules_dir is this folder follows it by itself,
+    within ten seconds; then what it still said by the old version is taken back, too.
     """
     from cli import rule_change
-    from cli.rule_history import history_of
+    from cli.backfill import Pace
 
     with failures_told(), TemporaryDirectory(prefix="footfall-rules-") as alone:
-        rules = RulesFolder(folder)
+        rules, pace = RulesFolder(folder), Pace()
         new, old = rules.accept(file)
         shutil.copy(new.path, alone)
         settings = load_settings(settings_file, assignments, embedded_settings()).replace(rules_dir=alone)
-        found = rules_try.signals_by_arrival(history_of(history, settings), settings)
-        after = rule_change.newest(found)
+        after = rule_change.backfill(history_of(history, settings), settings, pace, _is_lake(history))
+        click.echo(f"answered anew over {pace}", err=True)
         with elasticsearch_ends(url, settings_file, assignments).client() as client:
             name = new.rule.name
             before = rule_change.signals_of(client, rule_change.current(client), name)
@@ -203,15 +214,22 @@ def apply(
                 click.echo(
                     f"cut over to {indices[1]}; back with scripts/rules rollback --folder {folder}", err=True
                 )
+                _sweep(client, told, lambda version: version < new.rule.version, seconds)
 
 
 @main.command()
 @click.argument("name")
 @_folder
+@_sweep_after
 @_url
 @settings_options
 def retire(
-    name: str, folder: Path, url: str | None, settings_file: Path | None, assignments: tuple[str, ...]
+    name: str,
+    folder: Path,
+    seconds: float,
+    url: str | None,
+    settings_file: Path | None,
+    assignments: tuple[str, ...],
 ) -> None:
     """Take a rule out of work: its file is put aside, its signals are retracted, for all readers at once."""
     from cli import rule_change
@@ -225,14 +243,22 @@ def retire(
             before = rule_change.signals_of(client, rule_change.current(client), name)
             told = {"name": name, "version": old.rule.version}
             rules.put(None, old, rule_change.cut_over(client, name, rule_change.result(before, {}, told)))
+            _sweep(client, told, lambda version: True, seconds)
     click.echo(f"{name} is retired, {len(before)} signals are retracted", err=True)
 
 
 @main.command()
 @_folder
+@_sweep_after
 @_url
 @settings_options
-def rollback(folder: Path, url: str | None, settings_file: Path | None, assignments: tuple[str, ...]) -> None:
+def rollback(
+    folder: Path,
+    seconds: float,
+    url: str | None,
+    settings_file: Path | None,
+    assignments: tuple[str, ...],
+) -> None:
     """Take back the newest apply or retire: readers see the index before again, the folder its rules."""
     from cli import rule_change
 
@@ -241,8 +267,25 @@ def rollback(folder: Path, url: str | None, settings_file: Path | None, assignme
         last = rules.last()
         with elasticsearch_ends(url, settings_file, assignments).client() as client:
             rule_change.go_back(client, last.index, last.index_before, last.rule)
-        rules.take_back()
+            rules.take_back()
+            version = last.version_before or 0
+            told = {"name": last.rule, "version": version}
+            _sweep(client, told, lambda found: found > version, seconds)
     click.echo(f"{last.rule} is as it was, readers see {last.index_before}", err=True)
+
+
+def _sweep(client: Elasticsearch, rule: Document, is_stale: Callable[[int], bool], seconds: float) -> None:
+    """Waits until a running job has looked at its folder, and takes back what it said until then."""
+    from cli import rule_change
+
+    if seconds:
+        time.sleep(seconds)
+        found = rule_change.sweep(client, rule, is_stale)
+        click.echo(f"swept: {found} signals that the job found meanwhile are retracted", err=True)
+
+
+def _is_lake(history: Path | None) -> bool:
+    return history is not None and history.is_dir()
 
 
 def _show(

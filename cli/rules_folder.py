@@ -58,11 +58,14 @@ class RulesFolder:
 
     def put(self, new: Loaded | None, old: Loaded | None, indices: tuple[str, str]) -> None:
         """The new rule in the place of the old one, which is kept, and a line in the log."""
+        active = self.path / f"{new.rule.name}.yaml" if new else None
         if old:
             self._old.mkdir(exist_ok=True)
-            shutil.move(old.path, self._kept(old.rule.name, old.rule.version))
-        if new:
-            shutil.copy(new.path, self.path / f"{new.rule.name}.yaml")
+            shutil.copy(old.path, self._kept(old.rule.name, old.rule.version))
+        if new and active:
+            _replace(new.path, active)
+        if old and old.path != active:
+            old.path.unlink()
         name = next(one.rule.name for one in (new, old) if one)
         versions = old.rule.version if old else None, new.rule.version if new else None
         with self._log.open("ab") as log:
@@ -83,12 +86,20 @@ class RulesFolder:
         """The files as they were before the newest change, which leaves the log."""
         last = self.last()
         active = self.path / f"{last.rule}.yaml"
-        if last.version is not None:
-            active.unlink()
         if last.version_before is not None:
-            shutil.move(self._kept(last.rule, last.version_before), active)
+            kept = self._kept(last.rule, last.version_before)
+            _replace(kept, active)
+            kept.unlink()
+        else:
+            active.unlink()
         lines = self._log.read_bytes().splitlines(keepends=True)
         self._log.write_bytes(b"".join(lines[:-1]))
 
     def _kept(self, name: str, version: int) -> Path:
         return self._old / f"{name}-{version}.yaml"
+
+
+def _replace(file: Path, active: Path) -> None:
+    """In one step: a job that looks at the folder meanwhile sees all of a file or none of it."""
+    shutil.copy(file, beside := active.with_suffix(".new"))
+    beside.replace(active)

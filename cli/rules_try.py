@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 
+from cli import backfill
+from cli.backfill import Arrival
 from cli.scenarios import Scenario, Telling, stream, tellings
-from connectors import topics
-from connectors.events import HEARTBEAT_TYPE
 from connectors.pseudonyms import KeyPlace
 from jobs.active_rules import active_rules
 from jobs.settings import Settings
@@ -45,9 +44,15 @@ def pack_of(settings: Settings) -> Pack:
     return compiled(active_rules(settings), options_of(settings))
 
 
-def engine_of(settings: Settings) -> Engine:
-    """The engine with the rules of the settings' folder."""
-    key = KeyPlace(settings.pseudonym_key_file).read() if settings.pseudonymise else None
+def engine_of(settings: Settings, ids_are_hidden: bool = False) -> Engine:
+    """The engine with the rules of the settings' folder.
+
+    Args:
+        settings: of the job.
+        ids_are_hidden: the events have pseudonyms already, where the settings want any.
+    """
+    hides = settings.pseudonymise and not ids_are_hidden
+    key = KeyPlace(settings.pseudonym_key_file).read() if hides else None
     return Engine(options_of(settings), pack_of(settings), buckets=_BUCKETS, now_ms=_now_ms, key=key)
 
 
@@ -69,45 +74,20 @@ def judge(scenarios: Iterable[Scenario], settings: Settings) -> tuple[int, list[
 
 def signals_by_arrival(events: Iterable[Document], settings: Settings) -> Iterator[Document]:
     """The signals of a stream in order of arrival: an event behind the bound is late, as it is in a job."""
-    engine = engine_of(settings)
-    bound_ms, newest_ms, waiting = settings.out_of_orderness_ms, 0, list[tuple[int, bytes]]()
-    for event in events:
-        at, value = int(event["event_time_ms"]), orjson.dumps(event)
-        if at < newest_ms - bound_ms:
-            yield from _signals(engine.take_late([value], None).documents)
-            continue
-        if event["event_type"] != HEARTBEAT_TYPE:
-            waiting.append((at, value))
-        if at > newest_ms:
-            newest_ms = at
-            complete = [value for at, value in waiting if at < newest_ms - bound_ms]
-            waiting = [item for item in waiting if item[0] >= newest_ms - bound_ms]
-            yield from _signals(engine.take(complete, None, newest_ms - bound_ms).documents)
-    yield from _signals(engine.take([value for _, value in waiting], None, newest_ms + 1).documents)
-    yield from _signals(engine.finish().documents)
+    arrivals = (Arrival(orjson.dumps(event)) for event in events)
+    return signals_in(backfill.run(engine_of(settings), arrivals, settings.out_of_orderness_ms))
 
 
 def signals_of_values(values: Sequence[bytes], settings: Settings) -> list[Document]:
     """The signals of events in any order, none of them late; what is no event is passed over."""
-    found = list(_signals(engine_of(settings).run(values, _SLICE_MS).documents))
+    found = list(signals_in(engine_of(settings).run(values, _SLICE_MS).documents))
     return sorted(found, key=lambda one: (one["occurred_at_ms"], one["version"], one["signal_id"]))
 
 
-def _signals(documents: Iterable[Made]) -> Iterator[Document]:
+def signals_in(documents: Iterable[Made]) -> Iterator[Document]:
+    """The signals of rules among what was written."""
     for one in documents:
         if one.kind == "signal":
             signal: Document = orjson.loads(one.body)
             if signal["kind"] not in _ENGINES_OWN:
                 yield signal
-
-
-def message(event: Document, offset: int) -> bytes:
-    """One line of a job's source: the event and what Kafka would say of its record."""
-    moment = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=event["received_at_ms"])
-    record = {
-        "source_topic": topics.EVENTS_RAW.name,
-        "source_partition": 0,
-        "source_offset": offset,
-        "source_timestamp": moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
-    }
-    return orjson.dumps({**event, **record}, option=orjson.OPT_APPEND_NEWLINE)

@@ -98,7 +98,7 @@ class Lake:
         times = (
             read(EVENTS, data_files(hour)).select("event_time_ms").collect() for hour in self._hours[::-1]
         )
-        return next(max(found["event_time_ms"].to_list()) for found in times if len(found))
+        return next(max(map(int, found["event_time_ms"])) for found in times if len(found))
 
 
 def read_events(path: Path) -> Events:

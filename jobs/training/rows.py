@@ -109,7 +109,7 @@ def _churn(asked: Asked, moments: Moments) -> pl.DataFrame:
 
 
 def model_rows(model: str, events: Events, moments: Moments) -> Examples:
-    """The rows of one of MODELS; of churn without sessions that are too near to the end of the data to know."""
+    """The rows of one of MODELS; of churn without sessions that are too near to the end to know."""
     found = labelled(model, events, moments)
     rows = found.known() if model == CHURN else found.rows
     return to_examples(rows, found.asked)

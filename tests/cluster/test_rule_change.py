@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,12 +14,14 @@ import pytest
 
 from cli.deploy import Deployment
 from cli.dump import documents
+from cli.feed import Feeder
 from cli.package import ROOT
 from cli.replay import feed_file
+from cli.rules_folder import RulesFolder
 from connectors import indices
 from state.rules.pack import SHIPPED
 from tests import datasets
-from tests.cluster.conftest import CONSOLE
+from tests.cluster.conftest import CONSOLE, wait_until, why
 from tests.oracle import session_parts
 from tests.rule_oracle import VIEWS, _get, _nth, _of
 
@@ -60,7 +64,7 @@ def history(tmp_path: Path) -> Path:
 
 def test_a_rule_is_changed_and_the_change_taken_back(deploy: Deploy, history: Path, tmp_path: Path) -> None:
     deployment, folder = deploy(), tmp_path / "rules"
-    where = "--folder", folder, "--url", deployment.settings.elasticsearch_url
+    where = "--folder", folder, "--sweep-after", 0, "--url", deployment.settings.elasticsearch_url
     first = rules("apply", _version(tmp_path, 2, 3), *where, "--history", history)
     assert first.returncode == 0, first.stderr
     assert told(deployment, "active") == interests(4)
@@ -87,6 +91,50 @@ def test_a_rule_is_changed_and_the_change_taken_back(deploy: Deploy, history: Pa
     assert back.returncode == 0, back.stderr
     assert told(deployment, "active") == interests(4) and told(deployment, "retracted") == set()
     assert other in documents(deployment.client, indices.SIGNALS.alias)
+
+
+def test_a_running_job_follows_the_folder_without_a_restart(
+    deploy: Deploy, history: Path, tmp_path: Path
+) -> None:
+    """Half of the history by the old version, then the change, then who comes in anew is judged by the new one."""
+    folder = tmp_path / "rules"
+    RulesFolder(folder)
+    caps = {"bot_events_per_minute": 0, "bot_events_per_day": 0}
+    deployment = deploy(rules_dir=str(folder), slice_ms=1_000, **caps)
+    job = deployment.submit()
+    feed_file(deployment, history, CONSOLE)
+    wait_until(lambda: told(deployment, "active") >= interests(4), 120, "signals of the shipped version")
+    kafka = f"kafka_bootstrap_servers={deployment.settings.kafka_bootstrap_servers}"
+    where = "--folder", folder, "--url", deployment.settings.elasticsearch_url
+    changed = rules("apply", _version(tmp_path, 2, 5), *where, "--set", kafka)
+    assert changed.returncode == 0, changed.stderr
+    assert "a second" in changed.stderr and "swept: 0 signals" in changed.stderr
+    assert told(deployment, "active") == interests(6)
+    now_ms = time.time_ns() // 1_000_000
+    feeder = Feeder(deployment.kafka_properties)
+    for number in range(6):
+        feeder.send(_view(now_ms + number, number), "newcomer")
+    feeder.heartbeat(now_ms + 60_000, "beat")
+    feeder.flush()
+    wait_until(lambda: _newcomers(deployment) == [(now_ms + 5, 2)], 60, "a signal of the new version")
+    assert deployment.stack.flink.jobs()[job] == "RUNNING"
+    said = why(deployment, "newcomer", "category_interest")
+    assert said["answers"][0]["version"] == 2
+
+
+def _view(at_ms: int, number: int) -> bytes:
+    event = {"schema": "event/1", "event_id": f"view {number}", "event_type": "product_view"}
+    event |= {"visitor_id": "newcomer", "product": {"category": "hats", "product_id": "p"}}
+    return json.dumps({**event, "event_time_ms": at_ms}).encode()
+
+
+def _newcomers(deployment: Deployment) -> list[tuple[int, int]]:
+    """When, and by which version."""
+    return [
+        (one["occurred_at_ms"], one["rule"]["version"])
+        for one in documents(deployment.client, indices.SIGNALS.alias)
+        if one["visitor_id"] == "newcomer" and one["kind"] == "category_interest"
+    ]
 
 
 def test_a_bad_rule_touches_nothing(deploy: Deploy, history: Path, tmp_path: Path) -> None:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import random
 import shutil
+from collections import Counter
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import orjson
 import pytest
 
-from cli.rule_change import compare, newest, result
+from cli import rule_change
+from cli.backfill import Arrival, Pace
+from cli.rule_change import Signals, backfill, compare, newest, result
 from cli.rule_history import history_of
 from cli.rules_folder import RulesFolder
 from cli.scenarios import BEGINNING_MS, VARIANTS, Scenario, read, stream, tellings
-from connectors import lake
+from connectors import indices, lake, topics
 from connectors.errors import BadInput
 from jobs.settings import Settings
 from state.rules.pack import SHIPPED, BadRule
+from tests import datasets
+from tests.rule_oracle import answers
+from tests.words import Document, cart, event, page, purchase, t
 
 RULE = {"name": "bounce", "version": 2}
 
@@ -33,16 +43,123 @@ def known(*signals: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return newest(signals)
 
 
+def values(history: Iterable[Arrival]) -> list[bytes]:
+    return [one.value for one in history]
+
+
 def test_history_is_a_file_or_a_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "history.jsonl"
-    file.write_text('{"event_time_ms": 5, "received_at_ms": 7}\n{"event_time_ms": 6}\n')
-    assert [one["received_at_ms"] for one in history_of(file, Settings())] == [7, 7]
-    file.write_text("no event\n")
-    with pytest.raises(BadInput, match=r"history.jsonl:1: not an event"):
-        list(history_of(file, Settings()))
+    file.write_bytes(b'{"event_time_ms": 6}\n\n{"event_time_ms": 5}\n')
+    assert values(history_of(file, Settings())) == [b'{"event_time_ms": 5}', b'{"event_time_ms": 6}']
+    when = 1_700_000_000_000
+    came = [b'{"event_time_ms": %d, "received_at_ms": %d}' % (when - late, when) for late in (5, 99)]
+    file.write_bytes(b"\n".join(came))
+    assert values(history_of(file, Settings())) == came, "as it came in, where the lines say so"
     told = [lake.Message(b'{"event_time_ms": 5}', "v", 9, 5)]
     monkeypatch.setattr(lake, "messages", lambda folder: iter(told))
-    assert list(history_of(tmp_path, Settings())) == [{"event_time_ms": 5, "received_at_ms": 9}]
+    assert values(history_of(tmp_path, Settings())) == [b'{"event_time_ms": 5}']
+    with pytest.raises(BadInput, match="nothing.jsonl cannot be read"):
+        list(history_of(tmp_path / "nothing.jsonl", Settings()))
+
+
+def test_history_of_topics_is_in_order_of_arrival(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Read(NamedTuple):
+        at: int
+        number: int
+
+        def value(self) -> bytes:
+            return b"%d" % self.at
+
+        def partition(self) -> int:
+            return self.number
+
+        def offset(self) -> int:
+            return 3
+
+        def timestamp(self) -> tuple[int, int]:
+            return 1, self.at
+
+    found = {topics.EVENTS_RAW.name: [Read(7, 0), Read(5, 1)]}
+    monkeypatch.setattr("cli.rule_history.read_topic", lambda properties, topic: found.get(topic, []))
+    history = list(history_of(None, Settings()))
+    assert values(history) == [b"5", b"7"]
+    assert history[0].place == (topics.EVENTS_RAW.name, 1, 3, 5)
+
+
+def answered(tmp_path: Path, name: str, events: Iterable[Document], **more: Any) -> tuple[Signals, Pace]:
+    folder = tmp_path / "alone"
+    folder.mkdir(exist_ok=True)
+    shutil.copy(SHIPPED / f"{name}.yaml", folder)
+    pace, history = Pace(), [Arrival(orjson.dumps(one)) for one in events]
+    return backfill(history, Settings({"rules_dir": str(folder), **more}), pace), pace
+
+
+def test_a_rule_is_answered_anew_over_history(tmp_path: Path) -> None:
+    """In order of arrival, copies and all; late is late, and takes back."""
+    bought = purchase(t(10))
+    events = [
+        cart(t(0)),
+        cart(t(0)),
+        page(t(5), sequence=1),
+        page(t(50)),
+        bought,
+        event("w", "add_to_cart", t(60)),
+    ]
+    found, pace = answered(tmp_path, "cart_abandoned", events)
+    assert sorted((one["visitor_id"], one["status"]) for one in found.values()) == [
+        ("v", "retracted"),
+        ("w", "active"),
+    ]
+    assert (pace.events, pace.late, pace.refused) == (6, 1, 0)
+    assert str(pace).startswith("6 events in ") and str(pace).endswith("a second, 1 late")
+
+
+def test_a_history_of_no_event_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no valid event .1 messages are none."):
+        answered(tmp_path, "bounce", [{"event_time_ms": 5}])
+
+
+@pytest.mark.parametrize("stream", datasets.STREAMS)
+def test_a_backfill_equals_the_naive_answer(tmp_path: Path, stream: str) -> None:
+    """Over real events, shuffled within the bound and some of them twice."""
+    datasets.require()
+    events = list(islice(datasets.canonical_events(stream), 3_000))
+    chance = random.Random(1)
+    told = sorted([*events, *events[::7]], key=lambda one: one["event_time_ms"] + chance.randrange(1_900))
+    caps = {"bot_events_per_minute": 0, "bot_events_per_day": 0}
+    for name in ("category_interest", "bounce", "returning_visitor"):
+        found, pace = answered(tmp_path, name, told, **caps)
+        shutil.rmtree(tmp_path / "alone")
+        mine = Counter((one["visitor_id"], one["status"], one["occurred_at_ms"]) for one in found.values())
+        naive = Counter(one[1:4] for one in answers(events).elements() if one[0] == name)
+        assert mine == naive and pace.late == 0
+
+
+class Index:
+    """As much of a client as a sweep needs."""
+
+    def __init__(self, *signals: dict[str, Any]) -> None:
+        self.found, self.indices = known(*signals), self
+
+    def get_alias(self, name: str) -> dict[str, Any]:
+        return {"now": {}}
+
+    def refresh(self, index: str) -> None:
+        pass
+
+
+def test_what_the_job_said_before_it_looked_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = signal("old", 5), signal("new", 5, rule=RULE)
+    index, written = Index(old, new, signal("gone", 5, "retracted")), list[dict[str, Any]]()
+    hits = [{"_id": key, "_source": one} for key, one in index.found.items()]
+    monkeypatch.setattr(rule_change, "scan", lambda *_, **__: hits)
+    monkeypatch.setattr(
+        rule_change, "streaming_bulk", lambda client, actions, **_: written.extend(actions) or []
+    )
+    assert rule_change.sweep(index, RULE, lambda version: version < 2) == 1  # type: ignore[arg-type]
+    (one,) = written
+    assert (one["_id"], one["_source"]["status"], one["version"]) == ("old", "retracted", 6)
+    assert one["_index"] == indices.SIGNALS.alias
 
 
 def test_who_gains_who_loses_and_what_changes() -> None:
@@ -96,6 +213,7 @@ def test_a_change_and_the_way_back(folder: RulesFolder) -> None:
     assert old is not None and (old.rule.version, new.rule.version) == (1, 2)
     folder.put(new, old, ("index-1", "index-2"))
     assert folder.pack()["category_interest"].rule.more_than == 5
+    assert not list(folder.path.glob("*.new")), "a file comes in one step"
     assert (folder.last().index_before, folder.last().index) == ("index-1", "index-2")
     folder.take_back()
     assert folder.pack()["category_interest"].rule.more_than == 3

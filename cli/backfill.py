@@ -1,0 +1,132 @@
+"""The engine over a history in order of arrival, as a job would have read it; no Flink."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from state.engine import Engine
+from state.events import Event, read_event
+from state.logic import Document, Out, Place
+from state.vocabulary import HEARTBEAT
+
+_SLICE = 1_000  # events that are taken together; what comes out does not depend on it
+
+
+class Arrival(NamedTuple):
+    """A message as it came in; of what lies in no topic the place is not known."""
+
+    value: bytes
+    place: Place | None = None
+
+
+@dataclass
+class Pace:
+    """What a run has done.
+
+    Attributes:
+        events: valid ones, late ones too; late: of them; refused: messages that are no events.
+        seconds: since it began.
+    """
+
+    events: int = 0
+    late: int = 0
+    refused: int = 0
+    _began: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken."""
+        return time.monotonic() - self._began
+
+    def __str__(self) -> str:
+        """For people."""
+        rate = self.events / max(self.seconds, 1e-3)
+        told = f"{self.events:,} events in {self.seconds:.1f} s, {rate:,.0f} a second"
+        more = [
+            f"{count:,} {name}" for name, count in (("late", self.late), ("refused", self.refused)) if count
+        ]
+        return ", ".join([told, *more])
+
+
+def run(
+    engine: Engine, history: Iterable[Arrival], bound_ms: int, pace: Pace | None = None
+) -> Iterator[Document]:
+    """The documents that the engine writes of a history, to its end.
+
+    Args:
+        engine: at its beginning.
+        history: in order of arrival.
+        bound_ms: what comes in so far behind the newest event is late.
+        pace: is told what was done.
+    """
+    reading = _Reading(engine, bound_ms, pace or Pace())
+    with _calm_collector():
+        for arrival in history:
+            yield from reading.read(arrival)
+        yield from reading.end()
+
+
+class _Reading:
+    """Where a run is: what has come in and is not taken yet, and how far event time is."""
+
+    def __init__(self, engine: Engine, bound_ms: int, pace: Pace) -> None:
+        self._engine, self._bound_ms, self._pace = engine, bound_ms, pace
+        self._waiting: list[tuple[int, Arrival]] = []
+        self._newest_ms = 0
+        self._least = _SLICE
+
+    def read(self, arrival: Arrival) -> list[Document]:
+        """Takes a message in; what this leads to is mostly known later."""
+        event = read_event(arrival.value, arrival.place and arrival.place.timestamp_ms)
+        if not isinstance(event, Event):
+            self._pace.refused += 1
+            return []
+        at = event.event_time_ms
+        if event.kind == HEARTBEAT:
+            self._newest_ms = max(self._newest_ms, at)
+            return []
+        self._pace.events += 1
+        if at < self._newest_ms - self._bound_ms:
+            return self._late(arrival)
+        self._waiting.append((at, arrival))
+        self._newest_ms = max(self._newest_ms, at)
+        return self._complete(self._newest_ms - self._bound_ms) if len(self._waiting) >= self._least else []
+
+    def _late(self, arrival: Arrival) -> list[Document]:
+        """It comes behind all that was complete before."""
+        self._pace.late += 1
+        found = self._complete(self._newest_ms - self._bound_ms)
+        return found + self._engine.take_late([arrival.value], _places([arrival])).documents
+
+    def end(self) -> list[Document]:
+        """Takes what is left, and everything that is pending comes to its end."""
+        return self._complete(self._newest_ms + 1) + self._engine.finish().documents
+
+    def _complete(self, ends_at: int) -> list[Document]:
+        """Takes what is complete: everything before a time."""
+        taken = [arrival for at, arrival in self._waiting if at < ends_at]
+        self._waiting = [one for one in self._waiting if one[0] >= ends_at]
+        self._least = len(self._waiting) + _SLICE
+        out: Out = self._engine.take([one.value for one in taken], _places(taken), ends_at)
+        return out.documents
+
+
+def _places(arrivals: list[Arrival]) -> list[Place] | None:
+    places = [one.place for one in arrivals if one.place is not None]
+    return places if len(places) == len(arrivals) else None
+
+
+@contextmanager
+def _calm_collector() -> Iterator[None]:
+    """A run keeps many objects that are in no cycle: the collector need not look at them all the time."""
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
