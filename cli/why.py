@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import orjson
@@ -13,7 +14,7 @@ from cli.options import CONTEXT, embedded_addresses, embedded_settings, failures
 from cli.signals import since_ms
 from cli.submit import DEFAULT_URL
 from cli.why_answers import Answer, ago, event_time, explain, others
-from cli.why_facts import Document, Facts, Running
+from cli.why_facts import Document, Facts
 from cli.why_reading import gather, running
 from connectors.errors import BadInput
 from jobs.active_rules import active_rules
@@ -24,7 +25,7 @@ _INDENT = " " * 30
 
 
 @click.command(context_settings=CONTEXT)
-@click.argument("visitor")
+@click.argument("visitor", required=False)
 @click.argument("rule", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines for people.")
 @click.option(
@@ -36,10 +37,17 @@ _INDENT = " " * 30
 @click.option(
     "--rest-url", help=f"Flink's REST address. Default: that of a running scripts/run, else {DEFAULT_URL}."
 )
+@click.option(
+    "--slice",
+    "place",
+    metavar="TOPIC:PARTITION:OFFSET",
+    help="Instead of a visitor: replay what a running job could not take, the event that its failure names.",
+)
 @settings_options
 def main(
-    visitor: str,
+    visitor: str | None,
     rule: str | None,
+    place: str | None,
     as_json: bool,
     since: str | None,
     rest_url: str | None,
@@ -53,21 +61,34 @@ def main(
     session gap are those that the running job says it works with, unless a setting says otherwise.
 
     Exit status: 0 with an answer, whatever it is; 1 Kafka or Elasticsearch does not answer; 2 the rule, an
-    option or a setting is no good.
+    option or a setting is no good; 3 with --slice: the engine fails here, too.
     """
+    if (visitor is None) == (place is None):
+        raise click.UsageError("give a VISITOR, or --slice and the place that a failing job names")
     with failures_told():
         began_ms = since_ms(since, datetime.now(UTC)) if since else 0
         job, told = running(rest_url or embedded_addresses().get("flink", DEFAULT_URL))
         settings = settings_of(settings_file, assignments, told)
+        if place is not None:
+            _replay(place, settings, began_ms)
+        assert visitor is not None  # noqa: S101 - for the type checker
         pack = active_rules(settings)
         chosen = chosen_rules(pack, rule)
         facts = gather(settings, visitor, began_ms, job)
         answers = [answer for one in chosen for answer in explain(one, facts)]
         answers += others(pack, facts) if rule is None else []
     if as_json:
-        click.echo(orjson.dumps(document(facts, answers)).decode())
+        click.echo(orjson.dumps(document(pack, facts, answers)).decode())
     else:
-        click.echo("\n".join([*headlines(facts), "", *lines(answers)]))
+        click.echo("\n".join([*headlines(pack, facts), "", *lines(answers)]))
+
+
+def _replay(place: str, settings: Settings, since_ms: int) -> NoReturn:
+    from cli.why_slice import replay
+
+    replayed = replay(place, settings, since_ms)
+    click.echo("\n".join(replayed.lines()))
+    sys.exit(3 if replayed.defect else 0)
 
 
 def settings_of(file: Path | None, assignments: tuple[str, ...], told: dict[str, str]) -> Settings:
@@ -90,13 +111,13 @@ def chosen_rules(pack: list[Any], name: str | None) -> list[Any]:
     return found
 
 
-def document(facts: Facts, answers: list[Answer]) -> Document:
+def document(pack: list[Any], facts: Facts, answers: list[Answer]) -> Document:
     """The answer for programs."""
     job = facts.running
     return {
         "visitor": facts.visitor,
         "asked_at_ms": facts.now_ms,
-        "events": len(facts.history.events),
+        "events": len(facts.events),
         "late": [event["event_id"] for event in facts.late],
         "refused": [
             {"reason": one.reason, "detail": one.detail, "where": one.where} for one in facts.refused
@@ -104,14 +125,16 @@ def document(facts: Facts, answers: list[Answer]) -> Document:
         "unaccounted": facts.unaccounted,
         "watermark_ms": facts.watermark_ms,
         "held_by": {"task": job.time.task, "partition": job.time.partition} if job else None,
-        "rules_running": dict(job.rules) if job else {},
+        "rules_submitted": dict(job.rules) if job else {},
+        "rules_active": {rule.name: rule.version for rule in pack},
+        "rules_followed": facts.follows,
         "answers": [answer.to_document() for answer in answers],
     }
 
 
-def headlines(facts: Facts) -> list[str]:
+def headlines(pack: list[Any], facts: Facts) -> list[str]:
     """What is known of the visitor."""
-    events = facts.history.events
+    events = facts.events
     last = f", the last {_when(int(events[-1]['event_time_ms']), facts)}" if events else ""
     told = [f"visitor {facts.visitor}: {len(events)} valid events{last}"]
     if facts.known and not events:
@@ -125,7 +148,7 @@ def headlines(facts: Facts) -> list[str]:
     told += [f"{reason}: {count}" for reason, count in _reasons(facts).items()]
     if facts.unaccounted:
         told.append(f"{facts.unaccounted} messages of its windows are not accounted for: run scripts/audit")
-    return [*told, event_time(facts), *_started(facts.running, facts)]
+    return [*told, event_time(facts), *_started(pack, facts)]
 
 
 def _reasons(facts: Facts) -> dict[str, int]:
@@ -136,8 +159,22 @@ def _reasons(facts: Facts) -> dict[str, int]:
     return found
 
 
-def _started(job: Running | None, facts: Facts) -> list[str]:
-    return [f"{job.job} runs since {_when(job.started_at_ms, facts)}"] if job else []
+def _started(pack: list[Any], facts: Facts) -> list[str]:
+    """Since when the job runs, and which rules are not those that it was submitted with."""
+    job = facts.running
+    if job is None:
+        return []
+    told = [f"{job.job} runs since {_when(job.started_at_ms, facts)}"]
+    now = {rule.name: rule.version for rule in pack}
+    changed = [
+        f"{name} {job.rules.get(name, 'none')} -> {now.get(name, 'none')}"
+        for name in sorted({*job.rules, *now})
+        if job.rules and job.rules.get(name) != now.get(name)
+    ]
+    if changed:
+        follows = "its folder has by now, which it follows" if facts.follows else "the pack here has"
+        told.append(f"versions that it was submitted with -> {follows}: {', '.join(changed)}")
+    return told
 
 
 def _when(at_ms: int, facts: Facts) -> str:

@@ -7,13 +7,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from cli.options import utc
-from cli.why_facts import HELD_BACK, Document, Facts, Reason
+from cli.why_engine import Life, lived
+from cli.why_facts import HELD_BACK, Document, Event, Facts, Reason, at
 from cli.why_misses import miss
-from connectors.signals import signal_id
-from state.rules.evaluate import evaluate
-from state.rules.histories import Event, at
-from state.rules.model import Absence
-from state.rules.occurrences import Occurrence
+from state.rules.language.model import Absence
 
 _USUAL_MS = 5_000  # what an answer may take on its way, beyond the bound, before it is to be wondered at
 
@@ -51,29 +48,30 @@ def explain(rule: Any, facts: Facts) -> list[Answer]:
     """Why there is nothing of late, then every signal of the rule and what is on its way, newest first.
 
     Args:
-        rule: one of the classes of state/rules/model.py, as it is active.
+        rule: one of the classes of state/rules/language/model.py, as it is active.
         facts: what is known of the visitor.
     """
     signals = [one for one in facts.signals if (one.get("rule") or {}).get("name") == rule.name]
     told = [_fired(rule, signal, facts) for signal in signals]
-    known = {signal["signal_id"] for signal in signals}
-    for identifier, occurrence in _newest(rule, facts).items():
-        if identifier not in known:
-            told.append(_not_there(rule, occurrence, facts))
+    known, life = {signal["signal_id"] for signal in signals}, lived(rule, facts)
+    newest = {signal["signal_id"]: signal for signal in life.signals}
+    told += [_not_there(rule, signal, facts) for name, signal in newest.items() if name not in known]
     told.sort(key=lambda one: -(one.at_ms or 0))
-    return [*_lately(rule, facts, told), *told] if told else [_not_fired(rule, facts)]
+    return [*_lately(rule, life, facts, told), *told] if told else [_not_fired(rule, life, facts)]
 
 
-def _lately(rule: Any, facts: Facts, told: list[Answer]) -> list[Answer]:
+def _lately(rule: Any, life: Life, facts: Facts, told: list[Answer]) -> list[Answer]:
     """Why there is nothing of the newest session, when what is told is older and it can be judged alone."""
-    session = facts.history.sessions[-1] if facts.history.sessions else None
+    newest = life.stretches[-1] if life.stretches else None
     alone = rule.within == "session" or (isinstance(rule, Absence) and rule.without is not None)
-    if not alone or session is None or (told[0].at_ms or 0) >= session.started_at_ms:
+    if not alone or newest is None or (told[0].at_ms or 0) >= newest.session.started_at:
         return []
-    latest = replace(facts, events=session.events)
-    if evaluate(rule, latest.history):
+    ids = {event.event_id for event in newest.events}
+    latest = replace(facts, events=tuple(one for one in facts.events if one["event_id"] in ids), told=())
+    again = lived(rule, replace(latest, late=()))
+    if again.signals:
         return []
-    found = _not_fired(rule, latest)
+    found = _not_fired(rule, again, latest)
     return [replace(found, said=f"in the newest session, {found.said}")]
 
 
@@ -82,11 +80,6 @@ def others(rules: Iterable[Any], facts: Facts) -> list[Answer]:
     names = {rule.name for rule in rules}
     found = [one for one in facts.signals if (one.get("rule") or {}).get("name") not in names]
     return [_fired(None, signal, facts) for signal in found]
-
-
-def _newest(rule: Any, facts: Facts) -> dict[str, Occurrence]:
-    found = sorted(evaluate(rule, facts.history, facts.late), key=lambda one: one.version)
-    return {signal_id(rule.signal_kind, rule.name, facts.visitor, one.anchor): one for one in found}
 
 
 # ------------------------------------------------------------------------------------------- there is one
@@ -122,10 +115,13 @@ def _notes(rule: Any | None, version: int, signal: Document, facts: Facts) -> It
 # ------------------------------------------------------------------------------------ there should be one
 
 
-def _not_there(rule: Any, occurrence: Occurrence, facts: Facts) -> Answer:
+def _not_there(rule: Any, signal: Document, facts: Facts) -> Answer:
     """By the visitor's events there is, or will be, a signal that the index does not have."""
-    at_ms, told = occurrence.occurred_at_ms, {"evidence": occurrence.evidence, "anchor": occurrence.anchor}
-    evidence = ", ".join(f"{name}={_shown(name, value)}" for name, value in occurrence.evidence.items())
+    at_ms, told = (
+        int(signal["occurred_at_ms"]),
+        {"evidence": signal["evidence"], "signal_id": signal["signal_id"]},
+    )
+    evidence = ", ".join(f"{name}={_shown(name, value)}" for name, value in signal["evidence"].items())
     reason, said = _why_not_there(rule, at_ms, facts)
     return Answer(rule.name, rule.version, False, reason, f"{said} ({evidence})", at_ms, told)
 
@@ -138,10 +134,11 @@ def _why_not_there(rule: Any, at_ms: int, facts: Facts) -> tuple[Reason, str]:
     if facts.running is None:
         return "not_running", f"due at {_when(at_ms, facts)}, but no job that runs rules answers"
     running = facts.running.rules.get(rule.name) if facts.running.rules else rule.version
-    if running != rule.version:
+    if running != rule.version and not facts.follows:
         runs = f"version {running}" if running else "none of its versions"
         due = f"would have fired at {_when(at_ms, facts)}"
-        return "rule_not_running", f"{due}, but the job runs {runs}: start it again from a savepoint"
+        where = "name the folder that it follows with --set rules_dir=…, or submit it anew"
+        return "rule_not_running", f"{due}, but the job was submitted with {runs}: {where}"
     if facts.watermark_ms is None or facts.watermark_ms < at_ms:
         return _pending(at_ms, facts)
     return "not_in_index", (
@@ -170,7 +167,7 @@ def event_time(facts: Facts) -> str:
 # ------------------------------------------------------------------------------------------ there is none
 
 
-def _not_fired(rule: Any, facts: Facts) -> Answer:
+def _not_fired(rule: Any, life: Life, facts: Facts) -> Answer:
     for find in (_late, _held_back, _rejected):
         if (answer := find(rule, facts)) is not None:
             return answer
@@ -180,7 +177,7 @@ def _not_fired(rule: Any, facts: Facts) -> Answer:
         return Answer(
             rule.name, rule.version, False, "other_visitor", said, since_ms, {"users": dict(facts.users)}
         )
-    found = miss(rule, facts.history)
+    found = miss(life)
     said, watermark = found.said, facts.watermark_ms
     if found.open_until_ms is not None and (watermark is None or watermark < found.open_until_ms):
         said += f"; still possible until {_when(found.open_until_ms, facts)}"
@@ -221,12 +218,14 @@ def _with_them(
     """With these events it would have fired: one of them alone, or all of them together."""
     them = list(events)
     for chosen in [*([event] for event in them), them]:
-        found = [one for one in evaluate(rule, facts.history.with_events(chosen)) if one.status == "active"]
-        if chosen and found:
-            first, culprits = found[0], "; ".join(map(told, chosen[:3]))
-            said = f"{culprits}; else it would have fired for {utc(first.occurred_at_ms)}"
-            ids = {"event_ids": [event["event_id"] for event in chosen], "evidence": first.evidence}
-            return Answer(rule.name, rule.version, False, reason, said, first.occurred_at_ms, ids)
+        found = (
+            [one for one in lived(rule, facts, chosen).signals if one["status"] == "active"] if chosen else []
+        )
+        if found:
+            at_ms, culprits = int(found[0]["occurred_at_ms"]), "; ".join(map(told, chosen[:3]))
+            said = f"{culprits}; else it would have fired for {utc(at_ms)}"
+            ids = {"event_ids": [event["event_id"] for event in chosen], "evidence": found[0]["evidence"]}
+            return Answer(rule.name, rule.version, False, reason, said, at_ms, ids)
     return None
 
 

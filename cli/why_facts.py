@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Literal
 
-from connectors.events import VISITOR_ID_MAX_LENGTH
-from state.rules.histories import Event, History, Spans, at, place
+from state.devices.judged import Judged
+from state.options import Options
 
 Document = dict[str, Any]
+Event = Mapping[str, Any]  # an event's document
 # Why there is a signal, then why there is none: docs/operations/why.md explains each.
 Reason = Literal[
     "active", "recovered", "retracted", "expired",
@@ -20,8 +20,8 @@ Reason = Literal[
     "count", "steps", "dwell", "sessions", "values", "silence", "answered", "no_such_event", "no_events",
 ]  # fmt: skip
 HELD_BACK = ("no_consent", "bot_quarantined")
-_IDENTIFYING = ("identify", "custom:login", "purchase")
-_WORDS = ("granted", "denied", "erased")
+OPTIONS = Options(bounded=True, scoring=False, emits=frozenset(("signal",)))  # of an engine that explains
+_RULE = "rule."  # before the name of each rule, in what a job says of itself
 _INDEX_TIME = re.compile(r"-(\d{13})$")
 
 
@@ -64,7 +64,7 @@ class Running:
     Attributes:
         job: its name.
         started_at_ms: since when.
-        rules: version of each rule by name; empty when the job does not say.
+        rules: version of each rule by name that it was submitted with; empty when the job does not say.
         time: how far event time has come.
     """
 
@@ -81,7 +81,8 @@ class Facts:
     Attributes:
         visitor: who is asked about.
         now_ms: wall clock.
-        events: valid events of the visitor.
+        events: valid events of the visitor, each once, in order.
+        told: what else its rules are told, of a guest who is the visitor and of the user of a device.
         late: those that came after the watermark.
         refused: rejected and held back messages.
         signals: the visitor's, of all kinds, as the index has them.
@@ -92,12 +93,14 @@ class Facts:
         unaccounted: messages that the ledger misses in the windows in which the visitor's events came in.
         known: the document of the visitor's index.
         bound_ms: out_of_orderness_ms.
-        spans: what ends a session.
+        options: of the engine: spans, caps and switches of the job.
+        follows: whether the active rules are those of a folder, which the job follows.
     """
 
     visitor: str
     now_ms: int
     events: tuple[Event, ...] = ()
+    told: tuple[Judged, ...] = ()
     late: tuple[Event, ...] = ()
     refused: tuple[Refused, ...] = ()
     signals: tuple[Document, ...] = ()
@@ -108,62 +111,13 @@ class Facts:
     unaccounted: int = 0
     known: Document | None = None
     bound_ms: int = 2_000
-    spans: Spans = field(default_factory=Spans)
-
-    @cached_property
-    def history(self) -> History:
-        """The visitor's valid events, in sessions."""
-        return History(self.visitor, self.events, self.spans)
+    options: Options = OPTIONS
+    follows: bool = False
 
     @property
     def watermark_ms(self) -> int | None:
         """How far event time has come; None when that is not known."""
         return self.running.time.watermark_ms if self.running else None
-
-
-def belonging(events: Iterable[Event], visitor: str) -> list[Event]:
-    """Of the events of a visitor's devices those that are the visitor's, as ingest tells whose an event is.
-
-    >>> login = {"event_type": "identify", "event_time_ms": 5, "visitor_id": "d", "user_id": "u"}
-    >>> later = {"event_type": "page_view", "event_time_ms": 6, "visitor_id": "d"}
-    >>> [event["event_type"] for event in belonging([later, login], "u")]
-    ['identify', 'page_view']
-    """
-    found = sorted(events, key=place)
-    words = [(_device(event), place(event), *_said(event)) for event in found]
-    return [event for event in found if _canonical(event, words) == visitor]
-
-
-def _device(event: Event) -> str:
-    return str(event.get("anonymous_id") or event["visitor_id"])
-
-
-def _said(event: Event) -> tuple[str | None, str | None]:
-    """The user that the event names for its device, and its word on consent."""
-    user = _user(event) if event["event_type"] in _IDENTIFYING else None
-    status = (event.get("properties") or {}).get("status") if event["event_type"] == "consent" else None
-    return user, status if status in _WORDS else None
-
-
-def _user(event: Event) -> str | None:
-    user = event.get("user_id")
-    return str(user) if user is not None and 1 <= len(str(user)) <= VISITOR_ID_MAX_LENGTH else None
-
-
-def _canonical(event: Event, words: list[tuple[str, tuple[int, int], str | None, str | None]]) -> str:
-    if user := _user(event):
-        return user
-    device, visitor = _device(event), str(event["visitor_id"])
-    if visitor != device:
-        return visitor
-    # What one millisecond brings does not depend on the order in which it came: events_remembered.sql.
-    mine = [word for word in words if word[0] == device and word[1][0] <= at(event)]
-    identity = max(((where, user) for _, where, user, _ in mine if user), default=None)
-    consent = max(((where, said) for _, where, _, said in mine if said), default=None)
-    withdrawn = any(said not in (None, "granted") for *_, said in mine)
-    if identity is None or (withdrawn and consent and identity <= consent):
-        return visitor
-    return identity[1]
 
 
 def changes_of(lines: Iterable[Mapping[str, Any]]) -> dict[tuple[str, int], int]:
@@ -180,11 +134,15 @@ def changes_of(lines: Iterable[Mapping[str, Any]]) -> dict[tuple[str, int], int]
     return found
 
 
-def versions_of(told: str) -> dict[str, int]:
-    """The versions of the rules that a running job tells.
+def versions_of(told: Mapping[str, str]) -> dict[str, int]:
+    """The versions of the rules among what a running job says of itself.
 
-    >>> versions_of("bounce/1 cart_abandoned/7")
-    {'bounce': 1, 'cart_abandoned': 7}
+    >>> versions_of({"rule.bounce": "1", "session_gap_ms": "1000"})
+    {'bounce': 1}
     """
-    pairs = (rule.partition("/") for rule in told.split())
-    return {name: int(version) for name, _, version in pairs}
+    return {name.removeprefix(_RULE): int(said) for name, said in told.items() if name.startswith(_RULE)}
+
+
+def at(event: Event) -> int:
+    """When it happened, epoch milliseconds."""
+    return int(event["event_time_ms"])

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 from cli.options import utc
+from cli.why_engine import Life, Stretch
 from cli.why_facts import Reason
-from state.rules.at_end import is_at_end
-from state.rules.evaluate import steps_by_key, walk
-from state.rules.evaluate_counts import counted_in_span
-from state.rules.evaluate_sessions import beginnings, session_sum
-from state.rules.evaluate_waits import wait_windows
-from state.rules.fields import field as event_field
-from state.rules.histories import Event, History, Session, at
-from state.rules.model import Absence, Count, Deviation, Dwell, Funnel, Sequence
-from state.rules.occurrences import by_key, passing
-from state.rules.spans import text_of
+from state.events import Event
+from state.rules.kinds.absence import EndAbsence, ReturnKind, WaitKind
+from state.rules.kinds.base import Kind, events_of, short
+from state.rules.kinds.cart import CartKind
+from state.rules.kinds.count import EndCount, EndSum, SessionCount, SpanCount
+from state.rules.kinds.deviation import DeviationKind
+from state.rules.kinds.dwell import DwellKind
+from state.rules.kinds.funnel import FunnelKind
+from state.rules.kinds.money import total
+from state.rules.kinds.sequence import SequenceKind
+from state.rules.language.fields import field as event_field
+from state.rules.language.spans import text_of
 
 
 @dataclass(frozen=True)
@@ -38,210 +40,202 @@ class Miss:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def miss(rule: Any, history: History) -> Miss:
-    """The last attempt of a rule that found nothing in the history."""
-    if not history.events:
+def miss(life: Life) -> Miss:
+    """The last attempt of a rule that found nothing."""
+    if not life.stretches:
         return Miss("no_events", "there is no valid event of the visitor in the topics")
-    return _KINDS[type(rule)](rule, history) or _nothing(rule, history)
+    find: Callable[[Any, Life], Miss | None] = _KINDS[type(life.kind)]
+    return find(life.kind, life) or _nothing(life)
 
 
-def _nothing(rule: Any, history: History) -> Miss:
+def _nothing(life: Life) -> Miss:
     """No event that the rule could begin with."""
+    rule, seen = life.kind.rule, len(life.events)
     where = next(iter(rule.filters().values()), None)
-    seen, types = len(history.events), where.event_types() if where else None
-    typed = [event for event in history.events if types is None or event["event_type"] in types]
+    types = where.event_types() if where else None
+    typed = [event for event in life.events if types is None or event.event_type in types]
     facts = {"events": seen, "of_type": len(typed)}
     if where is None:
         return Miss("no_such_event", f"of {seen} events none is a view with product.category", facts=facts)
     if not typed:
         wanted = " or ".join(sorted(types or ()))
         return Miss("no_such_event", f"of {seen} events none is of type {wanted}", facts=facts)
-    passed, key = passing(where, typed), getattr(rule, "key", None)
+    holds, key = where.compiled(rule.currencies).holds, getattr(rule, "key", None)
+    passed = [event for event in typed if holds(event)]
     if passed and key:
         return Miss(
             "no_such_event", f"none of {len(passed)} events that pass its filter has {key}", facts=facts
         )
-    last = typed[-1]
     failed = [name for name in sorted(where.field_names()) if name != "event_type"]
-    shown = ", ".join(f"{name} = {event_field(name).text(last)!r}" for name in failed)
+    shown = ", ".join(f"{name} = {event_field(name).text_reader()(typed[-1])!r}" for name in failed)
     said = f"none of {len(typed)} events of its type passes the filter; of the last one {shown}"
     return Miss("no_such_event", said, facts=facts)
 
 
-def _count(rule: Count, history: History) -> Miss | None:
-    if is_at_end(rule):
-        return _sum(rule, history) if rule.sum_ else _count_at_end(rule, history)
-    if rule.within != "session":
-        return _count_in_span(rule, history)
-    for session in reversed(history.sessions):
-        groups = by_key(rule, passing(rule.where, session.events))
-        if groups:
-            key, events = max(groups.items(), key=lambda item: (len(item[1]), at(item[1][-1])))
-            facts = {**_key(rule, key), "count": len(events), "needed": rule.least, **_of(session)}
-            said = (
-                f"count {len(events)} of {rule.least}{_told(rule, key)} in the session since {_at(session)}"
-            )
-            return Miss("count", said, session.ended_at_ms + history.spans.gap_ms, facts)
+def _count(kind: SessionCount, life: Life) -> Miss | None:
+    for stretch in reversed(life.stretches):
+        counts: dict[str, list[int]] = stretch.session.rules.get(kind.key, {})
+        if counts:
+            key = max(counts, key=lambda one: counts[one])
+            count, named = counts[key][0], _named(kind, stretch, key)
+            facts = {**_key(kind, named), "count": count, "needed": kind.least, **_of(stretch)}
+            said = f"count {count} of {kind.least}{_told(kind, named)} in the session since {_at(stretch)}"
+            return Miss("count", said, _over_ms(stretch, life), facts)
     return None
 
 
-def _count_in_span(rule: Count, history: History) -> Miss | None:
-    within_ms, best = int(rule.within), None
-    for key, events in counted_in_span(rule, history).items():
-        for number, event in enumerate(events):
-            near = [one for one in events[: number + 1] if at(event) - at(one) <= within_ms]
-            if best is None or (len(near), at(event)) > best[:2]:
-                best = (len(near), at(event), key, near[0])
-    if best is None:
+def _named(kind: SessionCount | DwellKind, stretch: Stretch, key: str) -> str:
+    """A key as it is in events: what is long is remembered by its hash."""
+    values = (kind.by.read(event) for event in _heard(kind, stretch))
+    return next((value for value in values if value is not None and short(value) == key), key)
+
+
+def _heard(kind: SessionCount | DwellKind, stretch: Stretch) -> Iterator[Event]:
+    """Events that pass the filter."""
+    for event in stretch.events:
+        if event.kind in kind.hears and (kind.test is None or kind.test(event)):
+            yield event
+
+
+def _count_in_span(kind: SpanCount, life: Life) -> Miss | None:
+    if not life.bursts:
         return None
-    count, last_ms, key, first = best
-    facts = {**_key(rule, key), "count": count, "needed": rule.least, "last_at_ms": last_ms}
-    said = (
-        f"count {count} of {rule.least}{_told(rule, key)} within {text_of(within_ms)}, up to {utc(last_ms)}"
-    )
-    return Miss("count", said, at(first) + within_ms, facts)
+    best = max(life.bursts, key=lambda one: (one.events, one.last_ms))
+    facts = {
+        **_key(kind, best.key),
+        "count": best.events,
+        "needed": kind.rule.least,
+        "last_at_ms": best.last_ms,
+    }
+    said = f"count {best.events} of {kind.rule.least}{_told(kind, best.key)} within {text_of(kind.within)}"
+    return Miss("count", f"{said}, up to {utc(best.last_ms)}", best.first_ms + kind.within, facts)
 
 
-def _count_at_end(rule: Count, history: History) -> Miss | None:
-    session = history.sessions[-1]
-    count, asked = len(passing(rule.where, session.events)), "exactly" if rule.exactly else "at least"
-    said = f"count {count}, {asked} {rule.least} is asked for, in the session since {_at(session)}"
-    facts = {"count": count, "needed": rule.least, **_of(session)}
-    return Miss("count", said, _over_ms(session, history, more=count < rule.least), facts)
+def _count_at_end(kind: EndCount, life: Life) -> Miss | None:
+    stretch = life.stretches[-1]
+    count, asked = events_of(kind.kinds, stretch.session), "exactly" if kind.exactly else "at least"
+    said = f"count {count}, {asked} {kind.least} is asked for, in the session since {_at(stretch)}"
+    facts = {"count": count, "needed": kind.least, **_of(stretch)}
+    return Miss("count", said, _over_ms(stretch, life) if count < kind.least else None, facts)
 
 
-def _sum(rule: Count, history: History) -> Miss | None:
-    for session in reversed(history.sessions):
-        if (total := session_sum(rule, session)) is not None:
-            said = f"{rule.sum_} {total:g} of {rule.least} in the session since {_at(session)}"
-            facts = {str(rule.sum_): total, "needed": rule.least, **_of(session)}
-            return Miss("count", said, _over_ms(session, history), facts)
+def _sum(kind: EndSum, life: Life) -> Miss | None:
+    for stretch in reversed(life.stretches):
+        amount = total(stretch.session.rules.get(kind.key, ({},))[0])
+        if amount is not None:
+            said = f"{kind.name} {amount:g} of {kind.least} in the session since {_at(stretch)}"
+            facts = {kind.name: amount, "needed": kind.least, **_of(stretch)}
+            return Miss("count", said, _over_ms(stretch, life), facts)
     return None
 
 
-def _absence(rule: Absence, history: History) -> Miss | None:
-    if rule.without is None:
-        return _silence(rule, history)
-    if rule.within == "session":
-        return _answered_in_session(rule, history)
-    for window in reversed(list(wait_windows(rule, history))):
-        begun = [event for event, starts in window if starts]
-        if begun:
-            answer = next(event for event, starts in reversed(window) if not starts)
-            return _answered(rule, begun[-1], answer)
+def _waited(kind: WaitKind, life: Life) -> Miss | None:
+    if not life.ended:
+        return None
+    ended = life.ended[-1]
+    start_type = life.type_of(ended.start_id)
+    return _answered((start_type, ended.start_id, ended.start_at), ended.answer)
+
+
+def _answered(start: tuple[str, str, int], answer: Event) -> Miss:
+    start_type, start_id, start_at = start
+    said = (
+        f"{answer.event_type} {answer.event_id} at {utc(answer.at)} ended the wait that"
+        f" {start_type} {start_id} at {utc(start_at)} began"
+    )
+    facts = {"start_event_id": start_id, "start_at_ms": start_at}
+    facts |= {"answer_event_id": answer.event_id, "answer_at_ms": answer.at}
+    return Miss("answered", said, None, facts)
+
+
+def _answered_in_session(kind: EndAbsence, life: Life) -> Miss | None:
+    for stretch in reversed(life.stretches):
+        begun = [one for one in stretch.events if kind.kinds is None or one.kind in kind.kinds]
+        answers = [one for one in stretch.events if one.kind in kind.without]
+        if begun and answers:
+            last = begun[-1]
+            return _answered((last.event_type, last.event_id, last.at), answers[-1])
     return None
 
 
-def _answered(rule: Absence, start: Event, answer: Event, open_until_ms: int | None = None) -> Miss:
-    said = (
-        f"{answer['event_type']} {answer['event_id']} at {utc(at(answer))} ended the wait that"
-        f" {start['event_type']} {start['event_id']} at {utc(at(start))} began"
-    )
-    facts = {"start_event_id": start["event_id"], "start_at_ms": at(start)}
-    facts |= {"answer_event_id": answer["event_id"], "answer_at_ms": at(answer)}
-    return Miss("answered", said, open_until_ms, facts)
-
-
-def _answered_in_session(rule: Absence, history: History) -> Miss | None:
-    for session in reversed(history.sessions):
-        begun = passing(rule.where, session.events)
-        if begun:
-            return _answered(rule, begun[-1], passing(rule.without, session.events)[-1])
-    return None
-
-
-def _silence(rule: Absence, history: History) -> Miss:
-    pairs = ((at(later) - at(earlier), at(later)) for earlier, later in pairwise(history.events))
-    longest_ms, until_ms = max(pairs, default=(0, at(history.events[-1])))
-    said = (
-        f"the longest silence lasted {_long(longest_ms)} of {_long(int(rule.within))}, until {utc(until_ms)}"
-    )
-    facts = {"silence_ms": longest_ms, "needed_ms": int(rule.within), "until_ms": until_ms}
+def _silence(kind: ReturnKind, life: Life) -> Miss:
+    longest = max(life.silences, default=None)
+    lasted_ms, until_ms = longest or (0, life.events[-1].at)
+    said = f"the longest silence lasted {_long(lasted_ms)} of {_long(kind.away_ms)}, until {utc(until_ms)}"
+    facts = {"silence_ms": lasted_ms, "needed_ms": kind.away_ms, "until_ms": until_ms}
     return Miss("silence", said, facts=facts)
 
 
-def _sequence(rule: Sequence, history: History) -> Miss | None:
-    tries = [
-        ([events[number] for number in found], key)
-        for key, events in steps_by_key(rule, history).items()
-        for start in range(len(events))
-        if (found := walk(rule, events, start))
-    ]
-    if not tries:
+def _sequence(kind: SequenceKind, life: Life) -> Miss | None:
+    if not life.walks:
         return None
-    steps, key = max(tries, key=lambda one: (len(one[0]), at(one[0][0])))
-    facts = {**_key(rule, key), "steps": len(steps), "needed": len(rule.steps), "first_at_ms": at(steps[0])}
-    span_ms, until_ms = at(steps[-1]) - at(steps[0]), at(steps[0]) + rule.within
-    if len(steps) == len(rule.steps):
-        said = f"all {len(steps)} steps{_told(rule, key)}, but in {_long(span_ms)}, not {_long(rule.within)}"
+    best, needed = max(life.walks, key=lambda one: (one.steps, one.first_ms, -one.last_ms)), len(kind.steps)
+    facts = {**_key(kind, best.key), "steps": best.steps, "needed": needed, "first_at_ms": best.first_ms}
+    if best.steps == needed:
+        span_ms = best.last_ms - best.first_ms
+        said = f"all {needed} steps{_told(kind, best.key)}, but in {_long(span_ms)}, not {_long(kind.within)}"
         return Miss("steps", said, facts={**facts, "span_ms": span_ms})
-    said = f"{len(steps)} of {len(rule.steps)} steps{_told(rule, key)}, the last at {utc(at(steps[-1]))}"
-    return Miss("steps", said, until_ms, facts)
+    said = f"{best.steps} of {needed} steps{_told(kind, best.key)}, the last at {utc(best.last_ms)}"
+    return Miss("steps", said, best.first_ms + kind.within, facts)
 
 
-def _dwell(rule: Dwell, history: History) -> Miss | None:
-    for session in reversed(history.sessions):
-        groups = by_key(rule, passing(rule.where, session.events))
-        if groups:
-            spans = {key: at(events[-1]) - at(events[0]) for key, events in groups.items()}
+def _dwell(kind: DwellKind, life: Life) -> Miss | None:
+    for stretch in reversed(life.stretches):
+        since: dict[str, list[int]] = stretch.session.rules.get(kind.key, {})
+        spans = {
+            value: event.at - since[short(value)][0]
+            for event in _heard(kind, stretch)
+            if (value := kind.by.read(event)) is not None and short(value) in since
+        }
+        if spans:
             key = max(spans, key=spans.__getitem__)
-            lasted = f"{_long(spans[key])} of {_long(rule.at_least)}"
-            said = f"{lasted}{_told(rule, key)} in the session since {_at(session)}"
-            facts = {**_key(rule, key), "dwell_ms": spans[key], "needed_ms": rule.at_least, **_of(session)}
-            return Miss("dwell", said, session.ended_at_ms + history.spans.gap_ms, facts)
+            lasted = f"{_long(spans[key])} of {_long(kind.least_ms)}"
+            facts = {**_key(kind, key), "dwell_ms": spans[key], "needed_ms": kind.least_ms, **_of(stretch)}
+            said = f"{lasted}{_told(kind, key)} in the session since {_at(stretch)}"
+            return Miss("dwell", said, _over_ms(stretch, life), facts)
     return None
 
 
-def _funnel(rule: Funnel, history: History) -> Miss:
-    names = ", ".join(step.name for step in rule.steps)
-    said = f"of {len(history.events)} events none belongs to a step ({names})"
-    return Miss(
-        "no_such_event", said, facts={"events": len(history.events), "sessions": len(history.sessions)}
-    )
+def _funnel(kind: FunnelKind, life: Life) -> Miss:
+    said = f"of {len(life.events)} events none belongs to a step ({', '.join(kind.names)})"
+    return Miss("no_such_event", said, facts={"events": len(life.events), "sessions": len(life.stretches)})
 
 
-def _deviation(rule: Deviation, history: History) -> Miss | None:
-    began = beginnings(history)[-rule.sessions :]
+def _deviation(kind: DeviationKind, life: Life) -> Miss | None:
+    began: list[tuple[int, str]] = life.visitor.rules.get(kind.key, [])
     if not began:
         return None
-    values = [value for value, _ in began]
-    span_ms = began[-1][1].started_at_ms - began[0][1].started_at_ms
-    facts = {
-        "sessions": len(began),
-        "different": len(set(values)),
-        "needed": rule.distinct,
-        "span_ms": span_ms,
-    }
+    values = [value for _, value in began]
+    span_ms, different = began[-1][0] - began[0][0], len(set(values))
+    facts = {"sessions": len(began), "different": different, "needed": kind.distinct, "span_ms": span_ms}
     said = f"the last {len(began)} sessions began with {', '.join(values)}"
-    if len(began) < rule.sessions:
+    if len(began) < kind.sessions:
         return Miss(
-            "sessions", f"{len(began)} of {rule.sessions} sessions that began with a category", facts=facts
+            "sessions", f"{len(began)} of {kind.sessions} sessions that began with a category", facts=facts
         )
-    if len(set(values)) < rule.distinct:
-        return Miss(
-            "values", f"{said}: {len(set(values))} different, {rule.distinct} are asked for", facts=facts
-        )
-    return Miss("values", f"{said}, but in {_long(span_ms)}; {_long(rule.within)} are allowed", facts=facts)
+    if different < kind.distinct:
+        return Miss("values", f"{said}: {different} different, {kind.distinct} are asked for", facts=facts)
+    return Miss("values", f"{said}, but in {_long(span_ms)}; {_long(kind.within)} are allowed", facts=facts)
 
 
-def _over_ms(session: Session, history: History, more: bool = True) -> int | None:
-    return session.ended_at_ms + history.spans.gap_ms if more else None
+def _over_ms(stretch: Stretch, life: Life) -> int:
+    return stretch.session.last_at + life.kind.spans.session_gap_ms
 
 
-def _key(rule: Any, key: str) -> dict[str, str]:
-    return {"key": key} if rule.key else {}
+def _key(kind: Kind, key: str) -> dict[str, str]:
+    return {"key": key} if kind.rule.key else {}
 
 
-def _told(rule: Any, key: str) -> str:
-    return f" for {rule.key} = {key!r}" if rule.key else ""
+def _told(kind: Kind, key: str) -> str:
+    return f" for {kind.rule.key} = {key!r}" if kind.rule.key else ""
 
 
-def _of(session: Session) -> dict[str, Any]:
-    return {"session_id": session.session_id, "session_started_at_ms": session.started_at_ms}
+def _of(stretch: Stretch) -> dict[str, Any]:
+    return {"session_id": stretch.session.id, "session_started_at_ms": stretch.session.started_at}
 
 
-def _at(session: Session) -> str:
-    return utc(session.started_at_ms)
+def _at(stretch: Stretch) -> str:
+    return utc(stretch.session.started_at)
 
 
 def _long(milliseconds: int) -> str:
@@ -259,11 +253,17 @@ def _long(milliseconds: int) -> str:
     return " ".join(found[:2]) or (f"{milliseconds} ms" if milliseconds else "0 s")
 
 
-_KINDS: dict[type, Callable[[Any, History], Miss | None]] = {
-    Count: _count,
-    Absence: _absence,
-    Sequence: _sequence,
-    Dwell: _dwell,
-    Funnel: _funnel,
-    Deviation: _deviation,
+_KINDS: dict[type[Kind], Any] = {
+    SessionCount: _count,
+    SpanCount: _count_in_span,
+    EndCount: _count_at_end,
+    EndSum: _sum,
+    WaitKind: _waited,
+    CartKind: _waited,
+    EndAbsence: _answered_in_session,
+    ReturnKind: _silence,
+    SequenceKind: _sequence,
+    DwellKind: _dwell,
+    FunnelKind: _funnel,
+    DeviationKind: _deviation,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,22 +18,38 @@ from elasticsearch import ApiError, Elasticsearch
 
 from cli.ledger import WINDOW_MS, Ledger, Place, read_ledger, read_letters
 from cli.topic_reader import read_topic
-from cli.why_facts import Document, EventTime, Facts, Refused, Running, belonging, changes_of, versions_of
+from cli.why_facts import (
+    OPTIONS,
+    Document,
+    Event,
+    EventTime,
+    Facts,
+    Refused,
+    Running,
+    changes_of,
+    versions_of,
+)
 from connectors import indices, topics
 from connectors.errors import IndexUnavailable
-from connectors.events import Event as ValidEvent
-from connectors.events import validate_event
 from connectors.pseudonyms import KeyPlace, pseudonym
 from jobs import ends
 from jobs.settings import Settings
 from stack.errors import FlinkRequestFailed
 from stack.flink_rest import FlinkRest
-from state.rules.histories import Event, Spans
+from state.bucket import Bucket, Counts, DictStore, taken
+from state.devices.device import Device
+from state.devices.judged import CARRIED, ECHO, RELEASED, Judged, pack_judged, unpack_judged
+from state.devices.logic import DevicesLogic, Read
+from state.engine import FINAL
+from state.logic import Place as ReadAt
+from state.options import Options
+from state.visitors.ingest import AdmissionLogic
+from state.visitors.visitor import Admission
 
 _MOST = 1_000  # signals of one visitor
-_RUNS_RULES = ("footfall-suite", "footfall-patterns")
+_RUNS_RULES = ("footfall-suite", "footfall-visitors")
 _IDS = ("visitor_id", "anonymous_id", "user_id")
-_RAW = (topics.EVENTS_RAW.name, *topics.EVENTS_RAW.read_with)
+RAW = (topics.EVENTS_RAW.name, *topics.EVENTS_RAW.read_with)
 
 
 def running(flink_url: str) -> tuple[Running | None, dict[str, str]]:
@@ -44,10 +60,7 @@ def running(flink_url: str) -> tuple[Running | None, dict[str, str]]:
             if job["name"] in _RUNS_RULES and job["state"] == "RUNNING":
                 told = flink.told(str(job["jid"]))
                 time_ = EventTime(*flink.event_time(str(job["jid"])))
-                found = Running(
-                    job["name"], int(job["start-time"]), versions_of(told.pop("rules", "")), time_
-                )
-                return found, told
+                return Running(job["name"], int(job["start-time"]), versions_of(told), time_), told
     except (FlinkRequestFailed, requests.RequestException):
         pass
     return None, {}
@@ -74,10 +87,13 @@ def gather(settings: Settings, visitor: str, since_ms: int, job: Running | None)
     properties = ends.kafka("why", settings).client_properties()
     letters = read_letters(properties, tap.read)
     ledger = read_ledger(properties, letters, tap.read)
+    options = replace(Options.of(settings), bounded=True, scoring=False, emits=OPTIONS.emits)
+    events, told = _valid(properties, known_as, tap, options, key, since_ms)
     return Facts(
         visitor=known_as,
         now_ms=int(time.time() * 1000),
-        events=tuple(_valid(properties, known_as, tap, letters.values(), since_ms)),
+        events=tuple(events),
+        told=tuple(told),
         late=tuple(tap.late(known_as)),
         refused=tuple(tap.refused(letters.values())),
         signals=tuple(signals),
@@ -88,7 +104,8 @@ def gather(settings: Settings, visitor: str, since_ms: int, job: Running | None)
         unaccounted=_unaccounted(ledger, tap.arrivals(), since_ms, job),
         known=known,
         bound_ms=settings.out_of_orderness_ms,
-        spans=Spans(settings.session_gap_ms, settings.session_max_ms, settings.session_max_events),
+        options=options,
+        follows=bool(settings.rules_dir),
     )
 
 
@@ -114,7 +131,7 @@ class Tap:
         """Every message of the topic; that of entries of the ledger from its beginning."""
         since_ms = 0 if topic == topics.LEDGER.name else self.since_ms
         for message in read_topic(properties, topic, since_ms=since_ms):
-            if topic in _RAW:
+            if topic in RAW:
                 self._look(topic, message)
             elif topic == topics.EVENTS_LATE.name and self._names(message.value() or b""):
                 self.documents_late.append(_loads(message.value()) or {})
@@ -139,13 +156,15 @@ class Tap:
         named = [event[name] for name in _IDS if event.get(name) is not None] if event else []
         return any(self._id(value) in self.ids for value in named)
 
-    def accepted(self, refused: set[Place]) -> Iterator[Event]:
-        """The events that the contract takes and that are neither refused nor late, with their place."""
+    def judged(self, options: Options, key: bytes | None) -> list[Judged]:
+        """What DEVICES makes of what did not come late: whose each is, and what others are told."""
         late = {_place(event["source"]) for event in self.documents_late}
-        for place, (arrived_ms, value) in self.raw.items():
-            event = validate_event(value, arrived_ms)
-            if isinstance(event, ValidEvent) and not event.is_heartbeat and place not in refused | late:
-                yield self._event(place, arrived_ms, event.document)
+        read = [(place, *told) for place, told in self.raw.items() if place not in late]
+        logic = DevicesLogic(options, 1, key)
+        bucket = Bucket[Device, Read](0, logic, DictStore(), {}, Counts())
+        places = [ReadAt(*place, arrived_ms) for place, arrived_ms, _ in read]
+        out = taken(bucket, [value for _, _, value in read], places, FINAL, late=False)
+        return unpack_judged(one.body for one in out.documents if one.kind == "judged")
 
     def _event(self, place: Place, arrived_ms: int, document: Mapping[str, Any]) -> Event:
         ids = {name: self._id(document[name]) for name in _IDS if document.get(name) is not None}
@@ -159,10 +178,7 @@ class Tap:
 
     def late(self, visitor: str) -> list[Event]:
         """The late events that would have been the visitor's."""
-        before = list(self.accepted(set()))
-        ids = {str(event["event_id"]) for event in self.documents_late}
-        found = belonging([*before, *self.documents_late], visitor)
-        return [event for event in found if str(event["event_id"]) in ids]
+        return [event for event in self.documents_late if event["visitor_id"] == visitor]
 
     def refused(self, letters: Iterable[Document]) -> Iterator[Refused]:
         """The dead letters of messages that name the visitor."""
@@ -181,13 +197,32 @@ class Tap:
 
 
 def _valid(
-    properties: Mapping[str, str], visitor: str, tap: Tap, letters: Iterable[Document], since_ms: int
-) -> list[Event]:
-    """As INGEST wrote them where it runs on its own, else made of the raw ones."""
+    properties: Mapping[str, str], visitor: str, tap: Tap, options: Options, key: bytes | None, since_ms: int
+) -> tuple[list[Event], list[Judged]]:
+    """The visitor's valid events, and what else its rules are told.
+
+    As INGEST wrote them where it runs on its own; else the engine makes them of the raw ones.
+    """
     messages = read_topic(properties, topics.EVENTS_VALID.name, since_ms=since_ms, key=visitor)
     written = [event for message in messages if (event := _loads(message.value()))]
     mine: list[Event] = [event for event in written if event["visitor_id"] == visitor]
-    return mine or belonging(tap.accepted({_place(letter) for letter in letters}), visitor)
+    if mine:
+        return sorted(mine, key=_order), []
+    judged = [one for one in tap.judged(options, key) if one.visitor_id == visitor]
+    return admitted(judged, options), [one for one in judged if one.role in (CARRIED, ECHO, RELEASED)]
+
+
+def admitted(judged: list[Judged], options: Options) -> list[Event]:
+    """The documents of the events that the visitor's gate lets pass, in order."""
+    logic = AdmissionLogic(replace(options, emits=frozenset(("valid",))), lambda: 0)
+    bucket = Bucket[Admission, Judged](0, logic, DictStore(), {}, Counts())
+    out = taken(bucket, [pack_judged(judged)], None, FINAL, late=False)
+    found = [orjson.loads(one.body) for one in out.documents if one.kind == "valid"]
+    return sorted(found, key=_order)
+
+
+def _order(event: Mapping[str, Any]) -> tuple[int, int, str]:
+    return int(event["event_time_ms"]), int(event.get("sequence") or 0), str(event["event_id"])
 
 
 def _triggers(properties: Mapping[str, str], visitor: str, since_ms: int) -> list[Document]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 import orjson
@@ -19,13 +16,7 @@ from connectors.errors import BadInput
 from connectors.signals import signal_id
 from jobs.active_rules import active_rules
 from jobs.settings import Settings
-from state.rules.evaluate import evaluate
-from state.rules.histories import History
-from tests import datasets
-from tests.oracle import _histories
-from tests.rule_oracle import Answer as Told
-from tests.rule_oracle import answers
-from tests.sql.vocabulary import DAY, HOUR, Document, cart, event, page, purchase, t
+from tests.words import DAY, HOUR, Document, cart, event, page, purchase, t
 
 RULES = {rule.name: rule for rule in active_rules(Settings())}
 NOW = t(60 * 24)
@@ -58,7 +49,7 @@ def signal(rule: str, anchor: str, at_ms: int, **more: Any) -> Document:
     }  # fmt: skip
 
 
-CART = cart("v", t(0))
+CART = cart(t(0))
 ABANDONED = signal("cart_abandoned", CART["event_id"], t(30))
 
 
@@ -108,7 +99,7 @@ def test_of_who_fired_before_the_newest_session_is_told_too() -> None:
     earlier = signal("category_interest", "session/shoes", t(4))
     now, before = explain(RULES["category_interest"], facts(*views, signals=(earlier,)))
     assert (now.reason, now.facts["count"], before.fired) == ("count", 3, True)
-    assert len(explain(RULES["category_interest"], facts(page("v", t(3)), signals=(earlier,)))) == 1
+    assert len(explain(RULES["category_interest"], facts(page(t(3)), signals=(earlier,)))) == 1
     bought = signal("first_purchase", "order", t(4))
     assert len(explain(RULES["first_purchase"], facts(*views, signals=(bought,)))) == 1
 
@@ -145,8 +136,21 @@ def test_a_rule_that_began_later_is_told() -> None:
 def test_a_version_that_the_job_does_not_run_is_told() -> None:
     rule = RULES["cart_abandoned"].model_copy(update={"version": 7})
     (answer,) = explain(rule, facts(CART))
-    assert answer.reason == "rule_not_running" and "the job runs version 2" in answer.said
+    assert answer.reason == "rule_not_running" and "submitted with version 2" in answer.said
     assert only("cart_abandoned", facts(CART, running=None)).reason == "not_running"
+
+
+def test_rules_of_a_folder_are_those_that_run_and_both_versions_are_told() -> None:
+    rule = RULES["cart_abandoned"].model_copy(update={"version": 7})
+    known = replace(facts(CART, running=running(t(10))), now_ms=t(12), follows=True)
+    (answer,) = explain(rule, known)
+    assert (answer.reason, answer.version) == ("pending", 7)
+    (last,) = [line for line in why.headlines([rule], known) if "submitted with" in line]
+    assert "its folder has by now, which it follows" in last and "cart_abandoned 2 -> 7" in last
+    assert "bounce 1 -> none" in last
+    found = why.document([rule], known, [answer])
+    assert (found["rules_submitted"]["cart_abandoned"], found["rules_active"]) == (2, {"cart_abandoned": 7})
+    assert not [line for line in why.headlines(list(RULES.values()), known) if "submitted with" in line]
 
 
 def test_a_signal_that_the_index_lacks_is_told() -> None:
@@ -201,24 +205,28 @@ MISSES: list[tuple[list[Document], str, str, str]] = [
      "count 3 of 4 for product.category = 'shoes' in the session since 2023-11-15 00:00:00"),
     ([view(0), view(1, "hats"), view(2)], "category_interest", "count", "count 2 of 4 for product.category = 'shoes'"),
     ([view(0, None), view(1, None)], "category_interest", "no_such_event", "of the last one product.category = None"),
-    ([page("v", t(0))], "product_revisit", "no_such_event", "of 1 events none is of type product_view"),
+    ([page(t(0))], "product_revisit", "no_such_event", "of 1 events none is of type product_view"),
     ([click_on("/a", 0), click_on("/a", 1), click_on("/a", 9)], "rage_clicks", "count",
      "count 2 of 4 for context.path = '/a' within 2 s"),
-    ([page("v", t(0)), page("v", t(1))], "bounce", "count", "count 2, exactly 1 is asked for"),
-    ([purchase("v", t(0), order={"revenue": 99.5})], "high_value_session", "count", "revenue 99.5 of 200 in the"),
-    ([purchase("v", t(0))], "repeat_purchase", "count", "count 1 of 2 within 365 d"),
-    ([CART, purchase("v", t(5))], "cart_abandoned", "answered",
+    ([page(t(0)), page(t(1))], "bounce", "count", "count 2, exactly 1 is asked for"),
+    ([purchase(t(0), order={"revenue": 99.5})], "high_value_session", "count", "revenue 99.5 of 200 in the"),
+    ([purchase(t(0))], "repeat_purchase", "count", "count 1 of 2 within 365 d"),
+    ([CART, purchase(t(5))], "cart_abandoned", "answered",
      "purchase v/purchase/300000/0 at 2023-11-15 00:05:00 ended the wait that add_to_cart v/add_to_cart/0/0"),
+    ([CART, event("v", "remove_from_cart", t(3))], "cart_abandoned", "answered",
+     "remove_from_cart v/remove_from_cart/180000/0 at 2023-11-15 00:03:00 ended the wait that add_to_cart"),
+    ([cart(t(0), sequence=1), purchase(t(0), sequence=1), page(t(1))], "cart_abandoned", "answered",
+     "purchase v/purchase/0/1 at 2023-11-15 00:00:00 ended the wait that add_to_cart v/add_to_cart/0/1"),
     ([event("v", "form_start", t(0)), event("v", "form_submit", t(1))], "form_abandoned", "answered", "form_submit"),
-    ([page("v", t(0)), page("v", t(60 * 50))], "returning_visitor", "silence", "lasted 2 d 2 h of 7 d, until"),
+    ([page(t(0)), page(t(60 * 50))], "returning_visitor", "silence", "lasted 2 d 2 h of 7 d, until"),
     ([moved("add_to_cart", 0), moved("remove_from_cart", 1)], "price_hesitation", "steps",
      "2 of 3 steps for product.product_id = 'p', the last at 2023-11-15 00:01:00"),
     ([moved("add_to_cart", 0), moved("remove_from_cart", 1), moved("add_to_cart", 60 * 25)], "price_hesitation",
      "steps", "all 3 steps for product.product_id = 'p', but in 1 d 1 h, not 1 d"),
     ([event("v", "video_start", t(0)), event("v", "video_progress", t(0.15))], "video_engagement", "dwell",
      "9 s of 15 s in the session since"),
-    ([page("v", t(0))], "funnel_step", "no_such_event", "of 1 events none belongs to a step (view, cart,"),
-    ([page("v", t(0))], "suggestions_paused", "no_such_event", "of 1 events none is a view with product.category"),
+    ([page(t(0))], "funnel_step", "no_such_event", "of 1 events none belongs to a step (view, cart,"),
+    ([page(t(0))], "suggestions_paused", "no_such_event", "of 1 events none is a view with product.category"),
     ([begun(0, "a"), begun(1, "b")], "suggestions_paused", "sessions", "2 of 3 sessions that began with a category"),
     ([begun(0, "a"), begun(1, "b"), begun(2, "a")], "suggestions_paused", "values",
      "the last 3 sessions began with a, b, a: 2 different, 3 are asked for"),
@@ -245,31 +253,12 @@ def test_what_is_still_possible_is_told() -> None:
     )
 
 
-# --------------------------------------------------------------------------------- the evaluation behind it
-
-
-@pytest.mark.parametrize("stream", datasets.STREAMS)
-def test_the_evaluation_equals_the_naive_oracle(stream: str) -> None:
-    datasets.require()
-    events = list(islice(datasets.canonical_events(stream), 3_000))
-    found = Counter(answer for answer in _evaluated(events))
-    assert found == Counter(answer[:4] for answer in answers(events).elements())
-
-
-def _evaluated(events: Iterable[Document]) -> Iterator[Told | tuple[Any, ...]]:
-    for visitor, history in _histories(events).items():
-        lived = History(visitor, history)
-        for rule in RULES.values():
-            for one in evaluate(rule, lived):
-                yield rule.signal_kind, visitor, one.status, one.occurred_at_ms
-
-
 # -------------------------------------------------------------------------------------------- the command
 
 
 def asked(monkeypatch: pytest.MonkeyPatch, known: Facts, *arguments: str) -> Any:
     monkeypatch.setattr(
-        why, "running", lambda url: (known.running, {"session_gap_ms": "1000", "rules": "x/1"})
+        why, "running", lambda url: (known.running, {"session_gap_ms": "1000", "rule.bounce": "1"})
     )
     monkeypatch.setattr(why, "gather", lambda settings, visitor, since_ms, job: known)
     return CliRunner().invoke(why.main, list(arguments))
@@ -278,7 +267,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, known: Facts, *arguments: str) -> Any
 def test_the_command_tells_people_and_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     known = facts(
         CART,
-        late=(page("v", t(1)),),
+        late=(page(t(1)),),
         signals=(ABANDONED,),
         refused=(Refused("not_json", "x", "r:0:1", None),),
     )

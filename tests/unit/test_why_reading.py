@@ -10,11 +10,13 @@ import pytest
 
 from cli import why_reading
 from cli.ledger import Ledger, Window
-from cli.why_facts import EventTime, Running, belonging
+from cli.why_facts import OPTIONS, EventTime, Running
 from cli.why_reading import Tap
 from connectors import topics
+from connectors.pseudonyms import pseudonym
 from stack.flink_rest import FlinkRest
-from tests.sql.vocabulary import Document, event, page, t
+from state.devices.judged import CARRIED
+from tests.words import Document, event, t
 
 RAW, LATE, VALID = topics.EVENTS_RAW.name, topics.EVENTS_LATE.name, topics.EVENTS_VALID.name
 
@@ -66,28 +68,43 @@ def letter(offset: int, reason: str) -> Document:
     return {"topic": RAW, "partition": 1, "offset": offset, "reason": reason, "detail": "why"}
 
 
-def test_valid_events_are_made_of_raw_ones_as_ingest_does(held: dict[str, list[FakeMessage]]) -> None:
+def page(visitor: str, at: int, **more: Any) -> Document:
+    return event(visitor, "page_view", at, **more)
+
+
+def valid(visitor: str, tap: Tap, key: bytes | None = None) -> list[Any]:
+    return why_reading._valid({}, visitor, tap, OPTIONS, key, 0)[0]
+
+
+def test_valid_events_are_made_of_raw_ones_by_the_engine(held: dict[str, list[FakeMessage]]) -> None:
     heartbeat, bad = event("anna", "heartbeat", t(1)), {**page("anna", t(2)), "event_type": "unheard_of"}
-    first, refused, late = page("anna", t(3)), page("anna", t(4)), page("anna", t(0))
-    held[RAW] = messages(heartbeat, bad, first, refused, late, page("berta", t(5)), b"no JSON of anna")
+    first, late, ahead = page("anna", t(3)), page("anna", t(0)), page("anna", t(60 * 24))
+    held[RAW] = messages(heartbeat, bad, first, first, late, ahead, page("berta", t(5)), b"no JSON of anna")
     held[LATE] = messages({**late, "source": {"topic": RAW, "partition": 1, "offset": 4}})
     tap = tapped("anna")
-    found = why_reading._valid({}, "anna", tap, [letter(3, "no_consent")], 0)
+    found = valid("anna", tap)
     assert [(one["event_id"], one["source"]["offset"]) for one in found] == [(first["event_id"], 2)]
     assert [one["event_id"] for one in tap.late("anna")] == [late["event_id"]]
+
+
+def test_what_was_held_back_is_not_valid_here_either(held: dict[str, list[FakeMessage]]) -> None:
+    denied = event("anna", "consent", t(2), properties={"status": "denied"})
+    held[RAW] = messages(page("anna", t(1)), denied, page("anna", t(3)))
+    assert [one["event_type"] for one in valid("anna", tapped("anna"))] == ["page_view", "consent"]
 
 
 def test_valid_events_of_a_topic_of_their_own_are_taken_as_they_are(
     held: dict[str, list[FakeMessage]],
 ) -> None:
     held[RAW] = messages(page("anna", t(3)))
-    held[VALID] = messages(page("anna", t(7)), page("berta", t(8)))
-    found = why_reading._valid({}, "anna", tapped("anna"), [], 0)
-    assert [one["event_time_ms"] for one in found] == [t(7)]
+    held[VALID] = messages(page("anna", t(9)), page("anna", t(7)), page("berta", t(8)))
+    assert [one["event_time_ms"] for one in valid("anna", tapped("anna"))] == [t(7), t(9)]
 
 
 def test_dead_letters_are_the_visitors_by_their_place(held: dict[str, list[FakeMessage]]) -> None:
-    held[RAW] = messages(page("anna", t(1)), b'{"visitor_id": "anna", oops', page("berta", t(2)))
+    held[RAW] = messages(
+        event("anna", "page_view", t(1)), b'{"visitor_id": "anna", oops', event("berta", "page_view", t(2))
+    )
     letters = [letter(0, "bot_quarantined"), letter(1, "not_json"), letter(2, "no_consent")]
     found = list(tapped("anna").refused(letters))
     assert [(one.reason, one.where, one.event is not None) for one in found] == [
@@ -98,12 +115,15 @@ def test_dead_letters_are_the_visitors_by_their_place(held: dict[str, list[FakeM
 
 def test_pseudonyms_are_found_behind_plain_ids(held: dict[str, list[FakeMessage]]) -> None:
     held[RAW] = messages(page("anna", t(1)), page("berta", t(1)))
-    tap = tapped("#anna", hashed=lambda text: f"#{text}")
-    assert [one["visitor_id"] for one in tap.accepted(set())] == ["#anna"]
+    key = b"k" * 32
+    anna = pseudonym("anna", key)
+    tap = tapped(anna, hashed=lambda text: pseudonym(text, key))
+    assert [one["visitor_id"] for one in valid(anna, tap, key)] == [anna]
 
 
 LOGIN = event("phone", "identify", t(5), user_id="u")
 DENIED = event("phone", "consent", t(6), properties={"status": "denied"})
+OTHER = event("phone", "identify", t(6), user_id="w")
 
 
 @pytest.mark.parametrize(
@@ -112,12 +132,22 @@ DENIED = event("phone", "consent", t(6), properties={"status": "denied"})
         ([page("phone", t(4)), LOGIN, page("phone", t(5)), page("phone", t(6))], "u", 3),
         ([page("phone", t(4)), LOGIN, page("phone", t(6))], "phone", 1),
         ([LOGIN, DENIED, page("phone", t(7))], "u", 1),
-        ([LOGIN, event("phone", "identify", t(6), user_id="w"), page("phone", t(7))], "u", 1),
+        ([LOGIN, OTHER, page("phone", t(7))], "u", 1),
         ([LOGIN, page("u", t(6), anonymous_id="phone"), page("x", t(7), user_id="u")], "u", 3),
     ],
 )
-def test_whose_an_event_is(events: list[Document], visitor: str, mine: int) -> None:
-    assert len(belonging(events, visitor)) == mine
+def test_whose_an_event_is(
+    held: dict[str, list[FakeMessage]], events: list[Document], visitor: str, mine: int
+) -> None:
+    held[RAW] = messages(*events)
+    assert len(valid(visitor, tapped("phone", "u"))) == mine
+
+
+def test_what_the_guest_did_is_told_to_the_user(held: dict[str, list[FakeMessage]]) -> None:
+    held[RAW] = messages(event("phone", "add_to_cart", t(4)), LOGIN)
+    tap = tapped("phone", "u")
+    _, told = why_reading._valid({}, "u", tap, OPTIONS, None, 0)
+    assert [(one.event.event_type, one.role) for one in told] == [("add_to_cart", CARRIED)]
 
 
 def test_only_windows_that_are_over_are_held_against_the_ledger() -> None:

@@ -20,7 +20,7 @@ from state.rules.language.model import KINDS, Rule
 
 SHIPPED = Path(__file__).parents[1]
 _MOST_BYTES = 100_000
-AnyRule = Any  # one of the classes of state/rules/model.py
+AnyRule = Any  # one of the classes of state/rules/language/model.py
 
 
 class BadRule(BadInput):

@@ -11,7 +11,7 @@ from state.bucket import Bucket, Counts, DictStore, taken
 from state.devices.logic import DevicesLogic
 from state.engine import Engine
 from state.events import read_event
-from state.logic import NEVER, Out, Place
+from state.logic import NEVER, Place
 from state.options import Options
 from state.visitors.logic import VisitorsLogic
 from tests.engine_runs import FOREVER, MINUTE, event, lines, shipped
@@ -84,14 +84,18 @@ def test_a_value_that_cannot_be_read_is_found_among_the_others(monkeypatch: pyte
 
 
 def test_what_is_foreseen_and_what_is_not_the_logics_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    logic = VisitorsLogic(Options(), shipped(), None, lambda: 0)
-    store = DictStore()
-    store.rows["v"] = NEVER.to_bytes(8) + b"\xff"
-    bucket = Bucket(0, logic, store, {}, Counts())
     found = event("v", "page_view", 0)
-    with pytest.raises(StateTooNew):
-        taken(bucket, lines([found]), None, NEVER, late=False)
-    broken = Bucket(0, logic, DictStore(), {}, Counts())
-    monkeypatch.setattr(broken, "entity", fail)
-    with pytest.raises(KeyError):
-        broken.take(logic.items(lines([found]), None, False, Out()), NEVER, Out())
+
+    def refuse(*_: Any) -> None:
+        raise StateTooNew("run the newer release")
+
+    for error, verb in ((StateTooNew, "take"), (KeyError, "entity")):
+        logic = VisitorsLogic(Options(), shipped(), None, lambda: 0)
+        bucket = Bucket(0, logic, DictStore(), {}, Counts())
+        with monkeypatch.context() as patch:
+            if verb == "take":
+                patch.setattr(VisitorsLogic, verb, refuse)
+            else:
+                patch.setattr(bucket, verb, fail)
+            with pytest.raises(error):
+                taken(bucket, lines([found]), None, NEVER, late=False)

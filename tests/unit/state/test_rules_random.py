@@ -15,10 +15,10 @@ import orjson
 import pytest
 
 from connectors.signals import signal_id
-from state.rules.evaluate import evaluate
-from state.rules.histories import History, Spans
 from state.rules.pack import SHIPPED, Pack, load
 from tests import cart_oracle, datasets, oracle
+from tests.evaluation.evaluate import evaluate
+from tests.evaluation.histories import History, Spans
 from tests.random_histories import RULES, history, told
 from tests.random_streams import stream
 from tests.rule_oracle import Answer, answers

@@ -1,4 +1,4 @@
-"""One visitor's events, in order and cut into sessions as the view session_events cuts them. Pure."""
+"""One visitor's events, in order and cut into sessions."""
 
 from __future__ import annotations
 

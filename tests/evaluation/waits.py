@@ -1,4 +1,4 @@
-"""Waits that nothing ended, over a history, as waits.sql and answered_waits.sql do. Pure."""
+"""Waits that nothing ended, over a history."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from state.rules.histories import Event, History, at, place
 from state.rules.language.fields import field
 from state.rules.language.model import Absence
-from state.rules.occurrences import Occurrence, passing
+from tests.evaluation.histories import Event, History, at, place
+from tests.evaluation.occurrences import Occurrence, passing
 
 
 def waits(rule: Absence, history: History, late: list[Event]) -> Iterator[Occurrence]:

@@ -1,14 +1,14 @@
-"""What a session's end answers, over a history, as state/rules/at_end.py and deviations.sql do. Pure."""
+"""What a session's end answers, over a history."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from state.rules.histories import Event, History, Session
 from state.rules.language.fields import field
 from state.rules.language.model import Absence, Count, Deviation, Funnel
-from state.rules.occurrences import Occurrence, passing
+from tests.evaluation.histories import Event, History, Session
+from tests.evaluation.occurrences import Occurrence, passing
 
 VIEWS = ("product_view", "product_list_view", "page_view")
 

@@ -1,7 +1,7 @@
-"""What a rule finds in one visitor's history, in plain Python: says the same as the SQL that it compiles to.
+"""What a rule finds in one visitor's whole history, in plain Python over lists: the engine is held to it by tests.
 
-Answers as if time had ended: an occurrence whose time event time has not reached yet is one that is pending.
-Used to explain, and held to the compiled SQL and to the naive oracle by tests.
+It shares the language of the rules with the engine, and nothing of how the engine remembers: it looks back over all
+events for each answer. Answers as if time had ended.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
-from state.rules.evaluate_counts import bursts, count_in_sessions, dwells, first_of_each
-from state.rules.evaluate_sessions import at_end, deviations
-from state.rules.evaluate_waits import waits
-from state.rules.histories import Event, History, at
 from state.rules.language.fields import field
 from state.rules.language.model import Absence, Count, Deviation, Dwell, Funnel, Sequence, is_at_end
-from state.rules.occurrences import Occurrence, by_key
+from tests.evaluation.counts import bursts, count_in_sessions, dwells, first_of_each
+from tests.evaluation.histories import Event, History, at
+from tests.evaluation.occurrences import Occurrence, by_key
+from tests.evaluation.sessions import at_end, deviations
+from tests.evaluation.waits import waits
 
 
 def evaluate(rule: Any, history: History, late: Iterable[Event] = ()) -> list[Occurrence]:
     """Every occurrence, in order of time and version.
 
     Args:
-        rule: one of the classes of state/rules/model.py.
+        rule: one of the classes of state/rules/language/model.py.
         history: the visitor's valid events.
         late: the visitor's late ones; they answer waits and do nothing else.
     """

@@ -1,14 +1,14 @@
-"""Counting and dwelling over a history, as rule_counts, bursts and first_hits do (state/patterns/). Pure."""
+"""Counting and dwelling over a history."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from state.rules.histories import Event, History, Session, at
 from state.rules.language.fields import field
 from state.rules.language.model import Count, Dwell
-from state.rules.occurrences import Occurrence, by_key, passing
+from tests.evaluation.histories import Event, History, Session, at
+from tests.evaluation.occurrences import Occurrence, by_key, passing
 
 
 def count_in_sessions(rule: Count, history: History) -> Iterator[Occurrence]:

@@ -1,4 +1,4 @@
-"""What a rule finds in a history: occurrences, and the words that evaluating and explaining share. Pure."""
+"""What a rule finds in a history: occurrences."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.signals import SignalStatus
-from state.rules.histories import Event
 from state.rules.language.fields import field
+from tests.evaluation.histories import Event
 
 
 @dataclass(frozen=True)
