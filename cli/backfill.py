@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -30,12 +30,14 @@ class Pace:
 
     Attributes:
         events: valid ones, late ones too; late: of them; refused: messages that are no events.
+        passed_over: events of visitors that cannot matter.
         seconds: since it began.
     """
 
     events: int = 0
     late: int = 0
     refused: int = 0
+    passed_over: int = 0
     _began: float = field(default_factory=time.monotonic)
 
     @property
@@ -47,14 +49,17 @@ class Pace:
         """For people."""
         rate = self.events / max(self.seconds, 1e-3)
         told = f"{self.events:,} events in {self.seconds:.1f} s, {rate:,.0f} a second"
-        more = [
-            f"{count:,} {name}" for name, count in (("late", self.late), ("refused", self.refused)) if count
-        ]
+        counts = {"late": self.late, "refused": self.refused, "of visitors without": self.passed_over}
+        more = [f"{count:,} {name}" for name, count in counts.items() if count]
         return ", ".join([told, *more])
 
 
 def run(
-    engine: Engine, history: Iterable[Arrival], bound_ms: int, pace: Pace | None = None
+    engine: Engine,
+    history: Iterable[Arrival],
+    bound_ms: int,
+    pace: Pace | None = None,
+    matters: Callable[[Event], bool] = lambda event: True,
 ) -> Iterator[Document]:
     """The documents that the engine writes of a history, to its end.
 
@@ -63,8 +68,9 @@ def run(
         history: in order of arrival.
         bound_ms: what comes in so far behind the newest event is late.
         pace: is told what was done.
+        matters: whether the engine is to take an event; others only move time on.
     """
-    reading = _Reading(engine, bound_ms, pace or Pace())
+    reading = _Reading(engine, bound_ms, pace or Pace(), matters)
     with _calm_collector():
         for arrival in history:
             yield from reading.read(arrival)
@@ -74,8 +80,8 @@ def run(
 class _Reading:
     """Where a run is: what has come in and is not taken yet, and how far event time is."""
 
-    def __init__(self, engine: Engine, bound_ms: int, pace: Pace) -> None:
-        self._engine, self._bound_ms, self._pace = engine, bound_ms, pace
+    def __init__(self, engine: Engine, bound_ms: int, pace: Pace, matters: Callable[[Event], bool]) -> None:
+        self._engine, self._bound_ms, self._pace, self._matters = engine, bound_ms, pace, matters
         self._waiting: list[tuple[int, Arrival]] = []
         self._newest_ms = 0
         self._least = _SLICE
@@ -91,15 +97,19 @@ class _Reading:
             self._newest_ms = max(self._newest_ms, at)
             return []
         self._pace.events += 1
-        if at < self._newest_ms - self._bound_ms:
+        is_late = at < self._newest_ms - self._bound_ms
+        self._pace.late += is_late
+        self._newest_ms = max(self._newest_ms, at)
+        if not self._matters(event):
+            self._pace.passed_over += 1
+            return []
+        if is_late:
             return self._late(arrival)
         self._waiting.append((at, arrival))
-        self._newest_ms = max(self._newest_ms, at)
         return self._complete(self._newest_ms - self._bound_ms) if len(self._waiting) >= self._least else []
 
     def _late(self, arrival: Arrival) -> list[Document]:
         """It comes behind all that was complete before."""
-        self._pace.late += 1
         found = self._complete(self._newest_ms - self._bound_ms)
         return found + self._engine.take_late([arrival.value], _places([arrival])).documents
 
@@ -119,6 +129,44 @@ class _Reading:
 def _places(arrivals: list[Arrival]) -> list[Place] | None:
     places = [one.place for one in arrivals if one.place is not None]
     return places if len(places) == len(arrivals) else None
+
+
+class Kin:
+    """Visitors, devices and users that hang together, and which of them have an event of some types.
+
+    A rule that hears a few types has nothing to say about all others, and what the engine knows of somebody
+    hangs on nobody but these.
+    """
+
+    def __init__(self, history: Iterable[Arrival], kinds: frozenset[int]) -> None:
+        """Looks a history through."""
+        self._parents: dict[str, str] = {}
+        heard = set()
+        for arrival in history:
+            event = read_event(arrival.value)
+            if isinstance(event, Event):
+                self._join(event)
+                if event.kind in kinds:
+                    heard.add(event.visitor_id)
+        self._heard = {self._root(name) for name in heard}
+
+    def matters(self, event: Event) -> bool:
+        """Whether somebody that hangs together with the event's visitor has an event of the types."""
+        return self._root(event.visitor_id) in self._heard
+
+    def _join(self, event: Event) -> None:
+        root = self._root(event.visitor_id)
+        for name in (event.anonymous_id, event.user_id):
+            if name is not None and (other := self._root(name)) != root:
+                self._parents[other] = root
+
+    def _root(self, name: str) -> str:
+        parents = self._parents
+        parent = parents.setdefault(name, name)
+        while parent != name:
+            grand = parents[parent]
+            parents[name], name, parent = grand, parent, grand
+        return name
 
 
 @contextmanager

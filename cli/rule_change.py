@@ -17,16 +17,23 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan, streaming_bulk
 
 from cli import backfill as engine_runs
-from cli.backfill import Arrival, Pace
-from cli.rules_try import engine_of, signals_in
+from cli.backfill import Arrival, Kin, Pace
+from cli.rules_try import engine_of, pack_of, signals_in
 from connectors import indices
 from connectors.errors import BadInput
 from connectors.indices import SIGNALS, mappings
 from jobs.settings import Settings
+from state.rules.kinds.absence import ReturnKind
+from state.rules.kinds.base import SessionEndKind
+from state.rules.pack import Pack
+from state.vocabulary import KIND
 
 Document = dict[str, Any]
 Signals = dict[str, Document]  # by signal_id
 _CHUNK = 2_000
+_COMMON = frozenset(
+    KIND[name] for name in ("page_view", "product_list_view", "product_view", "click", "scroll")
+)
 
 
 @dataclass(frozen=True)
@@ -50,11 +57,13 @@ class Change:
         return {name: len(getattr(self, name)) for name in ("gained", "lost", "changed", "same")}
 
 
-def backfill(history: Iterable[Arrival], settings: Settings, pace: Pace, are_judged: bool = False) -> Signals:
+def backfill(
+    history: Callable[[], Iterable[Arrival]], settings: Settings, pace: Pace, are_judged: bool = False
+) -> Signals:
     """The newest version of each signal that the rules of `settings.rules_dir` find in a history.
 
     Args:
-        history: in order of arrival, see cli/rule_history.py.
+        history: gives it in order of arrival (cli/rule_history.py), once or twice.
         settings: of the job; rules_dir names the folder of rules.
         pace: is told how fast it went.
         are_judged: the events come from a lake, where ids are pseudonyms already if they are to be.
@@ -62,11 +71,25 @@ def backfill(history: Iterable[Arrival], settings: Settings, pace: Pace, are_jud
     Raises:
         BadInput: there is no event in it.
     """
-    engine = engine_of(settings, ids_are_hidden=are_judged)
-    found = newest(signals_in(engine_runs.run(engine, history, settings.out_of_orderness_ms, pace)))
+    engine, kinds = engine_of(settings, ids_are_hidden=are_judged), heard(pack_of(settings))
+    matters = Kin(history(), kinds).matters if kinds else lambda event: True
+    documents = engine_runs.run(engine, history(), settings.out_of_orderness_ms, pace, matters)
+    found = newest(signals_in(documents))
     if not pace.events:
         raise BadInput(f"the history holds no valid event ({pace.refused} messages are none)")
     return found
+
+
+def heard(pack: Pack) -> frozenset[int] | None:
+    """Types of events without any of which nobody gets a signal; None where almost anybody may.
+
+    What is asked when a session ends, or after a silence, may be true of everybody; and to look who has seen
+    a page takes longer than it spares.
+    """
+    kinds = list(pack.kinds.values())
+    found = frozenset[int]().union(*(kind.hears for kind in kinds))
+    is_rare = not any(isinstance(kind, (SessionEndKind, ReturnKind)) for kind in kinds)
+    return found if is_rare and found.isdisjoint(_COMMON) else None
 
 
 def newest(signals: Iterable[Document]) -> Signals:

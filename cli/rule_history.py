@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cli.arrivals import Arrivals
@@ -16,8 +16,13 @@ from state.logic import Place
 _TOPICS = (topics.EVENTS_RAW.name, *topics.EVENTS_RAW.read_with)
 
 
-def history_of(place: Path | None, settings: Settings) -> Iterator[Arrival]:
+History = Callable[[], Iterator[Arrival]]
+
+
+def history_of(place: Path | None, settings: Settings) -> History:
     """Events in order of arrival; of a lake, and of a file that says nothing of it, in order of time.
+
+    They can be gone through more than once; what topics hold is read now, and kept in memory.
 
     Args:
         place: JSON lines, plain or .gz; the folder of a lake; None: the raw topics, up to their ends of now.
@@ -32,20 +37,19 @@ def history_of(place: Path | None, settings: Settings) -> Iterator[Arrival]:
     return of_lake(place) if place.is_dir() else of_file(place)
 
 
-def of_file(path: Path) -> Iterator[Arrival]:
+def of_file(path: Path) -> History:
     """The lines as a replay would feed them."""
-    for _, line in Arrivals.of(path).lines():
-        yield Arrival(line)
+    found = Arrivals.of(path)
+    return lambda: (Arrival(line) for _, line in found.lines())
 
 
-def of_lake(folder: Path) -> Iterator[Arrival]:
+def of_lake(folder: Path) -> History:
     """Events that were valid once; an hour at a time is in memory."""
-    for message in lake.messages(folder):
-        yield Arrival(message.value)
+    return lambda: (Arrival(message.value) for message in lake.messages(folder))
 
 
-def of_topics(settings: Settings) -> Iterator[Arrival]:
-    """All messages, which the engine judges again; they are in memory, to be put in order of arrival."""
+def of_topics(settings: Settings) -> History:
+    """All messages, which the engine judges again, put in order of arrival."""
     properties = ends.kafka("rules", settings).client_properties()
     found = [
         Arrival(
@@ -55,7 +59,8 @@ def of_topics(settings: Settings) -> Iterator[Arrival]:
         for topic in _TOPICS
         for message in read_topic(properties, topic)
     ]
-    yield from sorted(found, key=_moment)
+    found.sort(key=_moment)
+    return lambda: iter(found)
 
 
 def _moment(arrival: Arrival) -> tuple[int, str, int, int]:

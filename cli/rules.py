@@ -200,7 +200,8 @@ def apply(
         new, old = rules.accept(file)
         shutil.copy(new.path, alone)
         settings = load_settings(settings_file, assignments, embedded_settings()).replace(rules_dir=alone)
-        after = rule_change.backfill(history_of(history, settings), settings, pace, _is_lake(history))
+        events = history_of(history, settings)
+        after = rule_change.backfill(events, settings, pace, _is_lake(history))
         click.echo(f"answered anew over {pace}", err=True)
         with elasticsearch_ends(url, settings_file, assignments).client() as client:
             name = new.rule.name

@@ -16,7 +16,7 @@ import pytest
 from cli import rule_change
 from cli.backfill import Arrival, Pace
 from cli.rule_change import Signals, backfill, compare, newest, result
-from cli.rule_history import history_of
+from cli.rule_history import History, history_of
 from cli.rules_folder import RulesFolder
 from cli.scenarios import BEGINNING_MS, VARIANTS, Scenario, read, stream, tellings
 from connectors import indices, lake, topics
@@ -43,8 +43,8 @@ def known(*signals: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return newest(signals)
 
 
-def values(history: Iterable[Arrival]) -> list[bytes]:
-    return [one.value for one in history]
+def values(history: History) -> list[bytes]:
+    return [one.value for one in history()]
 
 
 def test_history_is_a_file_or_a_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +59,7 @@ def test_history_is_a_file_or_a_lake(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(lake, "messages", lambda folder: iter(told))
     assert values(history_of(tmp_path, Settings())) == [b'{"event_time_ms": 5}']
     with pytest.raises(BadInput, match="nothing.jsonl cannot be read"):
-        list(history_of(tmp_path / "nothing.jsonl", Settings()))
+        history_of(tmp_path / "nothing.jsonl", Settings())
 
 
 def test_history_of_topics_is_in_order_of_arrival(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,9 +81,9 @@ def test_history_of_topics_is_in_order_of_arrival(monkeypatch: pytest.MonkeyPatc
 
     found = {topics.EVENTS_RAW.name: [Read(7, 0), Read(5, 1)]}
     monkeypatch.setattr("cli.rule_history.read_topic", lambda properties, topic: found.get(topic, []))
-    history = list(history_of(None, Settings()))
-    assert values(history) == [b"5", b"7"]
-    assert history[0].place == (topics.EVENTS_RAW.name, 1, 3, 5)
+    history = history_of(None, Settings())
+    assert values(history) == values(history) == [b"5", b"7"]
+    assert next(history()).place == (topics.EVENTS_RAW.name, 1, 3, 5)
 
 
 def answered(tmp_path: Path, name: str, events: Iterable[Document], **more: Any) -> tuple[Signals, Pace]:
@@ -91,7 +91,7 @@ def answered(tmp_path: Path, name: str, events: Iterable[Document], **more: Any)
     folder.mkdir(exist_ok=True)
     shutil.copy(SHIPPED / f"{name}.yaml", folder)
     pace, history = Pace(), [Arrival(orjson.dumps(one)) for one in events]
-    return backfill(history, Settings({"rules_dir": str(folder), **more}), pace), pace
+    return backfill(lambda: history, Settings({"rules_dir": str(folder), **more}), pace), pace
 
 
 def test_a_rule_is_answered_anew_over_history(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_rule_is_answered_anew_over_history(tmp_path: Path) -> None:
         ("v", "retracted"),
         ("w", "active"),
     ]
-    assert (pace.events, pace.late, pace.refused) == (6, 1, 0)
+    assert (pace.events, pace.late, pace.refused, pace.passed_over) == (6, 1, 0, 0)
     assert str(pace).startswith("6 events in ") and str(pace).endswith("a second, 1 late")
 
 
@@ -133,6 +133,37 @@ def test_a_backfill_equals_the_naive_answer(tmp_path: Path, stream: str) -> None
         mine = Counter((one["visitor_id"], one["status"], one["occurred_at_ms"]) for one in found.values())
         naive = Counter(one[1:4] for one in answers(events).elements() if one[0] == name)
         assert mine == naive and pace.late == 0
+
+
+def test_who_cannot_matter_is_passed_over_and_only_moves_time_on(tmp_path: Path) -> None:
+    """A guest's cart is the user's, by way of the device; others have none, and still make what follows late."""
+    login = event("phone", "identify", t(2), user_id="v")
+    told = [
+        event("phone", "add_to_cart", t(1)),
+        login,
+        event("w", "page_view", t(60)),
+        page(t(3)),
+        page(t(61)),
+    ]
+    found, pace = answered(tmp_path, "cart_abandoned", told)
+    assert [(one["visitor_id"], one["occurred_at_ms"]) for one in found.values()] == [("v", t(31))]
+    assert (pace.events, pace.passed_over, pace.late) == (5, 1, 1)
+
+
+@pytest.mark.parametrize("stream", datasets.STREAMS)
+def test_passing_over_changes_nothing(tmp_path: Path, stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets.require()
+    events = list(islice(datasets.canonical_events(stream), 3_000))
+    for name in ("cart_abandoned", "product_revisit", "price_hesitation", "first_purchase"):
+        found, _ = answered(tmp_path, name, events)
+        with monkeypatch.context() as patch:
+            patch.setattr(rule_change, "heard", lambda pack: None)
+            whole, pace = answered(tmp_path, name, events)
+        shutil.rmtree(tmp_path / "alone")
+        assert pace.passed_over == 0 and found.keys() == whole.keys()
+        assert compare(found, whole).counts()["same"] == sum(
+            one["status"] != "retracted" for one in found.values()
+        )
 
 
 class Index:
