@@ -200,7 +200,6 @@ def _document_time(member: str) -> str:
     return f"TO_TIMESTAMP_LTZ(COALESCE(CAST({text} AS BIGINT), 0), 3)"
 
 
-
 def _transactional(prefix: str | None) -> dict[str, str]:
     if prefix is None:
         return {}

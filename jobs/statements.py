@@ -15,9 +15,9 @@ _VIEW = re.compile(r"[a-z][a-z0-9_]*")
 def statement(name: str, values: Mapping[str, Value] | None = None) -> str:
     """Returns the text of `jobs/sql/<name>.sql` with its `${placeholders}` filled in.
 
-    Placeholders take numbers or the name of a view, so that no text from outside can become SQL. One that ends
-    in `_interval` is milliseconds, written as an INTERVAL of DAY TO SECOND(3) wants them: the planner refuses
-    intervals of seconds with more than two leading digits.
+    Placeholders take numbers or the name of a view, so that no text from outside can become SQL. One that
+    ends in `_interval` is milliseconds, written as an INTERVAL of DAY TO SECOND(3) wants them: the planner
+    refuses intervals of seconds with more than two leading digits.
 
     >>> statement("documents/documents").splitlines()[0][:13]
     '-- documents:'

@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 
 from connectors.actions import ActionTable
-from connectors.signals import TRIGGER_STATUSES
+from connectors.signals import TRIGGER_STATUSES, TriggerStatus
 from state.logic import Out
 from state.triggers.logic import TriggersLogic
 
 
 class _Decision(msgspec.Struct):
-    status: str
+    status: TriggerStatus
 
 
 _decision = msgspec.json.Decoder(_Decision).decode

@@ -40,7 +40,9 @@ def _lines(name: str) -> bytes:
 
 
 def _signals(found: list[Document]) -> dict[str, tuple[str, str, str, int]]:
-    return {one["signal_id"]: (one["visitor_id"], one["kind"], one["status"], one["version"]) for one in found}
+    return {
+        one["signal_id"]: (one["visitor_id"], one["kind"], one["status"], one["version"]) for one in found
+    }
 
 
 def _sessions(found: list[Document]) -> dict[str, tuple[str, int]]:

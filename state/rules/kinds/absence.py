@@ -227,7 +227,7 @@ class WaitKind(Kind):
         """What is remembered beyond waits."""
         found: dict[str, Any] | None = visitor.rules.get(self.key)
         if found is None:
-            found = visitor.rules[self.key] = {"place": [0, 0], "late": [], "first": None}
+            found = visitor.rules[self.key] = {"place": [], "late": [], "first": None}
         return found
 
     def forget(self, visitor: Visitor, now: int) -> None:
@@ -238,8 +238,8 @@ class WaitKind(Kind):
             return
         earliest = now - self.wait_ms - self.spans.late_ms
         memory["late"] = [one for one in memory["late"] if one[0] >= earliest]
-        if memory["place"][0] < now:
-            memory["place"] = [0, 0]
+        if memory["place"] and memory["place"][0] < now:
+            memory["place"] = []
         if memory["first"] and memory["first"][1] < now - DAY_MS:
             memory["first"] = None
         if not any(memory.values()):
@@ -263,7 +263,7 @@ class WaitKind(Kind):
 
 # What is kept of an open wait: places of its first and last start and of its answer, the sums at stake.
 _FIRST, _LAST, _ANSWER, _SUMS = range(4)
-_UNKNOWN: dict[str, Any] = {"place": [0, 0], "late": (), "first": None}
+_UNKNOWN: dict[str, Any] = {"place": [], "late": (), "first": None}
 
 
 class ReturnKind(Kind):
