@@ -252,7 +252,9 @@ def visitor_of(document: Document) -> object:
     given = document.get("visitor_id")
     if isinstance(given, (bool, list, dict)) or (given is not None and not is_absent_id(text_of(given))):
         return given  # even what is no id: it is refused, not passed over
-    return _person(document.get("user_id")) or _person(document.get("anonymous_id"))
+    people = [one for name in ("user_id", "anonymous_id") if (one := _person(document.get(name)))]
+    # One that is too long is refused as such where there is no other.
+    return next((one for one in people if len(one) <= VISITOR_ID_MAX_LENGTH), people[0] if people else None)
 
 
 def _person(value: object) -> str | None:

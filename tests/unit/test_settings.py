@@ -50,7 +50,6 @@ def test_booleans_come_as_words_or_digits(text: str, value: bool) -> None:
         ("sesion_gap_ms", 1, "unknown setting 'sesion_gap_ms'; known are: kafka_bootstrap_servers"),
         ("session_gap_ms", "long", "session_gap_ms must be int; got 'long'"),
         ("session_gap_ms", 0, "session_gap_ms must be at least 1; got 0"),
-        ("session_max_events", 2_000_001, "session_max_events must be at most 2000000; got 2000001"),
         ("bounded", "perhaps", "bounded must be bool; got 'perhaps'"),
         ("start_from", "middle", "start_from must be earliest or latest; got 'middle'"),
         ("ledger_step_ms", 7_000, "ledger_step_ms must divide 300000; got 7000"),
