@@ -26,6 +26,8 @@ _BEAT_S, _LOOK_S = 0.1, 0.2
 _LOOK_BACK = 200
 _SHOWN = [{"field": name} for name in ("signal_id", "kind", "status", "version", "visitor_id")]
 _BALANCE_DEADLINE_S = 90.0
+# Whoever pressed Ctrl-C is promised an end within ten seconds, the servers' own end among them.
+_LAST_BALANCE_S = 3.5
 
 
 @dataclass
@@ -99,6 +101,8 @@ def _percentiles(values: list[float]) -> dict[str, float]:
 def live(deployment: Deployment, console: Console, *, rate: float, seed: int, seconds: int | None) -> bool:
     """Runs until Ctrl-C or for `seconds`; prints a summary; returns whether the ledger balances.
 
+    After Ctrl-C nobody waits long for the ledger, and Flink is not asked to end the job: it ends with it.
+
     Args:
         deployment: where to run.
         console: where to print.
@@ -110,6 +114,7 @@ def live(deployment: Deployment, console: Console, *, rate: float, seed: int, se
     job = deployment.submit()
     deployment.stack.flink.wait_tasks_running(job, 180.0)
     feeder, watch = Feeder(deployment.kafka_properties), Watch(deployment.client, console)
+    patience_s = _BALANCE_DEADLINE_S
     with watch.looking():
         try:
             run_shop(
@@ -121,8 +126,10 @@ def live(deployment: Deployment, console: Console, *, rate: float, seed: int, se
             )
         except KeyboardInterrupt:
             console.print("closing the shop; Ctrl-C again stops at once")
-        ledger = wait_for_balance(deployment, feeder)
-    deployment.stack.flink.cancel(job)
+            patience_s = _LAST_BALANCE_S
+        ledger = wait_for_balance(deployment, feeder, patience_s)
+    if patience_s == _BALANCE_DEADLINE_S:
+        deployment.stack.flink.cancel(job)
     _summarise(deployment, ledger, watch, console)
     return ledger.balanced
 
@@ -150,9 +157,9 @@ def _beat(feeder: Feeder) -> None:
     feeder.heartbeat(now_ms, f"live-{now_ms}")
 
 
-def wait_for_balance(deployment: Deployment, feeder: Feeder) -> Ledger:
+def wait_for_balance(deployment: Deployment, feeder: Feeder, within_s: float) -> Ledger:
     """Keeps event time going until the ledger covers everything that was fed, or the deadline passes."""
-    deadline = time.monotonic() + _BALANCE_DEADLINE_S
+    deadline = time.monotonic() + within_s
     # The books are read beside the beats: what is due meanwhile would wait for them, and be seen late.
     with ThreadPoolExecutor(1) as pool:
         while True:

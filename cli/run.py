@@ -12,6 +12,7 @@ from rich.markup import escape
 from cli import foreign
 from cli.deploy import Deployment
 from cli.feed import require_an_event
+from cli.interrupts import STATUS, ended_in_time
 from cli.live import live
 from cli.package import ROOT
 from cli.replay import CANONICAL, replay
@@ -112,7 +113,7 @@ def main(
         sys.exit(2 if isinstance(error, SettingError | BadInput) else 1)
     except KeyboardInterrupt:
         console.print("stopped; nothing is left running")
-        sys.exit(130)
+        sys.exit(STATUS)
     sys.exit(0 if balanced else 1)
 
 
@@ -139,7 +140,7 @@ def _run(
     seed: int,
     seconds: int | None,
 ) -> bool:
-    with EmbeddedStack(
+    stack = EmbeddedStack(
         workdir,
         parallelism=settings.parallelism,
         state_backend=state_backend,
@@ -148,7 +149,8 @@ def _run(
         # A file is read at full speed; a demonstration is warm from its first seconds on.
         quick=file is None and rate <= _QUICK_RATE,
         flink_overrides=REPLAY_FLINK if file else None,
-    ) as stack:
+    )
+    with ended_in_time(), stack:
         deployment = Deployment(stack, settings, workdir)
         deployment.prepare()
         if file and target:

@@ -147,7 +147,7 @@ class ManagedProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
 
-    def stop(self, grace_s: float = 10.0) -> None:
+    def stop(self, grace_s: float = 4.0) -> None:
         """End the whole group: SIGTERM, at most `grace_s` seconds of patience, SIGKILL. Twice is fine."""
         self._cancelled.set()
         nanny = self._nanny

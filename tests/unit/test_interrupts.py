@@ -1,0 +1,65 @@
+"""Who presses Ctrl-C is not kept waiting: by a run that goes on, by a call that hears no signal, by a second one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from cli.interrupts import STATUS
+from cli.package import ROOT
+
+# A main thread that is deaf: it neither ends at the first KeyboardInterrupt nor hears another one.
+DEAF = """
+import sys, time
+from cli.interrupts import ended_in_time
+
+with ended_in_time(float(sys.argv[1])):
+    print("ready", flush=True)
+    while True:
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            print("heard", flush=True)
+"""
+OBEDIENT = """
+import time
+from cli.interrupts import ended_in_time
+
+try:
+    with ended_in_time(60.0):
+        print("ready", flush=True)
+        time.sleep(60)
+except KeyboardInterrupt:
+    print("heard", flush=True)
+    time.sleep(0.5)  # nobody watches any longer
+    raise SystemExit(7) from None
+"""
+
+
+def ended(program: str, patience_s: float, interrupts: int) -> tuple[int, float]:
+    """Exit status, and seconds from the first interrupt to the end."""
+    command = [sys.executable, "-c", program, str(patience_s)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "ready\n"
+        began = time.monotonic()
+        for _ in range(interrupts):
+            os.kill(process.pid, signal.SIGINT)
+            assert process.stdout.readline() in ("heard\n", "")
+        return process.wait(20), time.monotonic() - began
+
+
+def test_the_first_interrupt_is_given_its_time() -> None:
+    status, seconds = ended(DEAF, 1.0, interrupts=1)
+    assert status == STATUS and 0.9 < seconds < 5
+
+
+def test_the_second_interrupt_ends_at_once() -> None:
+    status, seconds = ended(DEAF, 60.0, interrupts=2)
+    assert status == STATUS and seconds < 5
+
+
+def test_who_obeys_ends_as_he_likes() -> None:
+    assert ended(OBEDIENT, 60.0, interrupts=1)[0] == 7
