@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from connectors import topics
@@ -16,7 +18,8 @@ def plan_of(settings: Settings) -> str:
     make = wiring.batch_environment if settings.bounded else wiring.environment
     env = make("adapt", settings)
     env.get_config().set("pipeline.jars", ",".join(jar.as_uri() for jar in jars.fetch("flink")))
-    env.create_temporary_table("foreign_messages", foreign_source(NO_KAFKA, topics.EVENTS_FOREIGN))
+    kafka = replace(NO_KAFKA, bounded=settings.bounded)
+    env.create_temporary_table("foreign_messages", foreign_source(kafka, topics.EVENTS_FOREIGN))
     adapt.build(env, settings)
     inserts = wiring.Inserts(env)
     raw, rejected = topics.EVENTS_RAW, topics.EVENTS_REJECTED
