@@ -1,13 +1,13 @@
-"""The benchmark's events and what the right answers to them are.
+"""The benchmarks' events, and what the right answers to them are.
 
-Events in order of time without duplicates, poison or late ones, so that a job that cares for none of these
+Events in order of time without duplicates, poison or late ones, so that a host that cares for none of these
 can give the same answers. The real stream where it is at hand, else the generated shop.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -16,68 +16,69 @@ from typing import Any
 import orjson
 
 from cli.shop import Shop
-from tests import datasets, oracle
+from tests import cart_oracle, datasets, oracle
 
 STREAM = "ga360_20160801_20160814"
-_SHOP_START_MS = 1_700_000_000_000
+_SHOP_START_MS, _SHOP_EVENTS = 1_700_000_000_000, 200_000
 _SHOP_EVENTS_PER_SECOND = 0.5  # of event time: a day holds 43,000, so sessions close all the way through
+_IDS = ("event_id", "visitor_id", "anonymous_id", "user_id")
 Document = dict[str, Any]
 Found = Counter[tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
 class Truth:
-    """The naive oracle's answers over a file."""
+    """The naive oracles' answers.
 
-    sessions: Found  # (visitor_id, started_at_ms, ended_at_ms, events)
-    abandonments: Found  # (visitor_id, fires_at_ms)
-    signals: Found  # (visitor_id, fires_at_ms, status)
+    Attributes:
+        sessions: how many.
+        carts: (visitor_id, fires_at_ms, status) of every abandoned cart.
+        plain_carts: the same where no removal empties a cart: the rule's first version.
+    """
+
+    sessions: int
+    carts: Found = field(repr=False)
+    plain_carts: Found = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Work:
     """A file of canonical events, one a line, and the truth about it."""
 
-    path: Path
-    events: int
-    truth: Truth = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Workload:
-    """All of the work, and the slice of it that the naive job gets."""
-
     source: str
     copies: int
-    whole: Work
-    part: Work
+    path: Path
+    events: int
+    truth: Truth
+
+    def messages(self) -> Iterator[bytes]:
+        """The events as they go into the raw topic."""
+        with self.path.open("rb") as lines:
+            for line in lines:
+                yield line.rstrip(b"\n")
 
 
-def make(folder: Path, wanted: int, wanted_of_part: int) -> Workload:
-    """Writes both files.
+def make(folder: Path, copies: int, most: int | None = None) -> Work:
+    """Writes the stream with so many copies of each event beside each other.
 
     Args:
-        folder: for the files.
-        wanted: events; a source that holds fewer is copied, whole, until there are as many.
-        wanted_of_part: events of the slice.
+        folder: for the file.
+        copies: 1 is the stream as it is.
+        most: no more events than so many of the stream.
     """
-    source, events = _source(folder, wanted)
-    copies = -(-wanted // len(events))
-    return Workload(
-        source,
-        copies,
-        _write(folder / "whole.jsonl", events, copies),
-        _write(folder / "part.jsonl", events[:wanted_of_part], 1),
-    )
+    source, events = _source(most)
+    names = [f"~{copy}" for copy in range(copies)]
+    path = folder / f"{source}-{copies}.jsonl"
+    with path.open("wb", buffering=1 << 20) as out:
+        for event in events:
+            out.writelines(_copy(event, name) for name in names)
+    return Work(source, copies, path, len(events) * copies, _truth(events, names))
 
 
-def _source(folder: Path, wanted: int) -> tuple[str, list[Document]]:
-    if not (datasets.data_root() / "truth" / "truth.json").is_file():
-        return "the generated shop", list(islice(_shop_events(), wanted))
-    path = folder / "stream.jsonl"
-    datasets.write_canonical(STREAM, path)
-    with path.open("rb") as lines:
-        return STREAM, [orjson.loads(line) for line in islice(lines, wanted)]
+def _source(most: int | None) -> tuple[str, list[Document]]:
+    if (datasets.data_root() / "truth" / "truth.json").is_file():
+        return STREAM, list(islice(datasets.canonical_events(STREAM), most))
+    return "shop", list(islice(_shop_events(), most or _SHOP_EVENTS))
 
 
 def _shop_events() -> Iterator[Document]:
@@ -85,31 +86,24 @@ def _shop_events() -> Iterator[Document]:
     return (orjson.loads(value) for _, _, value in shop if value is not None)
 
 
-def _write(path: Path, events: list[Document], copies: int) -> Work:
-    """Writes each event with its copies beside it, as if so many shops were open at the same time."""
-    names = [f"~{copy}" for copy in range(copies)]
-    with path.open("wb", buffering=1 << 20) as out:
-        for event in events:
-            out.writelines(_copy(event, name) for name in names)
-    return Work(path, len(events) * copies, _truth(events, names))
-
-
 def _copy(event: Document, name: str) -> bytes:
-    ids = {key: event[key] + name for key in ("event_id", "visitor_id")}
-    return orjson.dumps({**event, **ids}, option=orjson.OPT_APPEND_NEWLINE)
+    """The event as somebody else's; it came in when it happened."""
+    ids = {key: event[key] + name for key in _IDS if event.get(key) is not None}
+    more = {"received_at_ms": event["event_time_ms"], **ids}
+    return orjson.dumps({**event, **more}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _truth(events: list[Document], names: list[str]) -> Truth:
-    """The oracle, once, for all copies; that it is right about the real stream is held by tests/unit."""
-    sessions = [found.key for found in oracle.sessions(events)]
-    fired = oracle.abandonments(events)
-    abandonments = [(one.visitor_id, one.fires_at_ms) for one in fired]
-    recovered = [
-        (*found, "recovered") for found, one in zip(abandonments, fired, strict=True) if one.recovered_at_ms
-    ]
-    active = [(*found, "active") for found in abandonments]
-    return Truth(_each(sessions, names), _each(abandonments, names), _each(active + recovered, names))
+    """The oracles, once, for all copies; that they are right about the real stream is held by tests/unit."""
+    carts = _told(cart_oracle.abandonments(events), names)
+    return Truth(len(oracle.sessions(events)) * len(names), carts, _told(oracle.abandonments(events), names))
 
 
-def _each(found: list[tuple[Any, ...]], names: list[str]) -> Found:
-    return Counter((visitor + name, *rest) for name in names for visitor, *rest in found)
+def _told(abandonments: Iterable[Any], names: list[str]) -> Found:
+    found: Found = Counter()
+    for one in abandonments:
+        for name in names:
+            found[one.visitor_id + name, one.fires_at_ms, "active"] += 1
+            if one.recovered_at_ms is not None:
+                found[one.visitor_id + name, one.fires_at_ms, "recovered"] += 1
+    return found

@@ -1,1 +1,1 @@
-"""Jobs that only the benchmark submits; tests/bench/cluster.py adds them to a package of its own."""
+"""Jobs that only the benchmarks submit; tests/bench/stack_runs.py adds them to a package of its own."""

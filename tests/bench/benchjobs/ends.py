@@ -1,50 +1,14 @@
-"""Ends that only the benchmark has: sinks that forget, the topics of the naive job and of the scoring one."""
+"""A sink that only the benchmarks have: it counts its rows and forgets them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from pyflink.table import DataTypes, Schema, TableDescriptor, TableEnvironment
+from pyflink.table import DataTypes, Schema, TableDescriptor
 from pyflink.table.types import DataType
 
-from connectors.topics import DAY_MS, Topic
-from jobs.wiring import Inserts, add_view
-from state.sql import statement
-
-SLICE = Topic(
-    name="bench.slice",
-    key="visitor_id",
-    value="event/1",
-    partitions=4,
-    cleanup="delete",
-    retention_ms=DAY_MS,
-    writers=("bench",),
-    readers=("naive",),
-)
-NAIVE = Topic(
-    name="bench.naive",
-    key="visitor_id",
-    value="cart, when it was abandoned; or session, its start, end and number of events",
-    partitions=1,
-    cleanup="delete",
-    retention_ms=DAY_MS,
-    writers=("naive",),
-    readers=("bench",),
-)
-
-ROWS = Topic(
-    name="bench.rows",
-    key="visitor_id",
-    value="features/1",
-    partitions=4,
-    cleanup="delete",
-    retention_ms=DAY_MS,
-    writers=("bench",),
-    readers=("score_rows",),
-)
+STRING, BIGINT, BYTES = DataTypes.STRING(), DataTypes.BIGINT(), DataTypes.BYTES()
 
 
-def columns(kinds: Mapping[str, DataType]) -> Schema.Builder:
+def columns(**kinds: DataType) -> Schema.Builder:
     """A schema of the columns, to be added to."""
     builder = Schema.new_builder()
     for name, kind in kinds.items():
@@ -53,18 +17,5 @@ def columns(kinds: Mapping[str, DataType]) -> Schema.Builder:
 
 
 def blackhole(**kinds: DataType) -> TableDescriptor:
-    """A sink of the columns that counts its rows and forgets them."""
-    return TableDescriptor.for_connector("blackhole").schema(columns(kinds).build()).build()
-
-
-STRING, BIGINT = DataTypes.STRING(), DataTypes.BIGINT()
-
-
-def forget_documents(env: TableEnvironment, inserts: Inserts) -> None:
-    """The view that INDEX selects from, so that every document is made to its last byte, into a blackhole."""
-    add_view(env, "documents", statement("index/documents"))
-    inserts.into(
-        "forgotten",
-        blackhole(index_name=STRING, document_id=STRING, version=BIGINT, document=STRING),
-        "SELECT index_name, document_id, version, document FROM documents",
-    )
+    """The sink, with these columns."""
+    return TableDescriptor.for_connector("blackhole").schema(columns(**kinds).build()).build()

@@ -1,0 +1,39 @@
+"""Environments for hosts that are no part of Footfall: made once, in the cache folder, of pinned versions."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from cli.package import ROOT
+from tests.bench.figures import CONSOLE
+
+# What the engine and its models need beside the host; the versions are Footfall's own.
+_ENGINE = ("msgspec", "orjson", "numpy", "pydantic", "ruamel.yaml", "onnx", "onnxruntime")
+
+
+def python_with(host: str) -> Path:
+    """The interpreter of an environment with the host (`bytewax==0.21.1`) and what the engine needs.
+
+    Raises:
+        CalledProcessError: pip could not install it.
+    """
+    cache = Path(os.environ.get("FOOTFALL_CACHE_DIR") or Path.home() / ".cache" / "footfall")
+    folder = cache / "bench" / host.replace("==", "-")
+    python, ready, wanted = folder / "bin" / "python", folder / "ready", "\n".join((host, *_pinned()))
+    if not ready.exists() or ready.read_text() != wanted:
+        CONSOLE.print(f"making {folder}")
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, host, *_pinned()], check=True)
+        ready.write_text(wanted)
+    return python
+
+
+def _pinned() -> list[str]:
+    """The engine's libraries at Footfall's versions, but for those that a host pins itself."""
+    lines = (ROOT / "requirements.in").read_text(encoding="utf-8").splitlines()
+    pinned = [line for line in lines if line.partition("==")[0] in _ENGINE]
+    return [line.partition("==")[0] if line.startswith("pydantic") else line for line in pinned]
