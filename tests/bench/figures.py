@@ -37,5 +37,6 @@ def write(name: str, **found: Any) -> None:
     machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
     path = FOLDER / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(orjson.dumps({"on": machine, **found}, option=orjson.OPT_INDENT_2))
+    options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
+    path.write_bytes(orjson.dumps({"on": machine, **found}, option=options))
     print(f"written: {path}")

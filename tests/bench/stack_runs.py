@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from confluent_kafka import Consumer, TopicPartition
 
 from cli.assignments import arguments
 from cli.deploy import Deployment
@@ -32,6 +33,7 @@ from tests.bench.workload import Found, Work
 from tests.fuzz_run import memory_of
 
 SLOTS = 2
+BOUNDED = Settings({"bounded": True, **REPLAY_SETTINGS})
 _JOBS = Path(__file__).parent / "benchjobs"
 _START_DEADLINE_S, _JOB_DEADLINE_S, _LOOK_S = 300.0, 1_800.0, 1.0
 
@@ -71,17 +73,15 @@ class Run:
 class Stack:
     """A running stack; each run on it finds topics and indices as on the first day."""
 
-    def __init__(self, stack: EmbeddedStack, workdir: Path) -> None:
-        self.deployment = Deployment(stack, Settings({"bounded": True, **REPLAY_SETTINGS}), workdir)
+    def __init__(self, stack: EmbeddedStack, workdir: Path, settings: Settings = BOUNDED) -> None:
+        self.deployment = Deployment(stack, settings, workdir)
         self.flink, self._kafka = stack.flink, self.deployment.kafka_properties
         self._package = add_bench_jobs(pack(workdir / "bench.zip"))
 
     def run(self, module: str, work: Work, **settings: Value) -> Run:
         """Runs a job over the work. Events lie behind a gate until every task runs."""
         gate, began = self._fill(work), time.time()
-        chosen = self.deployment.settings.replace(**settings)
-        told = arguments(chosen)
-        job = self.flink.run(module, self._package, told, parallelism=chosen.parallelism)
+        job = self.submit(module, **settings)
         self.flink.wait_tasks_running(job, _START_DEADLINE_S)
         opened = gate.open()
         assert opened is not None, "the gate did not hold until the job ran: feed less"
@@ -93,6 +93,12 @@ class Stack:
         by_ten_s = rates(progress.looks, opened, ended, work.events)
         mib = (peak.jvm // 2**20, peak.python // 2**20)
         return Run(work.events, opened - began, ended - opened, by_ten_s, *mib)
+
+    def submit(self, module: str, from_savepoint: str | None = None, **settings: Value) -> str:
+        """Submits a job of jobs/ or benchjobs/; returns its id."""
+        chosen = self.deployment.settings.replace(**settings)
+        more = {"parallelism": chosen.parallelism, "from_savepoint": from_savepoint}
+        return self.flink.run(module, self._package, arguments(chosen), **more)
 
     def run_suite(self, work: Work, module: str = "jobs.suite", **settings: Value) -> Run:
         """Runs a suite, and holds what it says against the oracles: nothing counts that is not right."""
@@ -114,6 +120,15 @@ class Stack:
         """How many documents the index holds."""
         self.deployment.client.indices.refresh(index=alias)
         return int(self.deployment.client.count(index=alias)["count"])
+
+    def rows(self, topic: topics.Topic) -> int:
+        """How many records the topic has had."""
+        consumer = Consumer({**self._kafka, "group.id": "bench-rows"})
+        places = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+        try:
+            return sum(consumer.get_watermark_offsets(place, timeout=30)[1] for place in places)
+        finally:
+            consumer.close()
 
     def _wait(self, job: str, progress: Progress) -> None:
         end = time.monotonic() + _JOB_DEADLINE_S
@@ -137,17 +152,20 @@ def carts_of(signals: Iterator[dict[str, Any]]) -> Found:
 
 
 @contextmanager
-def fresh_stack(folder: Path, memory: str = "", **more: Any) -> Iterator[Stack]:
-    """A stack of its own; its data are gone afterwards, the logs stay.
+def fresh_stack(folder: Path, memory: str = "", settings: Settings = BOUNDED, **more: Any) -> Iterator[Stack]:
+    """A stack of its own.
 
     Args:
         folder: of the stack.
         memory: of the TaskManager; empty is what flink-conf/config.yaml has.
+        settings: of the jobs.
         more: as EmbeddedStack takes it.
     """
-    overrides = {**REPLAY_FLINK, **({"taskmanager.memory.process.size": memory} if memory else {})}
-    with EmbeddedStack(folder, slots=SLOTS, flink_overrides=overrides, console=CONSOLE, **more) as stack:
-        yield Stack(stack, folder)
+    flink = dict(REPLAY_FLINK) if settings.bounded else {}
+    flink |= {"taskmanager.memory.process.size": memory} if memory else {}
+    flink |= more.pop("flink_overrides", {})
+    with EmbeddedStack(folder, slots=SLOTS, flink_overrides=flink, console=CONSOLE, **more) as stack:
+        yield Stack(stack, folder, settings)
 
 
 def add_bench_jobs(package: Path) -> Path:

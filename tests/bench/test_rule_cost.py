@@ -1,58 +1,69 @@
-"""What another rule costs: the suite with the shipped pack, and with ten rules more.
+"""What another rule costs: the engine with the shipped pack, and with ten rules more.
 
-Ten, because one alone would be lost in what runs differ by. FOOTFALL_BENCH_EVENTS sizes it; with CI=true it is small.
+Ten, because one alone would be lost in what runs differ by. FOOTFALL_BENCH_COPIES sizes it.
 """
 
 from __future__ import annotations
 
-import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
-from rich.console import Console
+import orjson
 
-from cli.run_settings import REPLAY_FLINK
-from stack.embedded import EmbeddedStack
-from state.rules.pack import SHIPPED, load
-from tests.bench import workload
-from tests.bench.cluster import SLOTS, BenchCluster
+from state.engine import Engine
+from state.logic import Out
+from state.options import Options
+from state.rules.language.loading import SHIPPED, load
+from state.rules.pack import Pack
+from tests.bench import engine_run, figures, workload
+from tests.bench.engine_run import EMITS, HOUR_MS
 from tests.rule_copies import write_rule
 
-SMALL = os.environ.get("CI", "").lower() == "true"
-EVENTS = int(os.environ.get("FOOTFALL_BENCH_EVENTS", "60000" if SMALL else "400000"))
-MORE = 10
+COPIES = figures.number("COPIES", 1)
+MORE, COPY, ROUNDS = 10, "_again", 2
 MOST_OF_ONE = 0.05
-COPY = "_again"
 
 
-def write_pack(folder: Path, more: int) -> dict[str, str]:
-    """The setting of the shipped pack with so many copies of its rules under other names."""
+def test_another_rule_costs_less_than_a_twentieth(tmp_path: Path) -> None:
+    """In turn, the best of two; what a copy finds is what its original finds."""
+    work = workload.make(tmp_path, COPIES)
+    engine_run.calm_collector()
+    packs = {more: _pack(tmp_path / f"pack-{more}", more) for more in (0, MORE)}
+    spent = {more: min(_microseconds(work, packs[more]) for _ in range(ROUNDS)) for more in packs}
+    each = (spent[MORE] - spent[0]) / MORE
+    rows = [[f"{len(packs[more].kinds)} rules", f"{us:.1f}"] for more, us in spent.items()]
+    figures.show(f"microseconds of CPU an event; {each:.2f} a rule", ["", "us"], rows)
+    figures.write("rule_cost", events=work.events, microseconds=spent, each=each)
+    assert each < MOST_OF_ONE * spent[0]
+
+
+def _pack(folder: Path, more: int) -> Pack:
+    """The shipped pack with so many copies of its rules under other names."""
     folder.mkdir()
     for number, one in enumerate(load([SHIPPED])):
         write_rule(folder, one)
         if number < more:
             write_rule(folder, one, COPY)
-    return {"rules_dir": str(folder)}
+    return Pack.compile([one.rule for one in load([folder])], Options().session_gap_ms, bounded=True)
 
 
-def test_another_rule_costs_less_than_a_twentieth(tmp_path: Path) -> None:
-    """In turn, and the second round counts; what a copy finds is what its original finds."""
-    work = workload.make(tmp_path, EVENTS, 1_000).whole
-    packs = {more: write_pack(tmp_path / f"pack-{more}", more) for more in (0, MORE)}
-    rates: dict[int, float] = {}
-    console = Console(stderr=True)
-    with EmbeddedStack(
-        tmp_path / "stack", slots=SLOTS, flink_overrides=REPLAY_FLINK, console=console
-    ) as stack:
-        cluster = BenchCluster(stack, tmp_path, console)
-        for more in (*packs, *packs):
-            times = cluster.run_on_events("suite_without_index", work, scoring=False, **packs[more])
-            rates[more] = work.events / times.working
-            assert cluster.signals() == work.truth.signals
-            found = Counter(one["kind"] for one in cluster.signal_documents())
-            copied = {name: count for name, count in found.items() if name.endswith(COPY)}
-            assert copied == {name: found[name.removesuffix(COPY)] for name in copied}
-            assert bool(copied) == bool(more)
-    each = (1 - rates[MORE] / rates[0]) / MORE
-    console.print(f"{rates[0]:,.0f} events/s, with {MORE} rules more {rates[MORE]:,.0f}: {each:.1%} each")
-    assert each < MOST_OF_ONE
+def _microseconds(work: workload.Work, pack: Pack) -> float:
+    options = Options(bounded=True, visitor_step_ms=HOUR_MS, emits=EMITS, scoring=False)
+    return engine_run.run(Engine(options, pack), engine_run.cut(work.messages(), HOUR_MS)).each_us
+
+
+def test_a_copy_finds_what_its_original_finds(tmp_path: Path) -> None:
+    """So that what was measured is the work of a rule."""
+    work, found = workload.make(tmp_path, 1), Counter[str]()
+    options = Options(bounded=True, emits=frozenset(["signal"]), scoring=False)
+    for out in _taken(Engine(options, _pack(tmp_path / "pack", MORE)), work):
+        found.update(orjson.loads(one.body)["kind"] for one in out.documents)
+    copied = {name: count for name, count in found.items() if name.endswith(COPY)}
+    assert copied == {name: found[name.removesuffix(COPY)] for name in copied} != {}
+
+
+def _taken(engine: Engine, work: workload.Work) -> Iterator[Out]:
+    for ends_at, values in engine_run.cut(work.messages(), HOUR_MS):
+        yield engine.take(values, engine_run.places(len(values)), ends_at)
+    yield engine.finish()
