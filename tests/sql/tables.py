@@ -117,14 +117,19 @@ def document_of(row: Row) -> Document:
 
 def messages_file(messages: Iterable[Message], path: Path, settings: Settings) -> TableDescriptor:
     """`messages` over a file that is written here."""
+    write_rows(path, map(_line, messages))
+    return messages_table(path, settings)
+
+
+def messages_table(path: Path, settings: Settings, **options: str) -> TableDescriptor:
+    """`messages` over a file or a folder of files."""
     builder = Schema.new_builder().column("payload", DataTypes.BYTES())
     for name, (_, kind) in kafka.SOURCE_COLUMNS.items():
         builder = builder.column(name, kind)
     filled = wiring.values(settings)
     builder = builder.column_by_expression("ts", statement("read/event_time", filled))
     builder = builder.watermark("ts", statement("read/watermark", filled))
-    write_rows(path, map(_line, messages))
-    return files(path, builder.build())
+    return files(path, builder.build(), **options)
 
 
 def _line(message: Message) -> Row:
@@ -154,9 +159,11 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
     path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
 
 
-def files(path: Path, schema: Schema) -> TableDescriptor:
+def files(path: Path, schema: Schema, **options: str) -> TableDescriptor:
     """A table over a file or a folder of JSON lines."""
     builder = TableDescriptor.for_connector("filesystem").schema(schema).option("path", path.as_uri())
+    for key, value in options.items():
+        builder = builder.option(key, value)
     return builder.option("format", "json").option("json.timestamp-format.standard", "ISO-8601").build()
 
 
