@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from elasticsearch import Elasticsearch
@@ -40,12 +41,13 @@ class Deployment:
         # Only the index that somebody waits for: each refresh leaves a small segment to be merged.
         self.client.indices.put_settings(index=SIGNALS.alias, settings={"index.refresh_interval": "250ms"})
 
-    def submit(self, job: str = "suite", from_savepoint: str | None = None) -> str:
-        """Submits `jobs.<job>`; returns the job's id."""
+    def submit(self, job: str = "suite", from_savepoint: str | None = None, flags: Iterable[str] = ()) -> str:
+        """Submits `jobs.<job>`; returns the job's id. Flags are those of `flink run`."""
         return self.stack.flink.run(
             f"jobs.{job}",
             self._package,
             arguments(self.settings),
             parallelism=self.settings.parallelism,
             from_savepoint=from_savepoint,
+            flags=tuple(flags),
         )

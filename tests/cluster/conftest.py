@@ -1,4 +1,4 @@
-"""One real stack for the level: servers are shared, topics and indices are made anew for each test."""
+"""One real stack for the level. Its servers are shared; topics and indices are made anew for each deployment."""
 
 from __future__ import annotations
 
@@ -8,62 +8,95 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from rich.console import Console
 
 from cli.deploy import Deployment
 from cli.dump import documents
 from cli.package import ROOT
+from cli.run_settings import REPLAY_SETTINGS
 from connectors import indices
 from connectors.admin import drop_all
 from jobs.settings import Settings
 from stack.embedded import EmbeddedStack
+from stack.flink_rest import TERMINAL_STATES
 
 CONSOLE = Console(stderr=True)
 Document = dict[str, Any]
-
-
-# A file each and not all of the level: every job leaves classes behind in a TaskManager that runs job after job,
-# and after some ten of them its metaspace is full.
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+Deploy = Callable[..., Deployment]
+ROCKSDB = ("-Dstate.backend.type=rocksdb", "-Dexecution.checkpointing.incremental=true")
+_FLINK = {
     # Checkpoints follow each other quickly: a fault falls between two of them and not before the first.
-    overrides = {"execution.checkpointing.interval": "2 s", "execution.checkpointing.min-pause": "500 ms"}
+    "execution.checkpointing.interval": "1 s",
+    "execution.checkpointing.min-pause": "500 ms",
+    # Room for a job with RocksDB, whose caches lie there.
+    "taskmanager.memory.managed.size": "768m",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that start servers of their own come before those that share some: never more than one whole stack."""
+    items.sort(key=lambda item: "stack" in getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+    folder = tmp_path_factory.mktemp("stack")
     with EmbeddedStack(
-        tmp_path_factory.mktemp("stack"),
-        slots=2,
-        console=CONSOLE,
-        flink_overrides=overrides,
-        lake=True,
-        quick=True,
+        folder, slots=4, console=CONSOLE, flink_overrides=_FLINK, lake=True, quick=True
     ) as running:
         yield running
 
 
-@pytest.fixture
-def deploy(stack: EmbeddedStack, tmp_path: Path) -> Iterator[Callable[..., Deployment]]:
-    """Makes a deployment with the given settings on empty topics and indices; leaves no job running."""
-    made: list[Deployment] = []
+class Deployer:
+    """Deploys with the given settings on empty topics and indices."""
 
-    def make(**settings: Any) -> Deployment:
-        # Models are seconds of each start: a test that is about them asks for them. Two instances of each operator, whose
-        # rows and watermarks have to meet, are asked for where streams come shuffled or with poison, and where parts are killed.
-        chosen = Settings({"scoring": False, **settings})
-        deployment = Deployment(stack, chosen, tmp_path)
+    def __init__(self, stack: EmbeddedStack, folder: Path) -> None:
+        self._stack, self._folder = stack, folder
+        self._made: list[Deployment] = []
+
+    def __call__(self, **settings: Any) -> Deployment:
+        """A deployment; models are seconds of each start, so a test that is about them asks for them."""
+        paces = REPLAY_SETTINGS if settings.get("bounded") else {}
+        deployment = self.beside(Settings({"scoring": False, **paces, **settings}))
         drop_all(deployment.kafka_properties, deployment.client)
         deployment.prepare()
-        made.append(deployment)
         return deployment
 
-    yield make
-    for job, state in stack.flink.jobs().items():
-        if state not in ("FINISHED", "FAILED", "CANCELED"):
-            stack.flink.cancel(job)
-    for deployment in made:
-        deployment.client.close()
+    def beside(self, settings: Settings) -> Deployment:
+        """Another deployment on the topics and indices that are there."""
+        deployment = Deployment(self._stack, settings, self._folder)
+        self._made.append(deployment)
+        return deployment
+
+    def close(self) -> None:
+        """Leaves no job running."""
+        for job, state in self._stack.flink.jobs().items():
+            if state not in TERMINAL_STATES:
+                self._stack.flink.cancel(job)
+        for deployment in self._made:
+            deployment.client.close()
+
+
+@pytest.fixture
+def deploy(stack: EmbeddedStack, tmp_path: Path) -> Iterator[Deployer]:
+    """For one test."""
+    deployer = Deployer(stack, tmp_path)
+    yield deployer
+    deployer.close()
+
+
+@pytest.fixture(scope="module")
+def deploy_once(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployer]:
+    """For a file of tests about one deployment."""
+    deployer = Deployer(stack, tmp_path_factory.mktemp("deployment"))
+    yield deployer
+    deployer.close()
 
 
 def wait_until(condition: Callable[[], bool], deadline_s: float, what: str) -> None:
@@ -72,6 +105,29 @@ def wait_until(condition: Callable[[], bool], deadline_s: float, what: str) -> N
     while not condition():
         assert time.monotonic() < end, f"not within {deadline_s:.0f} s: {what}"
         time.sleep(0.2)
+
+
+def workers_of(folder: Path) -> list[psutil.Process]:
+    """The Python workers of the stack that works in a folder."""
+    return [one for one in processes_of(folder) if any("beam_boot" in part for part in _words(one))]
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Every process whose arguments or environment name the folder."""
+    found = (one for one in psutil.process_iter() if one.pid != os.getpid())
+    return [one for one in found if str(folder) in "\n".join([*_words(one), *_environment(one)])]
+
+
+def _words(process: psutil.Process) -> list[str]:
+    with suppress(psutil.Error):
+        return list(process.cmdline())
+    return []
+
+
+def _environment(process: psutil.Process) -> list[str]:
+    with suppress(psutil.Error):
+        return list(process.environ().values())
+    return []
 
 
 def abandoned_carts(deployment: Deployment) -> list[Document]:

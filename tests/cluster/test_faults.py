@@ -1,215 +1,163 @@
-"""Faults in the middle of a replay: the end result equals that of an undisturbed run."""
+"""The life of a job: killed, stopped, restored on other workers and another backend, in the middle of armed waits.
+
+Its documents are, by id and content, those of a run that nobody disturbed: the engine's, to which test_replay.py
+holds a whole run of the stack on the same stream. Each test goes on where the one before it has stopped.
+"""
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-from collections.abc import Callable
+import zipfile
 from pathlib import Path
 
-import psutil
 import pytest
-import requests
 
-from cli.deploy import Deployment
-from cli.dump import documents
-from cli.feed import Feeder
-from cli.ledger import read_ledger, read_letters
-from cli.replay import feed_file
-from cli.topic_reader import read_topic
-from connectors import indices, topics
+from cli.assignments import arguments
+from cli.package import pack
+from connectors import topics
+from connectors.lake import scan_events
 from stack.embedded import EmbeddedStack
-from tests import datasets
-from tests.cluster.conftest import CONSOLE, Document, abandoned_carts, wait_until, why
+from tests.cluster.conftest import ROCKSDB, Deployer, wait_until, workers_of
+from tests.cluster.life import Life, day
 from tests.fuzz_run import Fuzzer, allow_bytes
 
-Deploy = Callable[..., Deployment]
-STREAM = "ga360_20160801_20160814"
+NO_RESTARTS = ("-Drestart-strategy.type=none",)
 
 
-def _kill_taskmanager(stack: EmbeddedStack) -> None:
+def kill_taskmanager(stack: EmbeddedStack) -> None:
     stack.flink.kill_taskmanager()
+    assert workers_of(stack.workdir) == []
     stack.flink.start_taskmanager()
 
 
-def _kill_python_workers(stack: EmbeddedStack) -> None:
-    me = psutil.Process()
-    workers = [child for child in me.children(recursive=True) if _is_worker(child)]
-    workers += [
-        process for process in psutil.process_iter() if _is_worker(process) and process not in workers
-    ]
-    ours = [worker for worker in workers if _started_by(worker, stack)]
-    assert ours, "no Python worker of this stack is running"
-    # All of them: a worker that has nothing to do is missed by nobody, and in this stream nothing is refused.
-    for worker in ours:
-        os.kill(worker.pid, signal.SIGKILL)
+def kill_worker(stack: EmbeddedStack) -> None:
+    workers_of(stack.workdir)[0].kill()
 
 
-def _is_worker(process: psutil.Process) -> bool:
-    try:
-        return any("beam_boot" in part for part in process.cmdline())
-    except psutil.Error:
-        return False
+@pytest.fixture(scope="module")
+def life(deploy_once: Deployer, tmp_path_factory: pytest.TempPathFactory) -> Life:
+    return Life(deploy_once, tmp_path_factory.mktemp("life") / "lake")
 
 
-def _started_by(process: psutil.Process, stack: EmbeddedStack) -> bool:
-    try:
-        return str(stack.workdir) in str(process.environ().get("FLINK_CONF_DIR", ""))
-    except psutil.Error:
-        return False
+@pytest.fixture(scope="module")
+def without_a_worker(life: Life, stack: EmbeddedStack) -> Life:
+    """The first day: of two workers one is killed."""
+    _half_of(life, 0)
+    assert len(workers_of(stack.workdir)) == 2
+    kill_worker(stack)
+    return _other_half_of(life, 0, restarts=1)
 
 
-def _kill_broker(stack: EmbeddedStack) -> None:
-    stack.kafka.kill()
-    stack.kafka.start_again()
+@pytest.fixture(scope="module")
+def without_taskmanager(without_a_worker: Life, stack: EmbeddedStack) -> Life:
+    """The fourth day: the TaskManager is killed, and another one started."""
+    life = without_a_worker
+    _half_of(life, 3)
+    kill_taskmanager(stack)
+    return _other_half_of(life, 3, restarts=2)
 
 
-# Without a broker the job waits, and need not start again.
-@pytest.mark.parametrize(
-    ("fault", "restarts"), [(_kill_taskmanager, 1), (_kill_python_workers, 1), (_kill_broker, 0)]
-)
-def test_a_kill_in_the_middle_changes_nothing(
-    deploy: Deploy, tmp_path: Path, fault: Callable[[EmbeddedStack], None], restarts: int
-) -> None:
-    file = tmp_path / "events.jsonl"
-    datasets.write_canonical(STREAM, file)
-    deployment = deploy(bounded=True, parallelism=2)
-    feed_file(deployment, file, CONSOLE)
-    job = deployment.submit()
-    flink = deployment.stack.flink
-    wait_until(
-        lambda: _is_in_the_middle(flink.rest_url, job), 180, "a checkpoint with some of the events read"
+@pytest.fixture(scope="module")
+def on_one_worker(without_taskmanager: Life) -> Life:
+    """The seventh day: stopped with a savepoint and restored with one worker, a lake and no models."""
+    life = without_taskmanager
+    _half_of(life, 6)
+    life.restore(parallelism=1, scoring=False, archive_dir=str(life.lake))
+    return _other_half_of(life, 6, restarts=0)
+
+
+@pytest.fixture(scope="module")
+def on_disk(on_one_worker: Life, stack: EmbeddedStack) -> Life:
+    """The tenth day: restored with two workers and RocksDB; then a worker and the TaskManager are killed."""
+    life = on_one_worker
+    _half_of(life, 9)
+    life.restore(ROCKSDB, parallelism=2)
+    kill_worker(stack)
+    kill_taskmanager(stack)
+    return _other_half_of(life, 9, restarts=1)
+
+
+def _half_of(life: Life, number: int) -> None:
+    """A third of a day is in a checkpoint, the second is on its way, and carts are waited for."""
+    events = day(number)
+    third = len(events) // 3
+    life.feed(events[:third])
+    life.wait_until_safe()
+    life.feed(events[third : 2 * third])
+    assert life.has_open_waits()
+
+
+def _other_half_of(life: Life, number: int, restarts: int) -> Life:
+    events = day(number)
+    life.feed(events[2 * (len(events) // 3) :])  # whoever is away is missed when there is something to do
+    wait_until(lambda: life.flink.restarts(life.job) >= restarts, 60, "the job has noticed")
+    life.end_of_day()
+    return life
+
+
+def test_a_killed_worker_changes_nothing(without_a_worker: Life) -> None:
+    assert without_a_worker.events
+
+
+def test_a_killed_taskmanager_changes_nothing(without_taskmanager: Life) -> None:
+    assert without_taskmanager.events
+
+
+def test_a_savepoint_goes_on_with_one_worker_without_models_with_a_lake(on_one_worker: Life) -> None:
+    assert on_one_worker.deployment.settings.parallelism == 1
+
+
+def test_with_two_and_rocksdb_where_both_are_killed(on_disk: Life) -> None:
+    assert on_disk.deployment.settings.parallelism == 2
+
+
+@pytest.fixture(scope="module")
+def savepoint(on_disk: Life) -> str:
+    """The job is stopped for good."""
+    return on_disk.flink.savepoint(on_disk.job, stop=True)
+
+
+@pytest.mark.usefixtures("savepoint")
+def test_the_lake_has_each_event_once(on_disk: Life) -> None:
+    """Of those at least that came after it was there; slices that were open then are in it, too."""
+    ids = scan_events(on_disk.lake).select("event_id").collect()["event_id"].to_list()
+    since = [*day(6)[2 * (len(day(6)) // 3) :], *day(9)]
+    assert len(ids) == len(set(ids)) and set(ids) >= {event["event_id"] for event in since}
+
+
+def test_state_of_a_newer_release_is_refused(on_disk: Life, savepoint: str, tmp_path: Path) -> None:
+    """With what to do: the savepoint goes to code that knows an older version of it alone."""
+    life, package = on_disk, _older(pack(tmp_path / "suite.zip"), tmp_path / "older.zip")
+    job = life.flink.run(
+        "jobs.suite",
+        package,
+        arguments(life.deployment.settings),
+        parallelism=2,
+        from_savepoint=savepoint,
+        flags=(*ROCKSDB, *NO_RESTARTS),
     )
-    fault(deployment.stack)
-    flink.wait_job(job, {"FINISHED"}, 400)
-    assert flink.restarts(job) >= restarts
-    _assert_undisturbed(deployment)
+    life.feed(day(12)[:200])  # a bucket's state is looked at when there is something for it
+    life.flink.wait_job(job, {"FAILED"}, 60)
+    told = life.flink.exceptions(job)[0]
+    assert "StateTooNew: the state of a Device has version 1, this release reads up to 0" in told
+    assert "run the release that wrote it, or restore a savepoint that this one took" in told
 
 
-def _is_in_the_middle(rest_url: str, job: str) -> bool:
-    checkpoints = requests.get(f"{rest_url}/jobs/{job}/checkpoints", timeout=30).json()
-    vertices = requests.get(f"{rest_url}/jobs/{job}", timeout=30).json()["vertices"]
-    read = sum(vertex["metrics"]["write-records"] for vertex in vertices if "Source" in vertex["name"])
-    return bool(checkpoints["counts"]["completed"] >= 1 and read > 20_000)
-
-
-def _assert_undisturbed(deployment: Deployment) -> None:
-    ledger = read_ledger(deployment.kafka_properties, read_letters(deployment.kafka_properties))
-    assert ledger.balanced
-    sessions = {
-        (row["visitor_id"], row["started_at_ms"], row["ended_at_ms"], row["events"])
-        for row in documents(deployment.client, indices.SESSIONS.alias)
-    }
-    signals = {(row["visitor_id"], row["occurred_at_ms"]) for row in abandoned_carts(deployment)}
-    assert sessions == datasets.truth_sessions(STREAM)
-    assert signals == {(visitor, fires) for visitor, _, fires in datasets.truth_abandonments(STREAM)}
-
-
-def test_an_armed_timer_survives_a_savepoint(deploy: Deploy) -> None:
-    deployment = deploy()
-    flink, feeder = deployment.stack.flink, Feeder(deployment.kafka_properties)
-    start_ms = 1_700_000_000_000
-    job = deployment.submit()
-    _cart(feeder, start_ms)
-    feeder.heartbeat(start_ms + 600_000, "ten-minutes", start_ms + 600_000)
-    feeder.flush()
-    flink.wait_tasks_running(job, 180)
-    wait_until(lambda: _read(flink.rest_url, job) >= feeder.written, 60, "everything read")
-    _assert_pending(deployment, job, start_ms)
-    savepoint = flink.savepoint(job, stop=True)
-    assert documents(deployment.client, indices.SIGNALS.alias) == []
-    job = deployment.submit(from_savepoint=savepoint)
-    # One millisecond before it is due nothing may fire; the bound is added: the watermark stands there.
-    due_ms, bound_ms = start_ms + 1_800_000, deployment.settings.out_of_orderness_ms
-    feeder.heartbeat(due_ms + bound_ms + 1_000, "due", due_ms + 10_000)
-    feeder.flush()
-    wait_until(lambda: bool(abandoned_carts(deployment)), 120, "the abandonment")
-    (signal_document,) = abandoned_carts(deployment)
-    assert (signal_document["visitor_id"], signal_document["occurred_at_ms"]) == ("armed", due_ms)
-    _assert_told(deployment, job, feeder, signal_document, start_ms)
-
-
-def _assert_pending(deployment: Deployment, job: str, start_ms: int) -> None:
-    """`scripts/why` sees the armed timer, and by whom event time is held: nothing came after ten minutes."""
-    flink = deployment.stack.flink
-    wait_until(lambda: flink.event_time(job)[0] is not None, 30, "a watermark")
-    found = why(deployment, "armed", "cart_abandoned")
-    (answer,) = found["answers"]
-    assert (answer["fired"], answer["reason"]) == (False, "watermark_held")
-    assert answer["at_ms"] == start_ms + 1_800_000
-    assert start_ms <= found["watermark_ms"] <= start_ms + 600_000 - deployment.settings.out_of_orderness_ms
-    assert found["held_by"]["partition"].startswith("footfall_events_raw-"), found["held_by"]
-    assert found["rules_submitted"] == found["rules_active"]
-
-
-def _assert_told(
-    deployment: Deployment, job: str, feeder: Feeder, signal_document: Document, start_ms: int
-) -> None:
-    """`scripts/why` tells of who fired with the evidence of the index, and of who did not: a late view was missed."""
-    flink = deployment.stack.flink
-    (answer,) = why(deployment, "armed", "cart_abandoned")["answers"]
-    assert (answer["fired"], answer["reason"], answer["facts"]) == (True, "active", signal_document)
-    for minute in range(3):
-        _view(feeder, minute, start_ms + 7_200_000 + minute * 60_000)
-    now_ms = start_ms + 7_200_000 + 300_000
-    feeder.heartbeat(now_ms, "after three views", now_ms)
-    feeder.flush()
-    wait_until(lambda: (flink.event_time(job)[0] or 0) > now_ms - 10_000, 60, "three views read")
-    answer = _answer_about_looks(deployment, "count")
-    assert (answer["fired"], answer["facts"]["count"]) == (False, 3), answer
-    _view(feeder, 3, now_ms - 60_000, arrives_ms=now_ms)
-    feeder.flush()
-    late = topics.EVENTS_LATE.name
-    wait_until(lambda: any(read_topic(deployment.kafka_properties, late)), 60, "the late view")
-    answer = _answer_about_looks(deployment, "late")
-    assert not answer["fired"], answer
-    assert "view-3" in answer["said"] and "came late by 58 s" in answer["said"]
-
-
-def _answer_about_looks(deployment: Deployment, reason: str) -> Document:
-    """Sinks hand their rows to the broker a moment after event time has passed them: the answer is waited for."""
-    asked: list[Document] = []
-
-    def told() -> bool:
-        asked[:] = why(deployment, "looks", "category_interest")["answers"]
-        return bool(asked) and asked[0]["reason"] == reason
-
-    wait_until(told, 60, f"the answer {reason!r}")
-    (answer,) = asked
-    return answer
-
-
-def _view(feeder: Feeder, number: int, time_ms: int, arrives_ms: int = 0) -> None:
-    event = {
-        "schema": "event/1",
-        "event_id": f"view-{number}",
-        "event_type": "product_view",
-        "visitor_id": "looks",
-        "event_time_ms": time_ms,
-        "product": {"category": "shoes"},
-    }
-    feeder.send(json.dumps(event).encode(), "looks", timestamp_ms=arrives_ms or time_ms)
-
-
-def _cart(feeder: Feeder, time_ms: int) -> None:
-    event = {
-        "schema": "event/1",
-        "event_id": "cart",
-        "event_type": "add_to_cart",
-        "visitor_id": "armed",
-        "event_time_ms": time_ms,
-    }
-    feeder.send(json.dumps(event).encode(), "armed", timestamp_ms=time_ms)
-
-
-def _read(rest_url: str, job: str) -> int:
-    vertices = requests.get(f"{rest_url}/jobs/{job}", timeout=30).json()["vertices"]
-    return sum(vertex["metrics"]["read-records"] for vertex in vertices if "Source" in vertex["name"])
+def _older(package: Path, target: Path) -> Path:
+    """The package with a device's bytes of one version less."""
+    name, version = "state/devices/device.py", "Codec(Device, version=1)"
+    with zipfile.ZipFile(package) as whole, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as older:
+        assert version in whole.read(name).decode()
+        for one in whole.namelist():
+            text = whole.read(one)
+            older.writestr(
+                one, text.replace(version.encode(), b"Codec(Device, version=0)") if one == name else text
+            )
+    return target
 
 
 @pytest.mark.skipif(os.environ.get("FOOTFALL_CHAOS") != "1", reason="ten minutes: FOOTFALL_CHAOS=1 runs it")
-def test_mutated_messages_and_faults_leave_the_ledger_balanced(deploy: Deploy) -> None:
+def test_mutated_messages_and_faults_leave_the_ledger_balanced(deploy: Deployer) -> None:
     """What `tests/bench/test_fuzz.py` does a million times; then a kill and a savepoint in the middle of it.
 
     Identity, consent and caps are on: the events log in, grant and deny.
@@ -227,7 +175,7 @@ def test_mutated_messages_and_faults_leave_the_ledger_balanced(deploy: Deploy) -
     assert ledger.balanced, ledger.to_document()
     assert {"oversized", "not_utf8", "no_consent"} <= set(ledger.total().rejected)
     fuzzer.feed(6_000)
-    _kill_taskmanager(deployment.stack)
+    kill_taskmanager(deployment.stack)
     fuzzer.feed(6_000)
     wait_until(lambda: flink.restarts(job) >= 1, 120, "the job has noticed")
     flink.wait_tasks_running(job, 180)
