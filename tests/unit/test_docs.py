@@ -20,9 +20,9 @@ from cli.submit import JOBS
 from cli.test import LEVELS
 from cli.why_facts import Reason
 from connectors import indices, rejected, topics
+from jobs import routes, visitors
 from jobs.settings import TABLE
 from jobs.wiring import VERSION
-from state.uids import OPERATORS
 from tests.unit.test_layout import tracked
 
 PAGES = tracked("*.md")
@@ -45,17 +45,39 @@ def rows(text: str, first: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith(f"| `{first}` |")]
 
 
+# Kinds of documents that a job hands to ROUTES.
+ROUTED = {
+    "ingest": ("valid", *routes.OF_THE_SUITE[:4]),
+    "visitors": visitors.OWN_ROUTES,
+    "suite": routes.OF_THE_SUITE,
+}
+
+
 def topics_of(job: str) -> set[str]:
-    """Names of the topics that a job's module mentions, suites of all their stages' `write` functions too."""
-    found = set()
+    """Names of the topics that a job's module mentions, and of those that its documents go to."""
+    found = {routes.TOPICS[kind].name for kind in ROUTED.get(job, ())}
     for node in ast.walk(ast.parse(page(f"jobs/{job}.py"))):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "topics":
             found.add(getattr(topics, node.attr).name)
     return found
 
 
-def uids_of(job: str) -> list[str]:
-    return [operator.name for operator in OPERATORS if operator.name.startswith(f"{job}-")]
+def uids_of(job: str) -> set[str]:
+    """Names of the keyed operators that a job puts into its graph, those of the stages inside of it too."""
+    tree = ast.parse(page(f"jobs/{job}.py"))
+    stages = [
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "jobs"
+        for alias in node.names
+    ]
+    return set().union(*(hosted_in(page(f"jobs/{stage}.py")) for stage in [job, *stages]))
+
+
+def hosted_in(source: str) -> set[str]:
+    """The first words of the calls of `wiring.hosted`."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return {ast.literal_eval(call.args[1]) for call in calls if getattr(call.func, "id", "") == "hosted"}
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -66,9 +88,15 @@ def test_every_job_has_its_row_with_its_topics(job: str) -> None:
     assert [uid for uid in uids_of(job) if f"`{uid}`" not in row] == []
 
 
+def test_the_keyed_operators_are_those_whose_names_are_committed() -> None:
+    committed = page("tests/sql/stateful_uids.txt").splitlines()
+    assert uids_of("suite") == {uid for uid in committed if uid.isalpha()}
+    assert uids_of("ingest") == {"devices", "visitors"} and uids_of("triggers") == {"triggers"}
+
+
 def test_the_map_of_the_jobs_names_every_view() -> None:
     text = page("jobs/README.md")
-    views = [Path(path).stem for path in tracked("state/*.sql")]
+    views = [Path(path).stem for path in tracked("jobs/sql/*.sql")]
     assert [view for view in views if f"`{view}`" not in text] == []
 
 
