@@ -70,8 +70,8 @@ def _options(name: str, settings: Settings) -> dict[str, str]:
         # A bounded read ends with the final watermark; a partition that waits its turn is not idle.
         "table.exec.source.idle-timeout": f"{0 if settings.bounded else settings.idle_timeout_ms} ms",
         "table.exec.sink.upsert-materialize": "NONE",
-        # The lake has one committer whatever the parallelism is. In a chain with others its state would be bound
-        # to as many key groups as theirs, and a savepoint of one worker could not be restored on two.
+        # The lake has one committer at every parallelism. In a chain with others its state would be bound to
+        # as many key groups as theirs, and a savepoint of one worker could not be restored on two.
         "pipeline.operator-chaining.chain-operators-with-different-max-parallelism": "false",
         # Names by which a savepoint finds state again, see `hosted`.
         "table.exec.uid.generation": "ALWAYS",
