@@ -28,7 +28,7 @@ from tests.bench import engine_run, figures, workload
 from tests.bench.engine_run import HOUR_MS
 from tests.bench.stack_runs import fresh_stack
 
-COPIES = figures.number("COPIES", 2)
+COPIES, MOST = figures.number("COPIES", 2), figures.number("MOST", 0) or None
 SHIPPED = ROOT / "model_artifacts"
 SIZES = (1, 10, 100, 1_000, 5_000)
 TREES, LEAVES = 200, 31  # the most that the trainer makes, and LightGBM's default
@@ -120,7 +120,7 @@ def tree_registry(root: Path, vectors: Matrix) -> Path:
 
 def test_the_suite_with_models_and_without(tmp_path: Path) -> None:
     """In turn on one stack, index off; the second round counts."""
-    work, rates = workload.make(tmp_path, COPIES), dict[bool, float]()
+    work, rates = workload.make(tmp_path, COPIES, MOST), dict[bool, float]()
     with fresh_stack(tmp_path / "stack") as stack:
         for scoring in (False, True, False, True):
             run = stack.run_suite(work, "benchjobs.suite_without_index", scoring=scoring)
