@@ -143,6 +143,8 @@ def _run(
     stack = EmbeddedStack(
         workdir,
         parallelism=settings.parallelism,
+        # Beside a live suite there is room for one more job: triggers, or the audit.
+        slots=settings.parallelism * (1 if file else 2),
         state_backend=state_backend,
         console=console,
         lake=bool(settings.archive_dir),

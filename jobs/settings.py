@@ -71,7 +71,7 @@ TABLE: tuple[Setting, ...] = (
         1,
     ),
     Setting("rules_dir", "", "folder of the active rules (*.yaml); empty = the shipped pack"),
-    Setting("scoring", True, "false: no model scores anybody; then features writes footfall.visitors itself"),
+    Setting("scoring", True, "false: no model scores anybody"),
     Setting(
         "model_dir", "", "folder of the models, the same for all workers; empty = those that travel along"
     ),

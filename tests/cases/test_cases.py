@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import orjson
-import pytest
 
 from connectors.events import Event, validate_event
 from tests.cases.case import T0, Found, folder, found, late, lines, told

@@ -8,10 +8,10 @@ from connectors.adapters import AUTO, adapt
 from connectors.adapters.adapter import Place
 from connectors.events import Event, validate_event
 from connectors.rejected import Reject, Rejected
-from tests import fuzz
 from state.documents import refused_letter
 from state.logic import Place as Spot
 from state.options import Options
+from tests import fuzz
 
 NOW_MS = 1_700_000_000_000
 MESSAGES = list(islice(fuzz.messages(11, lambda: NOW_MS, large=0.003), 4_000))
