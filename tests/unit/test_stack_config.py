@@ -23,7 +23,7 @@ REQUIRED = {
     "python.fn-execution.bundle.size": 2000,
     "python.fn-execution.arrow.batch.size": 2000,
     "python.metric.enabled": True,
-    "taskmanager.numberOfTaskSlots": 2,
+    "taskmanager.numberOfTaskSlots": 4,
 }
 
 
