@@ -128,19 +128,22 @@ class KafkaEnds:
             options["scan.parallelism"] = str(parallelism)
         return self.source(topic, builder.build(), options)
 
-    def document_source(self, topic: Topic, time: str = "version") -> TableDescriptor:
+    def document_source(
+        self, topic: Topic, time: str = "version", *, holds_time: bool = True
+    ) -> TableDescriptor:
         """A source of documents: record_key, record_value, and the time attribute ts.
 
         Args:
             topic: what is read.
             time: the member of the documents, epoch milliseconds of event time, that moves event time on.
+            holds_time: False where another source says how far event time is, and this one is behind it.
         """
         schema = (
             Schema.new_builder()
             .column("record_key", DataTypes.STRING())
             .column("record_value", DataTypes.BYTES())
             .column_by_expression("ts", _document_time(time))
-            .watermark("ts", "ts")
+            .watermark("ts", "ts" if holds_time else _FAR_AHEAD)
             .build()
         )
         return self.source(topic, schema, _TEXT_OPTIONS)
@@ -182,6 +185,7 @@ class KafkaEnds:
 # Kafka's own 16 KB are a dozen documents of features: a thousand requests a second, each a cost here and at
 # the broker. Documents repeat their names: what is compressed is a fraction on the way and on the disk.
 _BATCHING = {"batch.size": "131072", "compression.type": "lz4"}
+_FAR_AHEAD = "ts + INTERVAL '36500' DAY(5)"
 _TEXT_OPTIONS = {
     "key.format": "raw",
     "key.fields": "record_key",

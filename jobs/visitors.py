@@ -66,7 +66,9 @@ def main(argv: list[str]) -> None:
     # INGEST writes the events of a slice bucket by bucket: in their topic they are out of order by as much.
     apart = settings.replace(out_of_orderness_ms=settings.out_of_orderness_ms + settings.slice_ms)
     env.create_temporary_table("messages", read.source(kafka, topics.EVENTS_VALID, apart))
-    env.create_temporary_table("late_read", kafka.document_source(topics.EVENTS_LATE, "event_time_ms"))
+    # A late event is behind: it must not hold up the others that are waited for.
+    late = kafka.document_source(topics.EVENTS_LATE, "event_time_ms", holds_time=False)
+    env.create_temporary_table("late_read", late)
     build_alone(env, settings)
     inserts = Inserts(env)
     routes.write(env, inserts, kafka, OWN_ROUTES)

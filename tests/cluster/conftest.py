@@ -29,6 +29,7 @@ from stack.flink_rest import TERMINAL_STATES
 CONSOLE = Console(stderr=True)
 Document = dict[str, Any]
 Deploy = Callable[..., Deployment]
+SLOTS = 6  # for as many jobs of one worker each
 ROCKSDB = ("-Dstate.backend.type=rocksdb", "-Dexecution.checkpointing.incremental=true")
 _FLINK = {
     # Checkpoints follow each other quickly: a fault falls between two of them and not before the first.
@@ -48,9 +49,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     folder = tmp_path_factory.mktemp("stack")
     with EmbeddedStack(
-        folder, slots=4, console=CONSOLE, flink_overrides=_FLINK, lake=True, quick=True
+        folder, slots=SLOTS, console=CONSOLE, flink_overrides=_FLINK, lake=True, quick=True
     ) as running:
         yield running
+    wait_until(lambda: not processes_of(folder), 5, "nothing of the stack is left")
 
 
 class Deployer:

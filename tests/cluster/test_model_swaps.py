@@ -31,10 +31,11 @@ from tests import models
 from tests.cluster.conftest import CONSOLE, wait_until
 
 Deploy = Callable[..., Deployment]
-SWAPS, SWAP_S, QUIET_S = 20, 2.8, 8.0
+SWAPS, SWAP_S, QUIET_S = 8, 2.8, 5.0
 RATE = 250.0
 GAP_MS = 10_000  # sessions end within the test
 SETTINGS = {"scoring": True, "session_gap_ms": GAP_MS, "out_of_orderness_ms": 200, "score_every_events": 1}
+P99_SLACK_MS = 250  # other people's work on the same machine
 SLACK_MS = 400  # a batch that had begun, a pointer that was about to be written
 Document = dict[str, Any]
 
@@ -144,7 +145,7 @@ def _assert_of_their_time(scores: list[Document], swaps: list[tuple[int, str]]) 
         oldest = bisect.bisect(times, at_ms - POLL_SECONDS * 1_000 - SLACK_MS) - 1
         assert version in {version for _, version in swaps[max(oldest, 0) : newest + 1]}, one
         told += oldest == newest > 0
-    assert told > 100, "scores that only one version may have made"
+    assert told > 50, "scores that only one version may have made"
 
 
 def _assert_not_slower(scores: list[Document], quiet_from: int, swaps_from: int, swapped_at: int) -> None:
@@ -155,7 +156,7 @@ def _assert_not_slower(scores: list[Document], quiet_from: int, swaps_from: int,
     for name, found in (("usual", quiet), ("while versions are swapped", swapping)):
         p50, p99 = np.percentile(found, [50, 99])
         CONSOLE.print(f"event to score, {name}: p50 {p50:.0f} ms, p99 {p99:.0f} ms of {len(found)}")
-    assert np.percentile(swapping, 99) <= 2 * np.percentile(quiet, 99)
+    assert np.percentile(swapping, 99) <= 2 * np.percentile(quiet, 99) + P99_SLACK_MS
 
 
 def _assert_in_the_index(deployment: Deployment, scores: list[Document]) -> None:

@@ -6,26 +6,23 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
 import pytest
 from confluent_kafka import Producer
-from rich.console import Console
 
 from cli.package import ROOT
 from cli.train import generated_events
 from cli.watch import LINES, STATE, Post, watches_of
 from connectors import topics
-from connectors.admin import create_topics
 from connectors.model_inputs import MODELS, OFFERED
 from connectors.model_registry import Registry
 from jobs.settings import Settings
-from stack.embedded import EmbeddedStack
 from tests import model_traffic
+from tests.cluster.conftest import Deployer
 
-CONSOLE = Console(stderr=True)
 REGISTRY = Registry(ROOT / "model_artifacts")
 HOURS = (3.0, 6.0, 5.0)
 OPTIONS = ("--window-hours", "3", "--quality-hours", "6", "--horizon-hours", "5", "--every", "1")
@@ -34,12 +31,9 @@ Traffic = dict[str, list[bytes]]
 
 
 @pytest.fixture(scope="module")
-def properties(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    folder = tmp_path_factory.mktemp("stack")
-    with EmbeddedStack(folder, parallelism=1, console=CONSOLE, parts=("kafka",)) as running:
-        found = {"bootstrap.servers": running.kafka.bootstrap_servers}
-        create_topics(found)
-        yield found
+def properties(deploy_once: Deployer) -> dict[str, str]:
+    """Of empty topics."""
+    return deploy_once().kafka_properties
 
 
 @pytest.fixture(scope="module")

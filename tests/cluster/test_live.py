@@ -1,0 +1,157 @@
+"""One running job: its index in trouble, and what `scripts/why` says of who waits, who fired and who did not.
+
+Event time goes on from test to test: each begins where those before it cannot have come.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cli.deploy import Deployment
+from cli.dump import documents
+from cli.feed import Feeder
+from cli.topic_reader import read_topic
+from connectors import indices, topics
+from tests.cluster.conftest import Deployer, Document, abandoned_carts, wait_until, why
+
+TROUBLE_MS = 1_700_000_000_000
+QUESTIONS_MS = TROUBLE_MS + 864_000_000
+CART_MS, HOUR_MS = 1_800_000, 3_600_000
+
+
+class Running:
+    """The job and who writes to it."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment, self.flink = deployment, deployment.stack.flink
+        self.feeder = Feeder(deployment.kafka_properties)
+        self.job = deployment.submit()
+        self.flink.wait_tasks_running(self.job, 180)
+
+    def send(
+        self, name: str, kind: str, visitor: str, at_ms: int, arrives_ms: int = 0, **more: object
+    ) -> None:
+        """One event."""
+        event = {
+            "schema": "event/1",
+            "event_id": name,
+            "event_type": kind,
+            "event_time_ms": at_ms,
+            "visitor_id": visitor,
+            **more,
+        }
+        self.feeder.send(json.dumps(event).encode(), visitor, timestamp_ms=arrives_ms or at_ms)
+
+    def pass_to(self, at_ms: int, name: str) -> None:
+        """Event time goes on."""
+        self.feeder.heartbeat(at_ms, name, at_ms)
+        self.feeder.flush()
+
+    def values(self, topic: topics.Topic) -> list[bytes]:
+        """What a topic holds."""
+        return [one.value() or b"" for one in read_topic(self.deployment.kafka_properties, topic.name)]
+
+    def why(self, visitor: str, rule: str) -> Document:
+        """What is said of the two."""
+        return why(self.deployment, visitor, rule)
+
+
+@pytest.fixture(scope="module")
+def running(deploy_once: Deployer) -> Running:
+    return Running(deploy_once(parallelism=2))
+
+
+def test_a_read_only_index_is_waited_for_and_a_refused_document_is_kept(running: Running) -> None:
+    deployment = running.deployment
+    _block(deployment, on=True)
+    running.send("cart-1", "add_to_cart", "patient", TROUBLE_MS, context={"device": "mobile"})
+    # deeper than the index takes in a `flattened` field
+    running.send("cart-2", "add_to_cart", "deep", TROUBLE_MS, context=_nested(30))
+    running.pass_to(TROUBLE_MS + 2 * CART_MS, "trouble")
+    wait_until(lambda: _carts_in_topic(running) == 2, 120, "both signals in their topic")
+    assert documents(deployment.client, indices.SIGNALS.alias) == []
+    _block(deployment, on=False)
+    wait_until(lambda: bool(abandoned_carts(deployment)), 60, "the signal in the index")
+    (found,) = abandoned_carts(deployment)
+    assert found["visitor_id"] == "patient"
+    wait_until(lambda: bool(running.values(topics.INDEX_FAILURES)), 60, "the refused document in its topic")
+    assert all(failure.startswith(b"400") for failure in running.values(topics.INDEX_FAILURES))
+    assert running.flink.restarts(running.job) == 0
+
+
+def _nested(depth: int) -> dict[str, object]:
+    return {"a": _nested(depth - 1)} if depth else {"a": 1}
+
+
+def _block(deployment: Deployment, on: bool) -> None:
+    names = [indices.SIGNALS.name, indices.SESSIONS.name]
+    deployment.client.indices.put_settings(index=names, settings={"index.blocks.write": on})
+
+
+def _carts_in_topic(running: Running) -> int:
+    return sum(b'"kind":"cart_abandoned"' in value for value in running.values(topics.SIGNALS))
+
+
+def test_who_waits_is_told_by_whom_time_is_held(running: Running) -> None:
+    running.send("armed", "add_to_cart", "armed", QUESTIONS_MS)
+    running.pass_to(QUESTIONS_MS + 600_000, "ten minutes")
+    wait_until(lambda: (running.flink.event_time(running.job)[0] or 0) > QUESTIONS_MS, 60, "the cart is read")
+    found = running.why("armed", "cart_abandoned")
+    (answer,) = found["answers"]
+    assert (answer["fired"], answer["reason"]) == (False, "watermark_held")
+    assert answer["at_ms"] == QUESTIONS_MS + CART_MS
+    bound_ms = running.deployment.settings.out_of_orderness_ms
+    assert QUESTIONS_MS <= found["watermark_ms"] <= QUESTIONS_MS + 600_000 - bound_ms
+    assert found["held_by"]["partition"].startswith("footfall_events_raw-"), found["held_by"]
+    assert found["rules_submitted"] == found["rules_active"]
+
+
+def test_who_fired_is_told_with_the_evidence_of_the_index(running: Running) -> None:
+    due_ms = QUESTIONS_MS + HOUR_MS + CART_MS
+    running.send("due", "add_to_cart", "due", due_ms - CART_MS)
+    running.pass_to(due_ms + running.deployment.settings.out_of_orderness_ms + 1_000, "due")
+    wait_until(lambda: bool(_of("due", running)), 60, "the abandonment")
+    (signal,) = _of("due", running)
+    assert signal["occurred_at_ms"] == due_ms
+    (answer,) = running.why("due", "cart_abandoned")["answers"]
+    assert (answer["fired"], answer["reason"], answer["facts"]) == (True, "active", signal)
+
+
+def _of(visitor: str, running: Running) -> list[Document]:
+    return [one for one in abandoned_carts(running.deployment) if one["visitor_id"] == visitor]
+
+
+def test_who_did_not_fire_is_told_what_was_missing_and_what_came_late(running: Running) -> None:
+    first_ms = QUESTIONS_MS + 4 * HOUR_MS
+    for minute in range(3):
+        _look(running, minute, first_ms + minute * 60_000)
+    now_ms = first_ms + 300_000
+    running.pass_to(now_ms, "after three views")
+    answer = _answer_about_looks(running, "count")
+    assert (answer["fired"], answer["facts"]["count"]) == (False, 3), answer
+    _look(running, 3, now_ms - 60_000, arrives_ms=now_ms)
+    running.feeder.flush()
+    wait_until(lambda: bool(running.values(topics.EVENTS_LATE)), 60, "the late view")
+    answer = _answer_about_looks(running, "late")
+    assert not answer["fired"], answer
+    assert "view-3" in answer["said"] and "came late by 58 s" in answer["said"]
+
+
+def _look(running: Running, number: int, at_ms: int, arrives_ms: int = 0) -> None:
+    product = {"category": "shoes"}
+    running.send(f"view-{number}", "product_view", "looks", at_ms, arrives_ms, product=product)
+
+
+def _answer_about_looks(running: Running, reason: str) -> Document:
+    """Sinks hand their rows to the broker a moment after event time has passed them: the answer is waited for."""
+    asked: list[Document] = []
+
+    def told() -> bool:
+        asked[:] = running.why("looks", "category_interest")["answers"]
+        return bool(asked) and asked[0]["reason"] == reason
+
+    wait_until(told, 60, f"the answer {reason!r}")
+    (answer,) = asked
+    return answer

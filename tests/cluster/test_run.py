@@ -1,0 +1,113 @@
+"""`scripts/run` as a process: Ctrl-C ends it in time, whatever Flink does, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from cli.package import ROOT
+from tests.cluster.conftest import processes_of, wait_until, workers_of
+
+PROMISED_S, _AT_ONCE_S = 10.0, 2.5
+_SOON_S = 5.0  # until the last process behind one that has ended is gone
+
+
+class Run:
+    """A live run in a folder of its own; what it says goes to a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self._said = folder / "run", folder / "said.txt"
+        command = [
+            sys.executable,
+            "-m",
+            "cli.run",
+            "--rate",
+            "100",
+            "--workdir",
+            str(self.folder),
+            "--state-backend",
+            "rocksdb",
+        ]
+        with self._said.open("wb") as said:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, stdout=said, stderr=said, start_new_session=True
+            )
+
+    def says(self, words: str) -> bool:
+        """Whether it has said so by now."""
+        assert self.process.poll() is None, self.said()
+        return words in self.said()
+
+    def said(self) -> str:
+        """All that it has said."""
+        return self._said.read_text("utf-8", "replace")
+
+    def interrupt(self) -> None:
+        """Ctrl-C in its terminal: the signal goes to its process group, of which the servers are none."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def taskmanager(self) -> psutil.Process:
+        """The JVM that runs the job."""
+        (found,) = [
+            one for one in processes_of(self.folder) if "TaskManagerRunner" in " ".join(one.cmdline())
+        ]
+        return found
+
+    def assert_gone(self) -> None:
+        """Nothing that the run started is left."""
+        wait_until(lambda: not processes_of(self.folder), _SOON_S, "nothing is left running")
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Run]:
+    """A run that is ended in any case."""
+    run = Run(folder)
+    try:
+        yield run
+    finally:
+        run.process.kill()
+        run.process.wait()
+
+
+def test_an_interrupted_run_ends_in_time_although_flink_stands_still(tmp_path: Path) -> None:
+    with running(tmp_path) as run:
+        wait_until(lambda: run.says("visitor "), 240, "the first signal")
+        workers = workers_of(run.folder)
+        assert workers
+        run.java("TaskManagerRunner")[0].suspend()
+        began = time.monotonic()
+        run.interrupt()
+        status = run.process.wait(30)
+        assert time.monotonic() - began < PROMISED_S, run.said()
+        assert status == 1 and '"balanced": false' in run.said(), run.said()
+        run.assert_gone()
+        assert not any(worker.is_running() for worker in workers)
+
+
+def test_a_second_interrupt_ends_the_run_at_once(tmp_path: Path) -> None:
+    """Here in the middle of its start, with a broker that does not hear that it is to stop."""
+    with running(tmp_path) as run:
+        wait_until(lambda: bool(run.java("kafka.Kafka")), 60, "the broker")
+        run.java("kafka.Kafka")[0].suspend()
+        run.interrupt()
+        wait_until(lambda: not _is_pending(run.process.pid), 10, "the first one is heard")
+        assert run.process.poll() is None
+        began = time.monotonic()
+        run.interrupt()
+        assert run.process.wait(30) == 130
+        assert time.monotonic() - began < _AT_ONCE_S, run.said()
+        run.assert_gone()
+
+
+def _is_pending(process: int) -> bool:
+    """Whether the process has yet to be told of a SIGINT."""
+    lines = dict(line.split(":", 1) for line in Path(f"/proc/{process}/status").read_text().splitlines())
+    return bool(int(lines["ShdPnd"], 16) >> (signal.SIGINT - 1) & 1)
