@@ -102,7 +102,7 @@ FEATURES: tuple[Feature, ...] = (
     _visitor("events_per_minute_24h", "1/min", "rate, weighted by exp(-age / 24h)", _TOO_LONG),
     _visitor("visitor_events", "events", "events"),
     _visitor("visitor_sessions", "sessions", "sessions, this one included"),
-    _visitor("visitor_purchases", "events", "events of type purchase"),
+    _visitor("visitor_purchases", "orders", "purchases; those of one order_id count once"),
     _visitor("days_since_first_seen", "d", "since the first event", _FORGETTING),
     _visitor("days_away", "d", "from the last event of the session before to this session", "first session"),
     _visitor("days_since_purchase", "d", "since the last purchase", "no purchase yet"),

@@ -75,7 +75,7 @@ def _visitor(parts: list[oracle.Part], session: list[Event]) -> Values:
     now = session[-1]["event_time_ms"]
     whole = len(parts) - 1 - parts[-1].number  # where the session began, if it was cut for its size
     known = [event for part in parts[:-1] for event in part.events] + session
-    bought = [event["event_time_ms"] for event in known if event["event_type"] == "purchase"]
+    bought = list(_orders(known).values())
     return {
         "events_per_minute_24h": _rate(known, session[-1], 24 * 60),
         "visitor_events": len(known),
@@ -132,3 +132,14 @@ def _texts(session: list[Event]) -> dict[str, str | None]:
         "page": paths[-1] if paths else None,
         "last_types": ">".join(count_name(event["event_type"]) for event in session[-3:]),
     }
+
+
+def _orders(known: list[Event]) -> dict[str, int]:
+    """When each order was told first; a purchase without an id is an order of its own."""
+    found: dict[str, int] = {}
+    for event in known:
+        if event["event_type"] == "purchase":
+            order = (event.get("order") or {}).get("order_id")
+            name = f"event {event['event_id']}" if order is None else f"order {order}"
+            found.setdefault(name, event["event_time_ms"])
+    return found

@@ -16,6 +16,7 @@ from state.vocabulary import ADD_TO_CART, KIND, PURCHASE, SCROLL
 LARGEST = 1e12  # of an amount: a number may be written that no sum survives
 DISTINCT = 500  # categories and products that are told apart in a session
 LONGEST_PATH = 1_000  # characters of a page's path that are kept
+MOST_ORDERS = 50  # of a visitor, that are known again
 
 _OTHER_PAGE = len(PAGE_KINDS)
 _PAGE_OF = {name: page for page, names in enumerate(PAGE_KINDS.values()) for name in names}
@@ -37,13 +38,25 @@ def add_event(visitor: Visitor, session: Session, event: Event) -> None:
         if session.entry_page is None:
             session.entry_page = session.page
     if kind == PURCHASE:
-        visitor.purchases, visitor.purchase_at = visitor.purchases + 1, at
-        revenue = number_in(event.order, "revenue")
-        if revenue is not None and abs(revenue) <= LARGEST:
-            session.revenue = (session.revenue or 0.0) + revenue
+        _add_purchase(visitor, session, event)
     elif kind == SCROLL:
         _add_scroll(session, event)
     _add_to_visitor(visitor, at)
+
+
+def _add_purchase(visitor: Visitor, session: Session, event: Event) -> None:
+    """Counts an order once, however often it is told. A purchase without an id is an order of its own."""
+    order = text_in(event.order, "order_id")
+    if order is not None:
+        order = order[:LONGEST_PATH]
+        if order in visitor.orders:
+            return
+        visitor.orders.append(order)
+        del visitor.orders[:-MOST_ORDERS]
+    visitor.purchases, visitor.purchase_at = visitor.purchases + 1, event.event_time_ms
+    revenue = number_in(event.order, "revenue")
+    if revenue is not None and abs(revenue) <= LARGEST:
+        session.revenue = (session.revenue or 0.0) + revenue
 
 
 def _add_time(session: Session, gap: int) -> None:

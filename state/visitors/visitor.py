@@ -178,6 +178,7 @@ class Visitor(Struct, array_like=True, gc=False, omit_defaults=True):
         asked: what waits for the end of its slice.
         document_due: when the visitor's document is to be written; 0: it says all.
         closing: the features of the session that ended, until they are in the document.
+        orders: the ids of the last ones: an order that is told twice counts once.
     """
 
     id: str
@@ -203,3 +204,4 @@ class Visitor(Struct, array_like=True, gc=False, omit_defaults=True):
     asked: list[Asked] = []
     document_due: int = 0
     closing: Moment | None = None
+    orders: list[str] = []
