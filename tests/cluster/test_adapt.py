@@ -42,6 +42,7 @@ BAD = [
 ]
 MIXED = [*GOOD, *BAD, GOOD[0]]  # the first one comes again
 # Canonical events have a folder of their own (36 also needs a long file); their kinds are in the engine's tests.
+_NAMESAKES = {"d-1"}  # of a case and of a sample
 _OTHER_CASES = ("36", "38", "43", "44")
 
 
@@ -62,6 +63,7 @@ class Foreign:
         file = folder / "foreign.jsonl"
         file.write_bytes(b"\n".join(self.lines) + b"\n")
         gate = Gate(deployment.kafka_properties, topics.EVENTS_RAW)
+        self._jobs_before = set(deployment.stack.flink.jobs())
         feeder = adapt_file(deployment, file, "auto", CONSOLE)
         self.sent_again = _send_again_and_again(deployment.kafka_properties)
         times = run_to_the_end(deployment, gate, CONSOLE)
@@ -71,6 +73,11 @@ class Foreign:
     def rows(self, name: str) -> list[Document]:
         """Rows of a file of the dump."""
         return read_lines(self._folder / f"{name}.jsonl")
+
+    def restarts(self) -> list[int]:
+        """Of each of its jobs."""
+        flink = self.deployment.stack.flink
+        return [flink.restarts(job) for job in flink.jobs() if job not in self._jobs_before]
 
     def letters(self) -> list[Rejected]:
         """Dead letters of the mixed lines."""
@@ -116,8 +123,7 @@ def test_everything_is_accounted_for(foreign: Foreign) -> None:
     in_the_job = ledger["rejected_total"] - sum(ledger["foreign"]["rejected"].values())
     taken = ledger["valid"] + ledger["duplicate"] + ledger["late"] + in_the_job
     assert taken == ledger["foreign"]["events"] + 1 and foreign.sent_again == ["c-2"]
-    flink = foreign.deployment.stack.flink
-    assert [flink.restarts(job) for job in flink.jobs()] == [0] * len(flink.jobs())
+    assert foreign.restarts() == [0, 0]
 
 
 def test_what_is_no_event_is_kept_with_its_bytes(foreign: Foreign) -> None:
@@ -157,13 +163,14 @@ def test_every_case_tells_the_stack_what_it_tells_the_engine(foreign: Foreign) -
     stories = [told(name).found() for name in case_names()]
     wanted_signals = [row for story in stories for row in story.signals]
     wanted_sessions = [row for story in stories for row in story.sessions]
-    visitors = {row["visitor_id"] for row in wanted_sessions}
-    found = {
-        name: [row for row in foreign.rows(name) if row["visitor_id"] in visitors]
-        for name in ("signals", "sessions")
-    }
-    assert _signals(found["signals"]) == _signals(wanted_signals)
-    assert _sessions(found["sessions"]) == _sessions(wanted_sessions)
+    visitors = {row["visitor_id"] for row in wanted_sessions} - _NAMESAKES
+    found = {name: _of(visitors, foreign.rows(name)) for name in ("signals", "sessions")}
+    assert _signals(found["signals"]) == _signals(_of(visitors, wanted_signals))
+    assert _sessions(found["sessions"]) == _sessions(_of(visitors, wanted_sessions))
+
+
+def _of(visitors: set[str], rows: list[Document]) -> list[Document]:
+    return [row for row in rows if row["visitor_id"] in visitors]
 
 
 def _signals(found: list[Document]) -> dict[str, tuple[str, str, str, int]]:
