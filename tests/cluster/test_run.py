@@ -20,6 +20,11 @@ PROMISED_S, _AT_ONCE_S = 10.0, 2.5
 _SOON_S = 5.0  # until the last process behind one that has ended is gone
 
 
+def hears_interrupts() -> None:
+    """In the child: what runs in the background of a shell ignores SIGINT, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Run:
     """A live run in a folder of its own; what it says goes to a file."""
 
@@ -38,7 +43,12 @@ class Run:
         ]
         with self._said.open("wb") as said:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, stdout=said, stderr=said, start_new_session=True
+                command,
+                cwd=ROOT,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+                preexec_fn=hears_interrupts,
             )
 
     def says(self, words: str) -> bool:
@@ -54,12 +64,9 @@ class Run:
         """Ctrl-C in its terminal: the signal goes to its process group, of which the servers are none."""
         os.killpg(self.process.pid, signal.SIGINT)
 
-    def taskmanager(self) -> psutil.Process:
-        """The JVM that runs the job."""
-        (found,) = [
-            one for one in processes_of(self.folder) if "TaskManagerRunner" in " ".join(one.cmdline())
-        ]
-        return found
+    def java(self, main: str) -> list[psutil.Process]:
+        """The JVMs of the run whose main class has this name."""
+        return [one for one in processes_of(self.folder) if main in " ".join(one.cmdline())]
 
     def assert_gone(self) -> None:
         """Nothing that the run started is left."""

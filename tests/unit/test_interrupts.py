@@ -38,10 +38,17 @@ except KeyboardInterrupt:
 """
 
 
+def hears_interrupts() -> None:
+    """In the child: what runs in the background of a shell ignores SIGINT, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def ended(program: str, patience_s: float, interrupts: int) -> tuple[int, float]:
     """Exit status, and seconds from the first interrupt to the end."""
     command = [sys.executable, "-c", program, str(patience_s)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=hears_interrupts
+    ) as process:
         assert process.stdout and process.stdout.readline() == "ready\n"
         began = time.monotonic()
         for _ in range(interrupts):
