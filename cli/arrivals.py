@@ -121,6 +121,10 @@ class Arrivals:
         """Whether the file is put in order of time."""
         return not self.says_when and self.out_of_order > 0
 
+    def count(self) -> int:
+        """How many lines there are."""
+        return sum(1 for _ in lines_of(self.path)) if self.says_when else len(self._numbers)
+
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """(line number from 1, line) of every line, as they are to be fed.
 

@@ -11,7 +11,6 @@ import click
 import orjson
 from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch
-from rich.console import Console
 from rich.table import Table
 
 from cli import audit_books
@@ -22,12 +21,12 @@ from connectors.elasticsearch import ElasticsearchEnds
 from connectors.errors import IndexUnavailable
 from jobs import ends
 from jobs.settings import Settings, load
+from stack.console import new_console
 
 _AUDITS = {
     "ingest": ("partition", "read", "valid", "duplicate", "late", "rejected"),
     "signals": ("kind", "in_topic", "in_index"),
 }
-_WIDTH = 160  # of a table that goes to a file or a pipe
 _SHOWN = 20
 
 
@@ -171,18 +170,18 @@ def _hold_against(
 
 
 def _show(found: dict[str, list[Document]], last: int) -> None:
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH, markup=False, highlight=False)
+    out = new_console(stderr=False)
     for audit, columns in _AUDITS.items():
         rows = found[audit]
         if not rows:
-            console.print(f"{audit}: no windows; {_hint(audit)}")
+            out.print(f"{audit}: no windows; {_hint(audit)}")
             continue
         table = Table(audit, "window (UTC)", *columns, "difference", "checksum", box=None, pad_edge=False)
         for row in rows[-last:]:
             cells = [str(_cell(row.get(column))) for column in columns]
             same = "same" if not row["checksum_difference"] else "differs"
             table.add_row("", _time(row), *cells, str(row["difference"]), same)
-        console.print(table)
+        out.print(table)
 
 
 def _hint(audit: str) -> str:

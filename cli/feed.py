@@ -13,6 +13,7 @@ from confluent_kafka import Producer
 from cli.arrivals import Line as Line
 from cli.arrivals import lines_of as lines_of
 from cli.arrivals import look_at as look_at
+from cli.refusals import Refusals, nothing_valid
 from connectors import lake, topics
 from connectors.errors import BadInput
 from connectors.events import HEARTBEAT_TYPE, MAX_EVENT_BYTES, SCHEMA, validate_event
@@ -163,9 +164,11 @@ def require_an_event(path: Path) -> None:
         if next(lake.messages(path), None) is None:
             raise BadInput(f"{path} holds no events; give the archive_dir of a job that has written some")
         return
-    lines = 0
-    for _, line in lines_of(path):
+    refusals, lines = Refusals(), 0
+    for number, line in lines_of(path):
         lines += 1
-        if not isinstance(validate_event(line), Reject):
+        verdict = validate_event(line)
+        if not isinstance(verdict, Reject):
             return
-    raise BadInput(f"{path} holds no valid event in {lines} lines; is it of another adapter?")
+        refusals.add(number, line, verdict)
+    raise nothing_valid(path, "canonical", lines, refusals)

@@ -16,14 +16,13 @@ import orjson
 
 from cli.arrivals import lines_of
 from cli.feed import Feeder
+from cli.refusals import SOME_PLACE, Refusals, nothing_valid
 from cli.topic_reader import read_topic
 from connectors import topics
 from connectors.adapters import AUTO, MAX_FOREIGN_BYTES, Adapted, adapt, read
-from connectors.adapters.adapter import Place
 from connectors.adapters.reading import Refused
 from connectors.errors import BadInput
 
-_SOME_PLACE = Place("file", 0, 0, 4_102_444_800_000, None)
 HEARTBEAT_MARK = b'"event_type":"heartbeat"'  # as adapters write it
 _NEVER_READ = 10_000_000  # bytes of one CSV field
 
@@ -63,18 +62,14 @@ def require_an_event(path: Path, adapter: str) -> None:
     Raises:
         BadInput: the file cannot be read, or the adapter makes no event of it.
     """
-    messages, reasons = 0, Counter[str]()
-    for _, message in messages_of(path):
+    refusals, messages = Refusals(), 0
+    for number, message in messages_of(path):
         messages += 1
-        for one in adapt(message, adapter, _SOME_PLACE):
+        for one in adapt(message, adapter, SOME_PLACE):
             if isinstance(one, Adapted):
                 return
-            reasons[one.verdict.reason + (f" {one.verdict.field}" if one.verdict.field else "")] += 1
-    common = f", most often for {reasons.most_common(1)[0][0]}" if reasons else ""
-    raise BadInput(
-        f"{path} holds no event for adapter {adapter} in {messages} messages{common}; "
-        "is it of another adapter?"
-    )
+            refusals.add(number, message, one.verdict)
+    raise nothing_valid(path, adapter, messages, refusals)
 
 
 def feed_foreign(properties: Mapping[str, str], path: Path, adapter: str) -> Feeder:

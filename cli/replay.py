@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress
 
 from cli.arrivals import Arrivals, Line, look_at, received
 from cli.deploy import Deployment
@@ -21,9 +20,12 @@ from cli.foreign import feed_foreign, foreign_ledger, source_of
 from cli.gate import Gate
 from cli.ledger import Ledger, read_ledger, read_letters
 from connectors import indices, lake, topics
+from stack.console import progress
+from stack.flink_rest import FlinkRest
 
 CANONICAL = "canonical"
 _START_DEADLINE_S, _JOB_DEADLINE_S = 300.0, 3_600.0
+_TOLD_EACH = 1_000  # lines
 
 
 def replay(
@@ -47,7 +49,7 @@ def replay(
         feeder = adapt_file(deployment, file, adapter, console)
     else:
         feeder = (feed_lake if file.is_dir() else feed_file)(deployment, file, console, taken=1)
-    times = run_to_the_end(deployment, gate, console)
+    times = run_to_the_end(deployment, gate, console, feeder.written)
     return dump(deployment, feeder, target, times, console, adapter)
 
 
@@ -61,7 +63,7 @@ def adapt_file(deployment: Deployment, file: Path, adapter: str, console: Consol
     feeder, flink = feed_foreign(deployment.kafka_properties, file, adapter), deployment.stack.flink
     console.print(f"fed {feeder.written:,} messages of {file.name} to adapter {adapter}")
     began = time.monotonic()
-    flink.wait_job(deployment.submit("adapt"), {"FINISHED"}, _JOB_DEADLINE_S)
+    wait_for_the_end(flink, deployment.submit("adapt"), "adapting", feeder.written, console)
     console.print(f"adapted after {time.monotonic() - began:.1f} s")
     end = Feeder(deployment.kafka_properties)
     end.heartbeat(0, "end-of-file")
@@ -78,13 +80,12 @@ def feed_file(deployment: Deployment, file: Path, console: Console, taken: int =
     """
     feeder, clock = Feeder(deployment.kafka_properties, taken=taken), ReplayClock()
     arrivals = Arrivals.of(file)
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task(f"feeding {file.name}", total=None)
+    with progress(console, f"feeding {file.name}", arrivals.count()) as told:
         for fed, (number, line) in enumerate(arrivals.lines(), 1):
             seen = look_at(line)
             feeder.send(line, seen.key, number, clock.timestamp_ms(seen))
-            if fed % 10_000 == 0:
-                progress.update(task, completed=fed, description=f"feeding {file.name}: {fed:,} lines")
+            if fed % _TOLD_EACH == 0:
+                told(fed)
     if arrivals.is_history:
         console.print(
             f"no line of {file.name} says when it came in: put in order of time, in which "
@@ -102,8 +103,11 @@ def feed_lake(deployment: Deployment, folder: Path, console: Console, taken: int
     They come in the order of event time, so that none is late in whatever order they first came.
     """
     feeder, last = Feeder(deployment.kafka_properties, taken=taken), None
-    for number, last in enumerate(lake.messages(folder), 1):
-        feeder.send(last.value, last.key, number, last.timestamp_ms)
+    with progress(console, f"feeding the lake {folder}", None) as told:
+        for number, last in enumerate(lake.messages(folder), 1):
+            feeder.send(last.value, last.key, number, last.timestamp_ms)
+            if number % _TOLD_EACH == 0:
+                told(number)
     if last:
         feeder.heartbeat(last.event_time_ms, "end-of-lake", last.timestamp_ms)
     feeder.flush()
@@ -134,8 +138,10 @@ class ReplayClock:
         return self.received_ms
 
 
-def run_to_the_end(deployment: Deployment, gate: Gate, console: Console) -> dict[str, float]:
+def run_to_the_end(deployment: Deployment, gate: Gate, console: Console, records: int) -> dict[str, float]:
     """Submits the bounded suite, opens the gate when all of it runs, waits for its end.
+
+    `records` is how many there are to read, about.
 
     Returns:
         `seconds`, from the submission; `seconds_after_start`, from when the first event could flow.
@@ -146,9 +152,21 @@ def run_to_the_end(deployment: Deployment, gate: Gate, console: Console) -> dict
     console.print(f"suite submitted after {time.time() - began:.1f} s: {flink.rest_url}/#/job/{job}/overview")
     flink.wait_tasks_running(job, _START_DEADLINE_S)
     opened = gate.open() or began
-    flink.wait_job(job, {"FINISHED"}, _JOB_DEADLINE_S)
+    wait_for_the_end(flink, job, "reading", records, console)
     ended = flink.ended_at_ms(job) / 1000
     return {"seconds": round(ended - began, 3), "seconds_after_start": round(ended - opened, 3)}
+
+
+def wait_for_the_end(flink: FlinkRest, job: str, what: str, records: int, console: Console) -> None:
+    """Waits until a bounded job has finished, and shows how far it has read.
+
+    Raises:
+        StackError: it fails, or takes longer than an hour.
+    """
+    with progress(console, what, records) as told:
+        flink.wait_job(
+            job, {"FINISHED"}, _JOB_DEADLINE_S, lambda: told(min(flink.records_read(job), records))
+        )
 
 
 def dump(
@@ -172,12 +190,18 @@ def dump(
     write_lines(
         target / "sessions.jsonl", sorted(sessions, key=lambda row: (row["started_at_ms"], row["session_id"]))
     )
-    write_lines(target / "rejected.jsonl", _with_lines(letters, feeder))
+    write_lines(target / "rejected.jsonl", _in_order(letters, feeder))
     write_document(target / "ledger.json", ledger.to_document())
     summary = summarise(ledger, signals, len(sessions), times, deployment)
     write_document(target / "summary.json", summary)
     console.print_json(data=summary)
     return ledger.balanced
+
+
+def _in_order(letters: dict[str, dict[str, Any]], feeder: Feeder) -> list[dict[str, Any]]:
+    """Letters with the line of the file that they are of, in the order of the file."""
+    found = _with_lines(letters, feeder)
+    return sorted(found, key=lambda row: (row["line"] is None, row["line"] or 0, row.get("index") or 0))
 
 
 def _with_lines(letters: dict[str, dict[str, Any]], feeder: Feeder) -> Iterator[dict[str, Any]]:

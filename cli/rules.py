@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from cli import rules_explain, rules_try
@@ -27,6 +26,7 @@ from cli.signals import elasticsearch_ends
 from connectors.errors import BadInput
 from jobs.settings import Settings
 from jobs.settings import load as load_settings
+from stack.console import new_console
 from state.rules.language.spans import text_of
 from state.rules.pack import SHIPPED, Loaded, load
 from udfs.rules import compiled
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from cli.rule_change import Change, Document, Signals
 
-_WIDTH = 140  # of a table that goes to a file or a pipe
 _folder = click.option(
     "--folder", required=True, type=click.Path(path_type=Path), help="The active rules (setting rules_dir)."
 )
@@ -96,7 +95,7 @@ def explain(
         click.echo("\n".join(json.dumps(one) for one in told))
     else:
         click.echo("".join("\n".join(rules_explain.lines(one)) + "\n\n" for one in told), nl=False)
-        _console().print(rules_explain.table(told))
+        new_console(stderr=False).print(rules_explain.table(told))
 
 
 @main.command()
@@ -160,7 +159,7 @@ def list_(paths: tuple[Path, ...]) -> None:
         within = one.rule.within if isinstance(one.rule.within, str) else text_of(one.rule.within)
         row = (one.rule.name, str(one.rule.version), one.rule.kind, within, text_of(one.rule.expires))
         table.add_row(*row, one.rule.description)
-    _console().print(table)
+    new_console(stderr=False).print(table)
 
 
 @main.command()
@@ -303,10 +302,6 @@ def _show(
     ):
         for key in sorted(keys):
             click.echo(f"{kind}\t{known[key]['visitor_id']}\t{known[key]['occurred_at_ms']}\t{key}")
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else _WIDTH, markup=False, highlight=False)
 
 
 def read(paths: tuple[Path, ...]) -> list[Loaded]:

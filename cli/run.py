@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.markup import escape
 
 from cli import foreign
 from cli.deploy import Deployment
@@ -20,6 +19,7 @@ from cli.run_settings import LIVE_SETTINGS, REPLAY_FLINK, REPLAY_SETTINGS
 from connectors.adapters import ADAPTERS, AUTO
 from connectors.errors import BadInput, FootfallError, SettingError
 from jobs.settings import Settings, Value, load
+from stack.console import new_console
 from stack.embedded import EmbeddedStack
 from stack.errors import StackError
 
@@ -100,7 +100,7 @@ def main(
     Without --replay a generated shop feeds it until Ctrl-C, or for --seconds. Exit status: 0 the ledger
     balances, 1 it does not or the run failed, 2 the input or an option is no good.
     """
-    console = Console(stderr=True)
+    console = new_console()
     try:
         _check(file, target, seconds, adapter)
         defaults: dict[str, Value] = {**_DEFAULTS, **(REPLAY_SETTINGS if file else LIVE_SETTINGS)}
@@ -109,7 +109,7 @@ def main(
             settings = settings.replace(parallelism=parallelism)
         balanced = _run(console, settings, workdir, state_backend, file, adapter, target, rate, seed, seconds)
     except (FootfallError, StackError) as error:
-        console.print(f"[red]{type(error).__name__}[/red]: {escape(str(error))}", highlight=False)
+        console.print(f"{type(error).__name__}: {error}", style="red")
         sys.exit(2 if isinstance(error, SettingError | BadInput) else 1)
     except KeyboardInterrupt:
         console.print("stopped; nothing is left running")

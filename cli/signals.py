@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import click
 import orjson
 from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch
-from rich.console import Console
 from rich.table import Table
 
 from cli.options import CONTEXT, embedded_settings, failures_told, settings_options, utc
@@ -21,12 +19,12 @@ from connectors.elasticsearch import ElasticsearchEnds
 from connectors.errors import IndexUnavailable, SettingError
 from connectors.signals import SIGNAL_STATUSES
 from jobs.settings import load
+from stack.console import new_console
 
 Document = dict[str, Any]
 _SPAN = re.compile(r"(\d{1,6})(s|m|h|d)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _TIMEOUT_MS = 10_000
-_WIDTH = 180  # of a table that goes to a file or a pipe
 
 
 @click.command(context_settings=CONTEXT)
@@ -160,8 +158,7 @@ def _print_table(signals: list[Document]) -> None:
             signal["visitor_id"],
             _why(signal),
         )
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH, markup=False, highlight=False)
-    console.print(table if signals else "no signal matches")
+    new_console(stderr=False).print(table if signals else "no signal matches")
 
 
 def _why(signal: Document) -> str:

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import click
 from elastic_transport import TransportError
 from elasticsearch import ApiError
-from rich.console import Console
 
 from cli.assignments import arguments
 from cli.options import CONTEXT, embedded_addresses, embedded_settings, failures_told, settings_options
@@ -20,6 +19,7 @@ from connectors.errors import IndexUnavailable
 from jobs import ends
 from jobs.settings import Settings, load
 from stack import jars
+from stack.console import new_console
 from stack.embedded import DEFAULT_WORKDIR
 from stack.fetching import RichProgress
 from stack.flink_remote import RemoteFlink
@@ -123,7 +123,7 @@ def _submit(
     job: str, url: str, settings: Settings, python: str, from_savepoint: str | None, flags: Sequence[str]
 ) -> str:
     folder = (DEFAULT_WORKDIR / f"submit-{job}").resolve()
-    with RichProgress(Console(stderr=True)) as progress:
+    with RichProgress(new_console()) as progress:
         connectors = jars.fetch("flink", None, progress)
         connectors += jars.fetch("lake", None, progress) if settings.archive_dir else []
     flink = RemoteFlink(url, connectors, folder, python)

@@ -30,6 +30,7 @@ from jobs.training.search import TRIALS
 from jobs.training.search import Progress as Told
 from jobs.training.tables import column_aucs, read_table, table_examples
 from jobs.wiring import VERSION
+from stack.console import new_console
 
 _DAY_MS = 24 * HOUR_MS
 _NEEDED_DAYS = {
@@ -111,7 +112,7 @@ def main(
         raise click.UsageError("`table` and --table FILE go together")
     if scores and not file:
         raise click.UsageError("--scores FILE goes with --events: these tell what came after")
-    console = Console(stderr=True)
+    console = new_console()
     with failures_told():
         if table_file:
             split, task = _plain(console, table_file, label, leave_out, owner, seed)
@@ -181,7 +182,7 @@ def _plain(
 ) -> tuple[Split, Task]:
     read = read_table(file)
     for name, auc in islice(column_aucs(read, label).items(), 8):
-        console.print(f"column {name} alone: AUC {auc:.3f}", highlight=False)
+        console.print(f"column {name} alone: AUC {auc:.3f}")
     split = shuffled_split(table_examples(read, label, leave_out, owner), seed)
     return split, Task(
         "table", f"{label} of {file.name}, without {', '.join(leave_out) or 'nothing'}", seed, VERSION, {}
@@ -196,9 +197,9 @@ def _train(
     objections = gate.objections(outcome, _live(outcome, registry))
     page = report.write(outcome, objections, folder / "report")
     for line in summary(outcome):
-        console.print(line, highlight=False)
+        console.print(line)
     for text in objections:
-        console.print(f"[red]refused[/red]: {text}", highlight=False)
+        console.print(f"refused: {text}", style="red")
     console.print(f"report: {page}")
     if publish and not objections:
         manifest = registry.publish(folder / outcome.manifest.version)

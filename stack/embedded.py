@@ -18,6 +18,7 @@ import psutil
 from rich.console import Console
 
 from stack import jars
+from stack.console import new_console
 from stack.elasticsearch import ElasticsearchNode
 from stack.errors import NotEnoughMemory, StackError, WorkdirBusy
 from stack.fetching import RichProgress
@@ -93,7 +94,7 @@ class EmbeddedStack:
         self._state_backend, self._flink_overrides = state_backend, flink_overrides
         self._parts, self._keep_data, self._cache_dir = tuple(parts), keep_data, cache_dir
         self._lake, self._quick = lake, quick
-        self._console = console or Console(stderr=True)
+        self._console = console or new_console()
         self._components: dict[str, _Component] = {}
         self._memory = MemorySampler()
         self._lock: IO[str] | None = None

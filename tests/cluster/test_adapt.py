@@ -66,7 +66,7 @@ class Foreign:
         self._jobs_before = set(deployment.stack.flink.jobs())
         feeder = adapt_file(deployment, file, "auto", CONSOLE)
         self.sent_again = _send_again_and_again(deployment.kafka_properties)
-        times = run_to_the_end(deployment, gate, CONSOLE)
+        times = run_to_the_end(deployment, gate, CONSOLE, feeder.written)
         self.balanced = dump(deployment, feeder, folder, times, CONSOLE, "auto")
         self.ledger = json.loads((folder / "ledger.json").read_text())
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from typing import Any, cast
 
 import pytest
 
-from cli.feed import Line
-from cli.replay import ReplayClock
+from cli.feed import Feeder, Line
+from cli.replay import ReplayClock, _in_order
 
 AT_MS = 1_470_000_000_000
 
@@ -53,3 +54,19 @@ def test_without_receipts_nothing_after_now_counts() -> None:
     now_ms = int(time.time() * 1000)
     clock = clock_after(Line("v", now_ms - 1_000, 0), Line("v", now_ms + 3_600_000, 0))
     assert clock.newest_ms == now_ms - 1_000
+
+
+class Lines:
+    """A feeder that has written line 10 x offset + partition to each place, and a heartbeat to offset 9."""
+
+    def line_of(self, partition: int, offset: int) -> int | None:
+        return None if offset == 9 else 10 * offset + partition
+
+
+def test_letters_are_in_the_order_of_the_lines_of_the_file() -> None:
+    def letter(partition: int, offset: int, topic: str = "footfall.events.raw") -> dict[str, Any]:
+        return {"topic": topic, "partition": partition, "offset": offset, "payload_base64": None}
+
+    came = [letter(0, 9), letter(1, 2), letter(0, 2), letter(3, 1), letter(0, 15, "file")]
+    found = _in_order({str(number): one for number, one in enumerate(came)}, cast(Feeder, Lines()))
+    assert [one["line"] for one in found] == [13, 15, 20, 21, None]
