@@ -13,13 +13,14 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch
 from rich.table import Table
 
-from cli import audit_books
-from cli.audit_books import SignalBooks
-from cli.options import CONTEXT, embedded_settings, failures_told, settings_options, utc
-from connectors.audit import Document, metrics
-from connectors.elasticsearch import ElasticsearchEnds
+from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
+from connectors.elasticsearch.ends import ElasticsearchEnds
 from connectors.errors import IndexUnavailable
 from jobs import ends
+from jobs.offline.audit import books as audit_books
+from jobs.offline.audit.books import SignalBooks
+from jobs.offline.audit.sums import Document, metrics
+from jobs.offline.times import utc
 from jobs.settings import Settings, load
 from stack.console import new_console
 

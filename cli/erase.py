@@ -13,12 +13,14 @@ import orjson
 from elastic_transport import TransportError
 from elasticsearch import ApiError
 
-from cli.erasing import Receipt, erase, remains
-from cli.options import CONTEXT, embedded_settings, failures_told, settings_options, utc
+from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
 from connectors.errors import IndexUnavailable
-from connectors.pseudonyms import KeyPlace, pseudonym
+from connectors.keys import KeyPlace
 from jobs import ends
+from jobs.offline.erasing import Receipt, erase, remains
+from jobs.offline.times import utc
 from jobs.settings import Settings, load
+from state.devices.pseudonyms import pseudonym
 
 
 @click.command(context_settings=CONTEXT)

@@ -10,12 +10,12 @@ import click
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
-from cli.feed import heartbeat
 from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
-from connectors import topics
+from connectors.contracts import topics
 from connectors.errors import BrokerUnavailable
 from jobs import ends
 from jobs.settings import load
+from stack.runs.feed import heartbeat
 
 _WAIT_S = 10.0
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from cli.options import CONTEXT, failures_told
-from connectors.lake_merge import erase, merge
-from connectors.lake_tables import LAKE_TABLES
+from connectors.lake.merge import erase, merge
+from connectors.lake.tables import LAKE_TABLES
 
 
 @click.command(context_settings=CONTEXT)

@@ -10,12 +10,13 @@ from pathlib import Path
 import click
 
 from cli.monitor import show_comparison, show_drift, show_quality
-from cli.options import CONTEXT, failures_told, stamp
+from cli.options import CONTEXT, failures_told
 from cli.watch import show_watch
+from connectors.contracts.model_inputs import OFFERED
+from connectors.contracts.model_manifest import Manifest
 from connectors.errors import ModelRefused
-from connectors.model_inputs import OFFERED
-from connectors.model_manifest import Manifest
-from connectors.model_registry import LIVE, SHADOW, Pointer, Registry
+from connectors.models.registry import LIVE, SHADOW, Pointer, Registry
+from jobs.offline.times import stamp
 
 _NAME = click.argument("name")
 _VERSION = click.argument("version")

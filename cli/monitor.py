@@ -10,15 +10,16 @@ from typing import Any, TypeVar
 
 import click
 
-from cli.options import embedded_addresses, failures_told, stamp
-from cli.topic_reader import read_topic
-from connectors import topics
+from cli.options import embedded_addresses, failures_told
+from connectors.contracts import topics
+from connectors.contracts.model_manifest import Manifest
 from connectors.errors import BadInput, ModelRefused
-from connectors.model_manifest import Manifest
-from connectors.model_registry import Registry
-from jobs.training.events import read_events
-from jobs.training.monitor import HOUR_MS, ScoreLog, comparison, drift, quality, read_log
-from jobs.training.rows import Moments
+from connectors.kafka.topic_reader import read_topic
+from connectors.models.registry import Registry
+from jobs.offline.times import stamp
+from jobs.offline.training.events import read_events
+from jobs.offline.training.monitor import HOUR_MS, ScoreLog, comparison, drift, quality, read_log
+from jobs.offline.training.rows import Moments
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,21 +57,3 @@ def embedded_settings() -> dict[str, Any]:
     names = {"kafka": "kafka_bootstrap_servers", "elasticsearch": "elasticsearch_url"}
     addresses = embedded_addresses()
     return {name: addresses[part] for part, name in names.items() if part in addresses}
-
-
-def utc(milliseconds: int, form: str = "%Y-%m-%d %H:%M:%S") -> str:
-    """A time as commands show it.
-
-    >>> utc(1_470_000_000_000)
-    '2016-07-31 21:20:00'
-    """
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime(form)
-
-
-def stamp(milliseconds: int) -> str:
-    """A time to the minute, in one word.
-
-    >>> stamp(1_470_000_000_000)
-    '2016-07-31T21:20Z'
-    """
-    return utc(milliseconds, "%Y-%m-%dT%H:%MZ")

@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 import orjson
 
-from cli.letters import Choice, Report, Sender, letters, mend, replayed
 from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
 from cli.signals import since_ms
 from connectors.adapters import ADAPTERS, AUTO
-from connectors.fixing import Fix, load_fix
-from connectors.rejected import REASONS
+from connectors.contracts.rejected import REASONS
 from jobs import ends
+from jobs.offline.fixing import Fix, load_fix
+from jobs.offline.letters import Choice, Report, Sender, letters, mend, replayed
 from jobs.settings import load
 
 

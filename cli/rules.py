@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
-from cli import rules_explain, rules_try
-from cli.arrivals import lines_of
 from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
-from cli.rule_history import history_of
-from cli.rules_folder import RulesFolder
-from cli.rules_try import options_of
-from cli.scenarios import read as read_scenarios
 from cli.signals import elasticsearch_ends
 from connectors.errors import BadInput
+from connectors.files.arrivals import lines_of
+from jobs.offline.rules import explain as rules_explain
+from jobs.offline.rules import trial as rules_try
+from jobs.offline.rules.folder import RulesFolder
+from jobs.offline.rules.history import history_of
+from jobs.offline.rules.scenarios import read as read_scenarios
+from jobs.offline.rules.trial import options_of
 from jobs.settings import Settings
 from jobs.settings import load as load_settings
 from stack.console import new_console
@@ -34,7 +35,7 @@ from udfs.rules import compiled
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
 
-    from cli.rule_change import Change, Document, Signals
+    from jobs.offline.rules.change import Change, Document, Signals
 
 _folder = click.option(
     "--folder", required=True, type=click.Path(path_type=Path), help="The active rules (setting rules_dir)."
@@ -191,8 +192,8 @@ def apply(
     retracted, those of other rules stay. A running job whose rules_dir is this folder follows it by itself,
     within ten seconds; then what it still said by the old version is taken back, too.
     """
-    from cli import rule_change
-    from cli.backfill import Pace
+    from jobs.offline.backfill import Pace
+    from jobs.offline.rules import change as rule_change
 
     with failures_told(), TemporaryDirectory(prefix="footfall-rules-") as alone:
         rules, pace = RulesFolder(folder), Pace()
@@ -232,7 +233,7 @@ def retire(
     assignments: tuple[str, ...],
 ) -> None:
     """Take a rule out of work: its file is put aside, its signals are retracted, for all readers at once."""
-    from cli import rule_change
+    from jobs.offline.rules import change as rule_change
 
     with failures_told():
         rules = RulesFolder(folder)
@@ -260,7 +261,7 @@ def rollback(
     assignments: tuple[str, ...],
 ) -> None:
     """Take back the newest apply or retire: readers see the index before again, the folder its rules."""
-    from cli import rule_change
+    from jobs.offline.rules import change as rule_change
 
     with failures_told():
         rules = RulesFolder(folder)
@@ -276,7 +277,7 @@ def rollback(
 
 def _sweep(client: Elasticsearch, rule: Document, is_stale: Callable[[int], bool], seconds: float) -> None:
     """Waits until a running job has looked at its folder, and takes back what it said until then."""
-    from cli import rule_change
+    from jobs.offline.rules import change as rule_change
 
     if seconds:
         time.sleep(seconds)

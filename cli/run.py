@@ -8,20 +8,20 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from cli import foreign
-from cli.deploy import Deployment
-from cli.feed import require_an_event
-from cli.interrupts import STATUS, ended_in_time
-from cli.live import live
-from cli.package import ROOT
-from cli.replay import CANONICAL, replay
-from cli.run_settings import LIVE_SETTINGS, REPLAY_FLINK, REPLAY_SETTINGS
 from connectors.adapters import ADAPTERS, AUTO
 from connectors.errors import BadInput, FootfallError, SettingError
+from connectors.files import messages
 from jobs.settings import Settings, Value, load
 from stack.console import new_console
 from stack.embedded import EmbeddedStack
 from stack.errors import StackError
+from stack.package import ROOT
+from stack.runs.deploy import Deployment
+from stack.runs.feed import require_an_event
+from stack.runs.interrupts import STATUS, ended_in_time
+from stack.runs.live import live
+from stack.runs.replay import CANONICAL, replay
+from stack.runs.run_settings import LIVE_SETTINGS, REPLAY_FLINK, REPLAY_SETTINGS
 
 # What `scripts/models promote` changes, so that the workers follow.
 _DEFAULTS = {"model_dir": str(ROOT / "model_artifacts")}
@@ -125,7 +125,7 @@ def _check(file: Path | None, target: Path | None, seconds: int | None, adapter:
     if file and adapter == CANONICAL:
         require_an_event(file)
     elif file:
-        foreign.require_an_event(file, adapter)
+        messages.require_an_event(file, adapter)
 
 
 def _run(

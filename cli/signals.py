@@ -13,11 +13,12 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch
 from rich.table import Table
 
-from cli.options import CONTEXT, embedded_settings, failures_told, settings_options, utc
-from connectors import indices
-from connectors.elasticsearch import ElasticsearchEnds
+from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
+from connectors.contracts.signals import SIGNAL_STATUSES
+from connectors.elasticsearch import indices
+from connectors.elasticsearch.ends import ElasticsearchEnds
 from connectors.errors import IndexUnavailable, SettingError
-from connectors.signals import SIGNAL_STATUSES
+from jobs.offline.times import utc
 from jobs.settings import load
 from stack.console import new_console
 

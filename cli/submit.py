@@ -11,11 +11,10 @@ import click
 from elastic_transport import TransportError
 from elasticsearch import ApiError
 
-from cli.assignments import arguments
 from cli.options import CONTEXT, embedded_addresses, embedded_settings, failures_told, settings_options
-from cli.package import pack
-from connectors.admin import create_indices, create_topics
+from connectors.elasticsearch.admin import create_indices
 from connectors.errors import IndexUnavailable
+from connectors.kafka.admin import create_topics
 from jobs import ends
 from jobs.settings import Settings, load
 from stack import jars
@@ -23,7 +22,9 @@ from stack.console import new_console
 from stack.embedded import DEFAULT_WORKDIR
 from stack.fetching import RichProgress
 from stack.flink_remote import RemoteFlink
+from stack.package import pack
 from stack.ports import LOOPBACK
+from stack.runs.assignments import arguments
 
 JOBS = ("adapt", "ingest", "visitors", "triggers", "index", "archive", "audit", "suite")
 DEFAULT_URL = f"http://{LOOPBACK}:8081"

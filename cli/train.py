@@ -14,23 +14,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.monitor import lines_of
 from cli.options import CONTEXT, failures_told
-from cli.shop import Shop
+from connectors.contracts.model_inputs import CHURN, INTENT, MODELS
 from connectors.errors import BadInput
-from connectors.model_inputs import CHURN, INTENT, MODELS
-from connectors.model_registry import Registry
-from jobs.training import gate, pipeline, report
-from jobs.training.evaluation import Estimate, evaluate
-from jobs.training.events import Events, Messages, read_events
-from jobs.training.examples import Examples, Split, shuffled_split, split_in_time
-from jobs.training.logged import logged_examples
-from jobs.training.monitor import read_log
-from jobs.training.pipeline import Outcome, Task
-from jobs.training.rows import HOUR_MS, Moments, model_rows
-from jobs.training.search import TRIALS
-from jobs.training.search import Progress as Told
-from jobs.training.tables import column_aucs, read_table, table_examples
+from connectors.models.registry import Registry
+from jobs.offline.training import gate, pipeline, report
+from jobs.offline.training.evaluation import Estimate, evaluate
+from jobs.offline.training.events import Events, Messages, read_events
+from jobs.offline.training.examples import Examples, Split, shuffled_split, split_in_time
+from jobs.offline.training.logged import logged_examples
+from jobs.offline.training.monitor import read_log
+from jobs.offline.training.pipeline import Outcome, Task
+from jobs.offline.training.rows import HOUR_MS, Moments, model_rows
+from jobs.offline.training.search import TRIALS
+from jobs.offline.training.search import Progress as Told
+from jobs.offline.training.tables import column_aucs, read_table, table_examples
 from jobs.wiring import VERSION
 from stack.console import new_console
+from stack.shop.shop import Shop
 
 _DAY_MS = 24 * HOUR_MS
 _NEEDED_DAYS = {

@@ -1,4 +1,4 @@
-"""`scripts/models watch`: the standing watch over models at work; see jobs/training/watch.py."""
+"""`scripts/models watch`: the standing watch over models at work; see jobs/offline/training/watch.py."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from typing import Any
 import click
 import orjson
 
-from cli.options import embedded_settings, failures_told, settings_options, stamp
-from cli.topic_reader import read_topic
-from connectors import topics
+from cli.options import embedded_settings, failures_told, settings_options
+from connectors.contracts import topics
+from connectors.contracts.model_inputs import INTENT, MODELS
+from connectors.contracts.model_manifest import Manifest
 from connectors.errors import BadInput, BrokerUnavailable, ModelRefused
-from connectors.model_inputs import INTENT, MODELS
-from connectors.model_manifest import Manifest
-from connectors.model_registry import Registry
+from connectors.kafka.topic_reader import read_topic
+from connectors.models.registry import Registry
 from jobs import ends
+from jobs.offline.times import stamp
+from jobs.offline.training import watch_report
+from jobs.offline.training.monitor import HOUR_MS
+from jobs.offline.training.watch import Finding, Manifests, Spans, Watch
 from jobs.settings import Settings, load
-from jobs.training import watch_report
-from jobs.training.monitor import HOUR_MS
-from jobs.training.watch import Finding, Manifests, Spans, Watch
 
 STATE, LINES, PAGE, LOCK = "state.json", "windows.jsonl", "index.html", ".lock"
 _SCHEMA = "watch/1"

@@ -10,14 +10,15 @@ from typing import Any, NoReturn
 import click
 import orjson
 
-from cli.options import CONTEXT, embedded_addresses, embedded_settings, failures_told, settings_options, utc
+from cli.options import CONTEXT, embedded_addresses, embedded_settings, failures_told, settings_options
 from cli.signals import since_ms
 from cli.submit import DEFAULT_URL
-from cli.why_answers import Answer, ago, event_time, explain, others
-from cli.why_facts import Document, Facts
-from cli.why_reading import gather, running
 from connectors.errors import BadInput
 from jobs.active_rules import active_rules
+from jobs.offline.times import utc
+from jobs.offline.why.answers import Answer, ago, event_time, explain, others
+from jobs.offline.why.facts import Document, Facts
+from jobs.offline.why.reading import gather, running
 from jobs.settings import TABLE, Settings, load
 
 _SHOWN = 3  # answers about one rule, the newest
@@ -84,7 +85,7 @@ def main(
 
 
 def _replay(place: str, settings: Settings, since_ms: int) -> NoReturn:
-    from cli.why_slice import replay
+    from jobs.offline.why.slice import replay
 
     replayed = replay(place, settings, since_ms)
     click.echo("\n".join(replayed.lines()))

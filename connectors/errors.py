@@ -8,7 +8,8 @@ FootfallError
 ├── EngineDefect        replay the event that is named with scripts/why --slice, and raise an issue
 └── EndUnavailable      an outside system does not answer; bring it back, the job goes on by itself
     ├── BrokerUnavailable
-    └── IndexUnavailable
+    ├── IndexUnavailable
+    └── FlinkRequestFailed
 """
 
 from __future__ import annotations
@@ -52,3 +53,7 @@ class BrokerUnavailable(EndUnavailable):
 
 class IndexUnavailable(EndUnavailable):
     """Elasticsearch refuses every write. Operator action: check its address, disk space and index blocks."""
+
+
+class FlinkRequestFailed(EndUnavailable):
+    """Flink refused, or a job ended as it should not. Operator action: see the job's exceptions in its UI."""

@@ -11,12 +11,12 @@ from dataclasses import replace
 
 from pyflink.table import TableDescriptor, TableEnvironment
 
-from connectors import topics
 from connectors.adapters import ADAPTERS, AUTO
+from connectors.contracts import topics
 from connectors.errors import SettingError
-from connectors.kafka import KafkaEnds, foreign_source
 from jobs import ends
 from jobs.command_line import settings_from
+from jobs.kafka_tables import KafkaTables, foreign_source
 from jobs.settings import Settings
 from jobs.wiring import VERSION, Inserts, add_views, batch_environment, environment
 from udfs.adapt import adapt_message
@@ -83,7 +83,7 @@ def main(argv: list[str]) -> None:
     inserts.submit()
 
 
-def _source(kafka: KafkaEnds, settings: Settings) -> TableDescriptor:
+def _source(kafka: KafkaTables, settings: Settings) -> TableDescriptor:
     names = ";".join(foreign_topics(settings.foreign_topics))
     return foreign_source(kafka, replace(topics.EVENTS_FOREIGN, name=names))
 

@@ -6,12 +6,12 @@ import sys
 
 from pyflink.table import TableEnvironment
 
-from connectors import topics
+from connectors.contracts import topics
 from connectors.errors import SettingError
-from connectors.kafka import KafkaEnds
-from connectors.lake_tables import EVENTS, SESSIONS, SIGNALS
+from connectors.lake.tables import EVENTS, SESSIONS, SIGNALS
 from jobs import ends
 from jobs.command_line import settings_from
+from jobs.kafka_tables import KafkaTables
 from jobs.settings import Settings
 from jobs.statements import statement
 from jobs.wiring import Inserts, add_view, add_views, environment
@@ -45,7 +45,7 @@ def write(inserts: Inserts, settings: Settings) -> None:
         inserts.into(f"{table.name}_lake", ends.lake(table, settings.archive_dir), query)
 
 
-def read_back(env: TableEnvironment, kafka: KafkaEnds) -> None:
+def read_back(env: TableEnvironment, kafka: KafkaTables) -> None:
     """Makes `documents` of the topics that hold them."""
     for topic, kind, id_field, time in _READ_BACK:
         env.create_temporary_table(f"{kind}_topic", kafka.document_source(topic, time))

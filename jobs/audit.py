@@ -10,11 +10,11 @@ import sys
 
 from pyflink.table import TableEnvironment
 
-from connectors import topics
-from connectors.elasticsearch import ElasticsearchEnds
-from connectors.kafka import KafkaEnds
+from connectors.contracts import topics
+from connectors.elasticsearch.ends import ElasticsearchEnds
 from jobs import ends
 from jobs.command_line import settings_from
+from jobs.kafka_tables import KafkaTables
 from jobs.settings import Settings
 from jobs.wiring import Inserts, add_views, environment
 from udfs.audit_index import audit_index
@@ -44,7 +44,7 @@ def build(env: TableEnvironment, elasticsearch: ElasticsearchEnds, settings: Set
     add_views(env, VIEWS, settings)
 
 
-def read(env: TableEnvironment, kafka: KafkaEnds) -> None:
+def read(env: TableEnvironment, kafka: KafkaTables) -> None:
     """The topics as tables."""
     env.create_temporary_table("raw_read", kafka.message_source(topics.EVENTS_RAW))
     env.create_temporary_table("ledger_read", kafka.text_source(topics.LEDGER))
@@ -52,7 +52,7 @@ def read(env: TableEnvironment, kafka: KafkaEnds) -> None:
     env.create_temporary_table("rejected_read", kafka.text_source(topics.EVENTS_REJECTED))
 
 
-def write(inserts: Inserts, kafka: KafkaEnds) -> None:
+def write(inserts: Inserts, kafka: KafkaTables) -> None:
     """Failures to their topic; the windows go to the index on the way."""
     inserts.into(
         "audit_failures_topic",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyflink.table import StreamTableEnvironment
 
-from connectors.pseudonyms import KeyPlace
+from connectors.keys import KeyPlace
 from jobs.options import options
 from jobs.settings import Settings
 from jobs.wiring import PLACES, VALUES, add_views, hosted

@@ -7,15 +7,16 @@ from urllib.parse import urlsplit
 
 from pyflink.table import DataTypes, Schema, TableDescriptor
 
-from connectors.elasticsearch import ElasticsearchEnds
-from connectors.kafka import KafkaEnds, read_properties
-from connectors.lake_tables import PARTITIONS, LakeTable
+from connectors.elasticsearch.ends import ElasticsearchEnds
+from connectors.kafka.ends import read_properties
+from connectors.lake.tables import PARTITIONS, LakeTable
+from jobs.kafka_tables import KafkaTables
 from jobs.settings import Settings
 
 
-def kafka(job: str, settings: Settings) -> KafkaEnds:
+def kafka(job: str, settings: Settings) -> KafkaTables:
     """Kafka as the settings say; the consumer group carries the job's name."""
-    return KafkaEnds(
+    return KafkaTables(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         group_id=f"{settings.kafka_group_id}-{job}",
         start_from=settings.start_from,

@@ -6,11 +6,11 @@ import sys
 
 from pyflink.table import TableEnvironment
 
-from connectors import topics
-from connectors.elasticsearch import ElasticsearchEnds
-from connectors.kafka import KafkaEnds
+from connectors.contracts import topics
+from connectors.elasticsearch.ends import ElasticsearchEnds
 from jobs import ends
 from jobs.command_line import settings_from
+from jobs.kafka_tables import KafkaTables
 from jobs.settings import Settings
 from jobs.statements import statement
 from jobs.wiring import Inserts, add_view, add_views, environment
@@ -34,7 +34,7 @@ def build(env: TableEnvironment, elasticsearch: ElasticsearchEnds, settings: Set
     add_views(env, VIEWS, settings)
 
 
-def write(inserts: Inserts, kafka: KafkaEnds) -> None:
+def write(inserts: Inserts, kafka: KafkaTables) -> None:
     """Failures to their topic, in every deployment."""
     inserts.into(
         "index_failures_topic",
@@ -43,7 +43,7 @@ def write(inserts: Inserts, kafka: KafkaEnds) -> None:
     )
 
 
-def read_back(env: TableEnvironment, kafka: KafkaEnds) -> None:
+def read_back(env: TableEnvironment, kafka: KafkaTables) -> None:
     """Makes `documents` of the topics that hold them."""
     for topic, kind, id_field in _READ_BACK:
         time = "scored_at_ms" if topic is topics.SCORES else "version"

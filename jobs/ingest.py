@@ -10,7 +10,7 @@ import sys
 
 from pyflink.table import StreamTableEnvironment
 
-from connectors import topics
+from connectors.contracts import topics
 from jobs import devices, ends, ledger, read, routes
 from jobs.command_line import settings_from
 from jobs.options import options

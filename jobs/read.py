@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyflink.common import Types
 from pyflink.table import StreamTableEnvironment, TableDescriptor
 
-from connectors.kafka import KafkaEnds
-from connectors.topics import Topic
+from connectors.contracts.topics import Topic
+from jobs.kafka_tables import KafkaTables
 from jobs.settings import Settings
 from jobs.statements import statement
 from jobs.wiring import BYTES, add_views, streamed, values
@@ -17,7 +17,7 @@ _PLACE = ("source_topic", "source_partition", "source_offset", "source_timestamp
 _NAMES = ["bucket", "payload", *_PLACE, "at"]
 
 
-def source(kafka: KafkaEnds, topic: Topic, settings: Settings) -> TableDescriptor:
+def source(kafka: KafkaTables, topic: Topic, settings: Settings) -> TableDescriptor:
     """The topic's messages as bytes, with their event time and its watermark.
 
     One reader (setting `read_parallelism`): then no reader that has nothing to read lets event time pass the

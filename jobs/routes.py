@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from pyflink.table import TableEnvironment
 
-from connectors import topics
-from connectors.kafka import KafkaEnds
+from connectors.contracts import topics
+from jobs.kafka_tables import KafkaTables
 from jobs.statements import statement
 from jobs.wiring import Inserts, add_view
 
@@ -27,7 +27,7 @@ TOPICS = {
 OF_THE_SUITE = ("late", "rejected", "alias", "signal", "features", "score")
 
 
-def write(env: TableEnvironment, inserts: Inserts, kafka: KafkaEnds, kinds: Iterable[str]) -> None:
+def write(env: TableEnvironment, inserts: Inserts, kafka: KafkaTables, kinds: Iterable[str]) -> None:
     """Adds one sink for all topics; a document's kind says which one it goes to."""
     chosen = {kind: TOPICS[kind].name for kind in kinds}
     add_view(env, "topic_writes", statement("topics/topic_writes"))

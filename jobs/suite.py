@@ -6,8 +6,8 @@ import sys
 
 from pyflink.table import StreamTableEnvironment
 
-from connectors import topics
-from connectors.elasticsearch import ElasticsearchEnds
+from connectors.contracts import topics
+from connectors.elasticsearch.ends import ElasticsearchEnds
 from jobs import archive, devices, ends, index, ledger, read, routes, visitors
 from jobs.command_line import settings_from
 from jobs.settings import Settings

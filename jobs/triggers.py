@@ -14,13 +14,14 @@ from pathlib import Path
 
 from pyflink.table import StreamTableEnvironment
 
-from connectors import actions, topics
-from connectors.kafka import KafkaEnds
+from connectors.contracts import topics
 from jobs import ends
 from jobs.active_rules import active_rules
 from jobs.command_line import settings_from
+from jobs.kafka_tables import KafkaTables
 from jobs.settings import Settings
 from jobs.wiring import VALUES, Inserts, add_views, environment, hosted
+from state.triggers import actions
 from udfs.logics import MakeTriggers
 
 READS = ("signal_topic",)
@@ -35,7 +36,7 @@ def build(env: StreamTableEnvironment, table: actions.ActionTable, settings: Set
     hosted(env, "triggers", "signals_placed", VALUES, make, settings)
 
 
-def write(inserts: Inserts, kafka: KafkaEnds, settings: Settings) -> None:
+def write(inserts: Inserts, kafka: KafkaTables, settings: Settings) -> None:
     """Triggers and cancellations to one topic, what is suppressed to another; exactly once if asked for."""
     for kind, topic in (("trigger", topics.TRIGGERS), ("suppressed", topics.TRIGGERS_SUPPRESSED)):
         transactions = f"{settings.kafka_group_id}-{kind}" if settings.triggers_exactly_once else None

@@ -10,9 +10,8 @@ from collections.abc import Iterable
 
 from pyflink.table import StreamTableEnvironment
 
-from connectors import topics
-from connectors.model_inputs import MODELS, OFFERED
-from connectors.model_scorer import Scorer
+from connectors.contracts import topics
+from connectors.contracts.model_inputs import MODELS, OFFERED
 from jobs import ends, read, routes
 from jobs.active_rules import active_rules
 from jobs.command_line import settings_from
@@ -21,6 +20,7 @@ from jobs.settings import Settings
 from jobs.statements import statement
 from jobs.wiring import VALUES, Inserts, add_view, add_views, environment, hosted, tell, values
 from udfs.logics import MakeVisitors
+from udfs.model_scorer import Scorer
 from udfs.models import registry_at
 
 READS = ("device_documents",)

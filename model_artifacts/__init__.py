@@ -1,1 +1,1 @@
-"""The model registry that ships: trained on the generated shop. `connectors/model_registry.py` reads it."""
+"""The model registry that ships: trained on the generated shop. `connectors/models/registry.py` reads it."""

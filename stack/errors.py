@@ -29,7 +29,3 @@ class WorkdirBusy(StackError):
 
 class ComponentFailed(StackError):
     """A server process ended or did not become ready in time."""
-
-
-class FlinkRequestFailed(StackError):
-    """Flink refused a submission or a REST request, or a job ended in another state than required."""

@@ -9,9 +9,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from connectors.errors import FlinkRequestFailed
+from connectors.flink.rest import FlinkRest, without_frames
 from stack import logs
-from stack.errors import ComponentFailed, FlinkRequestFailed
-from stack.flink_rest import FlinkRest
+from stack.errors import ComponentFailed
 from stack.java import java_home
 from stack.processes import ManagedProcess
 
@@ -94,7 +95,7 @@ class FlinkClient(FlinkRest):
             client.stop(grace_s=0)
         ids = _SUBMITTED.findall(client.log.read_text("utf-8", "replace"))
         if status != 0 or not ids:
-            tail = logs.without_frames("\n".join(logs.last_lines(client.log, 60)))
+            tail = without_frames("\n".join(logs.last_lines(client.log, 60)))
             raise FlinkRequestFailed(
                 f"{client.name} ended with status {status}; 0 and a job id were required. "
                 f"Its last lines:\n{tail}\nLog: {client.log}"

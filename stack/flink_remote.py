@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import requests
 
+from connectors.errors import FlinkRequestFailed
 from stack import flink_config
-from stack.errors import FlinkRequestFailed
 from stack.flink_client import FlinkClient, client_variables, link_libraries
 
 # A job carries its client's configuration, which wins over the cluster's; where state lies is the cluster's

@@ -10,8 +10,6 @@ _PORT_IN_USE = re.compile(
     r"address already in use|BindException|Could not start rest endpoint on any port", re.I
 )
 _OUT_OF_MEMORY = re.compile(r"OutOfMemoryError|Cannot allocate memory|There is insufficient memory", re.I)
-# Also the launcher's word on an export of a package that a JRE lacks: always there, never a cause.
-_FRAME = re.compile(r"\s+at \S+\(.*\)$|\s+\.\.\. \d+ more$|WARNING: Unknown module:")
 _CAUSE = re.compile(r"Caused by:|\bERROR\b|\bFATAL\b|Exception\b|Error:", re.I)
 
 
@@ -39,8 +37,3 @@ def likely_cause(log: Path) -> str:
         if found:
             return found[-1].strip()
     return lines[-1].strip() if lines else "the log is empty"
-
-
-def without_frames(text: str) -> str:
-    """The messages of Java stack traces: what happened and why, without where in the code."""
-    return "\n".join(line for line in text.splitlines() if not _FRAME.match(line))

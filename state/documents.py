@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from connectors.events import SCHEMA
-from connectors.rejected import Reject, Rejected
-from connectors.topics import MAX_RAW_MESSAGE_BYTES
+from connectors.contracts.events import SCHEMA
+from connectors.contracts.rejected import Reject, Rejected
+from connectors.contracts.topics import MAX_RAW_MESSAGE_BYTES
 from state.events import Event
 from state.logic import Place
 from state.options import Options

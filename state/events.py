@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from connectors.absent import is_absent, is_absent_id
-from connectors.events import (
+from connectors.contracts.absent import is_absent, is_absent_id
+from connectors.contracts.events import (
     EVENT_ID_MAX_LENGTH,
     EVENT_TIME_MAX_MS,
     FUTURE_TOLERANCE_MS,
@@ -27,9 +27,9 @@ from connectors.events import (
     is_no_event_id,
     validate_event,
 )
-from connectors.events import Event as ContractEvent
-from connectors.messages import TOO_DEEP, decimal_of, integer_of, text_of
-from connectors.rejected import Reject
+from connectors.contracts.events import Event as ContractEvent
+from connectors.contracts.messages import TOO_DEEP, decimal_of, integer_of, text_of
+from connectors.contracts.rejected import Reject
 from state.vocabulary import kind_of
 
 Block = dict[str, Any]
@@ -58,7 +58,7 @@ class Event(Struct, array_like=True, dict=True):
     """A valid event.
 
     Attributes:
-        event_id, event_type, event_time_ms, visitor_id, …: as in connectors/events.py.
+        event_id, event_type, event_time_ms, visitor_id, …: as in connectors/contracts/events.py.
         kind: number of the type (state/vocabulary.py); custom types share one.
         context_json, …: the block as JSON text; empty where it is absent or no object.
         context, product, order, properties: the same as dicts, to be read with `text_in` and the like.

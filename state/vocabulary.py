@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from connectors.events import CUSTOM_PREFIX, EVENT_TYPES, HEARTBEAT_TYPE
-from connectors.sessions import CUSTOM_COUNT
+from connectors.contracts.events import CUSTOM_PREFIX, EVENT_TYPES, HEARTBEAT_TYPE
+from connectors.contracts.sessions import CUSTOM_COUNT
 
 NAMES: tuple[str, ...] = (*EVENT_TYPES, CUSTOM_COUNT)  # by number; all custom types are one
 CUSTOM = len(EVENT_TYPES)

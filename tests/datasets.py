@@ -89,7 +89,7 @@ def write_canonical(
     """Write the stream as JSON lines in order of arrival; the same arguments give the same bytes.
 
     An event arrives at event_time_ms + uniform(0, shuffle_within_ms), a duplicate (the exact same bytes)
-    within the same bound after its original, a poison line (cli/poison.py) anywhere. Shares are fractions
+    within the same bound after its original, a poison line (stack/shop/poison.py) anywhere. Shares are fractions
     of the events.
     """
     rng = random.Random(seed)
@@ -139,7 +139,7 @@ def _add_poison(
 ) -> None:
     if not wanted:
         return
-    from cli.poison import line_poison  # here, so that the streams can be read without the shop
+    from stack.shop.poison import line_poison  # here, so that the streams can be read without the shop
 
     events = counts.events + counts.duplicates
     for kind, line in line_poison(rng.getrandbits(32), wanted):

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.features import FUNNEL, NAMES, PAGE_KINDS
-from connectors.sessions import COUNT_NAMES, count_name
+from connectors.contracts.features import FUNNEL, NAMES, PAGE_KINDS
+from connectors.contracts.sessions import COUNT_NAMES, count_name
 from tests import oracle
 
 Event = dict[str, Any]

@@ -1,6 +1,6 @@
 """Mutated messages: good events with one thing or several broken, seeded, without end.
 
-`cli/poison.py` has one specimen of each kind of bad message; this makes a million that differ. Nobody knows
+`stack/shop/poison.py` has one specimen of each kind of bad message; this makes a million that differ. Nobody knows
 what should become of each, so a run over them asserts what has to be so for all: nothing restarts, each
 message is in exactly one place, a dead letter has the bytes that were sent.
 """

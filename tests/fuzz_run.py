@@ -18,14 +18,14 @@ import psutil
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from cli.deploy import Deployment
-from cli.feed import Feeder
-from cli.ledger import Ledger, read_ledger
-from cli.poison import POISON
-from cli.topic_reader import read_topic
-from connectors import topics
-from connectors.events import validate_event
-from connectors.rejected import Reject, Rejected
+from connectors.contracts import topics
+from connectors.contracts.events import validate_event
+from connectors.contracts.rejected import Reject, Rejected
+from connectors.kafka.topic_reader import read_topic
+from jobs.offline.ledger import Ledger, read_ledger
+from stack.runs.deploy import Deployment
+from stack.runs.feed import Feeder
+from stack.shop.poison import POISON
 from tests import fuzz
 
 STEP_MS = 20  # of event time from message to message: sessions close and windows end all the way through
@@ -131,7 +131,7 @@ class Fuzzer:
         self._feeder.flush()
 
     def feed_specimens(self) -> None:
-        """Sends one of each kind of `cli/poison.py`."""
+        """Sends one of each kind of `stack/shop/poison.py`."""
         for number, row in enumerate(POISON):
             event = fuzz.good_event(random.Random(number), f"specimen-{row.kind}", self._now_ms)  # noqa: S311
             if (value := row.make(event)) is not None:

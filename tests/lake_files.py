@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 import polars as pl
 
-from connectors import lake
-from connectors.lake_tables import EVENTS
+from connectors.lake import reading as lake
+from connectors.lake.tables import EVENTS
 
 _BLOCKS = ("context", "product", "order", "properties")
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import orjson
 
-from connectors.model_inputs import OFFERED
-from connectors.model_runtime import Model
-from jobs.training.asked import run
-from jobs.training.events import Events, Messages
-from jobs.training.rows import Moments
+from connectors.contracts.model_inputs import OFFERED
+from jobs.offline.training.asked import run
+from jobs.offline.training.events import Events, Messages
+from jobs.offline.training.rows import Moments
 from state.logic import Out
 from state.visitors.scoring import Answer, BatchScorer, Matrix, matrix
 from state.visitors.visitor import Moment
+from udfs.model_runtime import Model
 
 Document = dict[str, Any]
 

@@ -11,9 +11,9 @@ import numpy as np
 import orjson
 from onnx import TensorProto, helper
 
-from connectors.drift import distribution
-from connectors.model_manifest import Input, Manifest, Training
-from connectors.model_runtime import GOLDEN, GRAPH, MANIFEST
+from connectors.contracts.model_manifest import Input, Manifest, Training
+from state.drift import distribution
+from udfs.model_runtime import GOLDEN, GRAPH, MANIFEST
 
 NAMES = ("events", "count_add_to_cart")
 

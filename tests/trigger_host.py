@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from connectors.actions import ActionTable
 from state.bucket import Bucket, Counts, DictStore, taken
 from state.logic import Out
+from state.triggers.actions import ActionTable
 from state.triggers.logic import TriggersLogic
 
 HOUR = 3_600_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.events import SCHEMA
+from connectors.contracts.events import SCHEMA
 
 Document = dict[str, Any]
 

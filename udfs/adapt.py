@@ -13,7 +13,7 @@ from pyflink.table.udf import udf
 from connectors.adapters import AUTO, UNFORESEEN, Adapted, Refusal, adapt
 from connectors.adapters.adapter import Place
 from connectors.adapters.reading import EARLIEST_MS, time_text_ms
-from connectors.rejected import Rejected
+from connectors.contracts.rejected import Rejected
 
 SEPARATOR = "\x1f"  # JSON has no control characters, so the document never holds it
 UNKNOWN = "unknown"

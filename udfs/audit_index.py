@@ -9,8 +9,8 @@ import pandas as pd
 from pyflink.table import DataTypes, ScalarFunction
 from pyflink.table.udf import udf
 
-from connectors.elasticsearch import ElasticsearchEnds
-from connectors.indices import AUDIT
+from connectors.elasticsearch.ends import ElasticsearchEnds
+from connectors.elasticsearch.indices import AUDIT
 from udfs.bulk_index import BulkIndex
 
 _WINDOW_MS = 300_000

@@ -9,8 +9,9 @@ import pandas as pd
 from pyflink.table import DataTypes, ScalarFunction
 from pyflink.table.udf import udf
 
-from connectors.elasticsearch import BulkWriter, ElasticsearchEnds, Outcome, Write
-from connectors.erasures import Register
+from connectors.elasticsearch.bulk import BulkWriter, Outcome, Write
+from connectors.elasticsearch.ends import ElasticsearchEnds
+from connectors.elasticsearch.erasures import Register
 
 
 def answers(outcome: Outcome, size: int) -> list[str | None]:

@@ -7,18 +7,18 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.actions import ActionTable
-from connectors.model_inputs import MODELS, OFFERED
-from connectors.model_scorer import Scorer
-from connectors.pseudonyms import KeyPlace
+from connectors.contracts.model_inputs import MODELS, OFFERED
+from connectors.keys import KeyPlace
 from state.devices.logic import DevicesLogic
 from state.options import Options
 from state.rules.language.loading import AnyRule
+from state.triggers.actions import ActionTable
 from state.visitors.ingest import AdmissionLogic
 from state.visitors.logic import VisitorsLogic
 from state.visitors.scoring import BatchScorer, matrix
 from state.visitors.visitor import Moment
 from udfs.keyed import Hosted
+from udfs.model_scorer import Scorer
 from udfs.models import ModelMetrics, registry_at
 from udfs.rules import RulesWatch
 from udfs.triggers import CountedTriggers

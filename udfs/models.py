@@ -7,8 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from connectors.model_registry import Registry
-from connectors.model_scorer import Scorer
+from connectors.models.registry import Registry
+from udfs.model_scorer import Scorer
 
 COUNTS = ("rows", "fallbacks", "swaps", "refused", "rollbacks", "shadow_rows")
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from connectors.actions import ActionTable
-from connectors.signals import TRIGGER_STATUSES, TriggerStatus
+from connectors.contracts.signals import TRIGGER_STATUSES, TriggerStatus
 from state.logic import Out
+from state.triggers.actions import ActionTable
 from state.triggers.logic import TriggersLogic
 
 

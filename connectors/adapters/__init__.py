@@ -18,8 +18,15 @@ from connectors.adapters.adapter import Adapter as Adapter
 from connectors.adapters.adapter import Place, dumped, finished
 from connectors.adapters.cutting import Cutter
 from connectors.adapters.reading import Refused
-from connectors.messages import MAX_EVENT_BYTES, MAX_NESTING, Document, described, parse_object, text_of
-from connectors.rejected import Reject
+from connectors.contracts.messages import (
+    MAX_EVENT_BYTES,
+    MAX_NESTING,
+    Document,
+    described,
+    parse_object,
+    text_of,
+)
+from connectors.contracts.rejected import Reject
 
 MAX_FOREIGN_BYTES = 2_000_000  # a message may hold many events
 AUTO = "auto"

@@ -13,9 +13,9 @@ import orjson
 
 from connectors.adapters.mapping import Field, left
 from connectors.adapters.reading import Refused, corrected, possible
-from connectors.events import SCHEMA, SEQUENCE_MAX, check_document
-from connectors.messages import Document, described
-from connectors.rejected import Reject
+from connectors.contracts.events import SCHEMA, SEQUENCE_MAX, check_document
+from connectors.contracts.messages import Document, described
+from connectors.contracts.rejected import Reject
 
 ADAPTED_ID_LENGTH = 32  # hex digits
 

@@ -6,8 +6,8 @@ from dataclasses import fields
 
 from connectors.adapters.adapter import Adapter, Place, one, source_of
 from connectors.adapters.reading import Refused
-from connectors.events import Event, check_document, visitor_of
-from connectors.messages import Document, integer_of
+from connectors.contracts.events import Event, check_document, visitor_of
+from connectors.contracts.messages import Document, integer_of
 
 _KNOWN = {"schema", *(field.name for field in fields(Event))} - {"document"}
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from connectors.adapters.mapping import snake
 from connectors.adapters.reading import Refused
-from connectors.messages import Document, described
-from connectors.rejected import Reject
+from connectors.contracts.messages import Document, described
+from connectors.contracts.rejected import Reject
 
 GRANTED, DENIED = "granted", "denied"
 # How words in the names of categories begin, after the usual managers of consent (C0001 … are OneTrust's).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from connectors.adapters.adapter import Adapter, listed
 from connectors.adapters.mapping import Field, move
 from connectors.adapters.reading import event_identifier, helping_time_ms, integer, person, text, time_ms
-from connectors.messages import Document
+from connectors.contracts.messages import Document
 
 SHARED = (
     Field("sent_at_ms", "clock.sent", helping_time_ms, keep=True),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.absent import BY_SENDER
 from connectors.adapters.adapter import Adapter, Elements, clamp_sequence, listed, one
 from connectors.adapters.mapping import Field, move, snake
 from connectors.adapters.reading import (
@@ -24,7 +23,8 @@ from connectors.adapters.reading import (
     time_ms,
     time_seconds,
 )
-from connectors.messages import Document
+from connectors.contracts.absent import BY_SENDER
+from connectors.contracts.messages import Document
 
 VISIT = (
     Field("fullVisitorId", "anonymous_id", person, keep=True),

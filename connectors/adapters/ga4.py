@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.absent import BY_SENDER
 from connectors.adapters import consent
 from connectors.adapters.adapter import Adapter, Elements, listed, one
 from connectors.adapters.mapping import Field, move, snake
@@ -22,8 +21,9 @@ from connectors.adapters.reading import (
     text,
     time_micros,
 )
-from connectors.events import HEARTBEAT_TYPE
-from connectors.messages import Document, text_of
+from connectors.contracts.absent import BY_SENDER
+from connectors.contracts.events import HEARTBEAT_TYPE
+from connectors.contracts.messages import Document, text_of
 
 SHARED = (
     Field("client_id", "anonymous_id", person, keep=True),

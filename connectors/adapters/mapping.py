@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from connectors.absent import is_absent
 from connectors.adapters.reading import Read
-from connectors.messages import Document
+from connectors.contracts.absent import is_absent
+from connectors.contracts.messages import Document
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def move(element: Document, fields: Sequence[Field], event: Document) -> None:
     """Moves values from their element into the event; of several rows for one place the first that has one.
 
     The element is changed: what is left in it nobody has asked for. Values that are there stay there. A text
-    that stands for no value (connectors/absent.py) is none, whatever the row.
+    that stands for no value (connectors/contracts/absent.py) is none, whatever the row.
 
     >>> from connectors.adapters.reading import text
     >>> event, element = {}, {"page": {"url": "u", "title": "t"}, "link": "undefined"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from connectors.adapters.adapter import Adapter, listed
 from connectors.adapters.mapping import Field, move
 from connectors.adapters.reading import identifier, time_ms
-from connectors.messages import Document
+from connectors.contracts.messages import Document
 
 
 def session(value: object, field: str) -> str:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.absent import is_absent, is_absent_id
-from connectors.events import EVENT_TIME_MAX_MS, is_no_event_id
-from connectors.messages import decimal_of, described, text_of
-from connectors.rejected import Reject
+from connectors.contracts.absent import is_absent, is_absent_id
+from connectors.contracts.events import EVENT_TIME_MAX_MS, is_no_event_id
+from connectors.contracts.messages import decimal_of, described, text_of
+from connectors.contracts.rejected import Reject
 
 EARLIEST_MS = 631_152_000_000  # 1990-01-01: no web before; seconds taken for milliseconds fall before it
 _LARGEST = 10**300  # a double holds it
@@ -46,7 +46,7 @@ def identifier(value: object, field: str) -> str:
 
 
 def person(value: object, field: str) -> str | None:
-    """An id of a visitor, a user or a device; None for what is nobody's (connectors/absent.py).
+    """An id of a visitor, a user or a device; None for what is nobody's (connectors/contracts/absent.py).
 
     >>> person("u-7", "userId"), person(0, "userId"), person("undefined", "userId")
     ('u-7', None, None)

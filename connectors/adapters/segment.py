@@ -23,7 +23,7 @@ from connectors.adapters.reading import (
     text,
     time_text_ms,
 )
-from connectors.messages import Document
+from connectors.contracts.messages import Document
 
 SHARED = (Field("sentAt", "clock.sent", helping_time_ms, keep=True),)
 FIELDS = (

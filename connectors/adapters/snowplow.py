@@ -29,7 +29,7 @@ from connectors.adapters.reading import (
     text,
     time_text_ms,
 )
-from connectors.messages import Document
+from connectors.contracts.messages import Document
 
 FIELDS = (
     Field("event_id", "event_id", event_identifier),

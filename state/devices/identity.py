@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.events import VISITOR_ID_MAX_LENGTH
+from connectors.contracts.events import VISITOR_ID_MAX_LENGTH
 from state.devices.device import Device
 from state.events import Event
 from state.visitors.visitor import Word

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from connectors.actions import Action, ActionTable
-from connectors.signals import TriggerStatus, trigger_id
+from connectors.contracts.signals import TriggerStatus, trigger_id
 from state.logic import Out
+from state.triggers.actions import Action, ActionTable
 from state.triggers.memory import MOST_SENT, Memory, make_room
 from state.triggers.signals import Change, Erased
 from state.triggers.visitor import Known, Sent, Visitor

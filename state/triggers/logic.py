@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from connectors.actions import ActionTable
 from state.logic import Logic, Out, Place
+from state.triggers.actions import ActionTable
 from state.triggers.decisions import Decisions
 from state.triggers.signals import Change, Erased, read
 from state.triggers.visitor import CODEC, Visitor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from connectors.actions import ActionTable
+from state.triggers.actions import ActionTable
 from state.triggers.visitor import Sent, Visitor
 
 MOST_KNOWN = 1_000  # signals of a visitor; of more the one that expires first is forgotten

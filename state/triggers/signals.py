@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from connectors.events import VISITOR_ID_MAX_LENGTH
-from connectors.signals import SignalStatus
+from connectors.contracts.events import VISITOR_ID_MAX_LENGTH
+from connectors.contracts.signals import SignalStatus
 
 _Time = Annotated[int, Meta(ge=0)]
 _Id = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
@@ -47,7 +47,7 @@ class Change(Struct):
 
 
 class Erased(Struct):
-    """The order to forget a visitor (`connectors.erasures.Erasure.to_order`).
+    """The order to forget a visitor (`connectors.elasticsearch.erasures.Erasure.to_order`).
 
     Attributes:
         visitor_id: whom.

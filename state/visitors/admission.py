@@ -5,7 +5,7 @@ The front of VISITORS, and all of an ingest that is deployed alone (ingest.py): 
 
 from __future__ import annotations
 
-from connectors.rejected import Reject
+from connectors.contracts.rejected import Reject
 from state.checksum import id_hash
 from state.devices.identity import ERASED, GRANTED
 from state.devices.judged import Judged

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import orjson
 
-from connectors import features as contract
-from connectors.scores import SCHEMA as SCORE_SCHEMA
-from connectors.scores import score_id
-from connectors.sessions import CloseReason
-from connectors.signals import signal_id
+from connectors.contracts import features as contract
+from connectors.contracts.scores import SCHEMA as SCORE_SCHEMA
+from connectors.contracts.scores import score_id
+from connectors.contracts.sessions import CloseReason
+from connectors.contracts.signals import signal_id
 from state.documents import block
 from state.rules.kinds.base import Finding
 from state.visitors.scoring import Answer
@@ -26,7 +26,7 @@ _TEXTS = (
     "channel",
     "entry_page",
     "page",
-)  # of connectors.features.TEXTS, where there are any
+)  # of connectors.contracts.features.TEXTS, where there are any
 _CONTEXT = _TEXTS[:3]
 
 

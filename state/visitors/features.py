@@ -5,8 +5,8 @@ from __future__ import annotations
 from array import array
 from math import exp, sqrt
 
-from connectors.features import FEATURES, FUNNEL, NAMES, PAGE_KINDS, RATES, SCROLL_PROPERTY
-from connectors.sessions import COUNT_NAMES
+from connectors.contracts.features import FEATURES, FUNNEL, NAMES, PAGE_KINDS, RATES, SCROLL_PROPERTY
+from connectors.contracts.sessions import COUNT_NAMES
 from state import vocabulary
 from state.events import Event, number_in, read_block, text_in
 from state.options import DAY_MS, HOUR_MS, MINUTE_MS
@@ -146,7 +146,7 @@ _BLANK = [float("nan") if feature.null else 0.0 for feature in FEATURES]
 
 
 def vector(visitor: Visitor, session: Session) -> bytes:
-    """The values of connectors.features as of the visitor's last event: 32-bit floats, NaN is null."""
+    """The values of the table of features as of the visitor's last event: 32-bit floats, NaN is null."""
     row, at = _BLANK.copy(), visitor.last_at
     _write_times(row, session, at)
     for kind, count in session.counts.items():

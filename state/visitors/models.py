@@ -6,7 +6,7 @@ millisecond, as of then. Where a question of that time is not answered yet, the 
 
 from __future__ import annotations
 
-from connectors.model_inputs import CHURN, INTENT
+from connectors.contracts.model_inputs import CHURN, INTENT
 from state.logic import Out
 from state.options import Options
 from state.visitors.documents import (

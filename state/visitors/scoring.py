@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from connectors.features import NAMES
-from connectors.model_inputs import context_values
+from connectors.contracts.features import NAMES
+from connectors.contracts.model_inputs import context_values
 from state.options import Options
 from state.visitors.visitor import Moment, Session
 from state.vocabulary import ADD_TO_CART, CHECKOUT_START, CHECKOUT_STEP, PURCHASE
@@ -78,7 +78,7 @@ class BatchScorer:
 
 
 def matrix(moments: Sequence[Moment]) -> Matrix:
-    """What models may take, a row a moment: connectors.model_inputs.OFFERED."""
+    """What models may take, a row a moment: connectors.contracts.model_inputs.OFFERED."""
     values = np.frombuffer(b"".join([moment.values for moment in moments]), dtype=np.float32)
     asked = [_asked(moment.device, moment.channel, moment.event_type) for moment in moments]
     return np.hstack([values.reshape(len(moments), len(NAMES)), np.array(asked, dtype=np.float32)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.sessions import CloseReason, session_id
+from connectors.contracts.sessions import CloseReason, session_id
 from state.events import Event
 from state.logic import NEVER
 from state.options import Options

@@ -40,7 +40,7 @@ class Session(Struct, array_like=True, gc=False, omit_defaults=True):
     """The open session.
 
     Attributes:
-        id: `connectors.sessions.session_id`.
+        id: `connectors.contracts.sessions.session_id`.
         started_at: of its first event; last_at: of its last one.
         context: of its first event.
         ends_by: from then on an event belongs to another session, even if no gap comes.
@@ -51,7 +51,7 @@ class Session(Struct, array_like=True, gc=False, omit_defaults=True):
         revenue: of its purchases; cart_value: of its add_to_carts; None where no event said any.
         rules: what rules remember of this session, by `name/version`.
         gap, longest, squares: ms between its last two events, between two at most, and the sum of squares.
-        dwell: milliseconds by kind of page (connectors/features.py: PAGE_KINDS); scroll: how far down.
+        dwell: milliseconds by kind of page (PAGE_KINDS of contracts/features.py); scroll: how far down.
         categories, products: the different ones, up to a bound.
         price_…: over the events that have a price; step: the furthest of the funnel.
         weight_…: of its events, each by exp(-age).

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from cli.package import ROOT
+from stack.package import ROOT
 from tests.bench.figures import CONSOLE
 from tests.bench.progress import rates
 from tests.bench.stack_runs import Run

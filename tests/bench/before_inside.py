@@ -13,13 +13,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import orjson
+from cli.run_settings import REPLAY_FLINK
 from rich.console import Console
+from stack.flink_rest import TERMINAL_STATES
 from tests.bench.cluster import SLOTS, BenchCluster
 
-from cli.run_settings import REPLAY_FLINK
 from connectors import indices
 from stack.embedded import EmbeddedStack
-from stack.flink_rest import TERMINAL_STATES
 from tests.bench.progress import Progress
 from tests.fuzz_run import memory_of
 

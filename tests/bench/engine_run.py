@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from connectors.model_inputs import MODELS, OFFERED
-from connectors.model_registry import Registry
-from connectors.model_scorer import Scorer
+from connectors.contracts.model_inputs import MODELS, OFFERED
+from connectors.models.registry import Registry
 from state.documents import NOWHERE
 from state.engine import Engine
 from state.logic import Out, Place
@@ -20,6 +19,7 @@ from state.options import Options
 from state.rules.language.loading import SHIPPED, load
 from state.rules.pack import Pack
 from state.visitors.scoring import BatchScorer, matrix
+from udfs.model_scorer import Scorer
 
 _TIME = re.compile(rb'"event_time_ms":(\d+)')
 # What the suite emits.

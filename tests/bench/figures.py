@@ -11,7 +11,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from cli.package import ROOT
+from stack.package import ROOT
 
 FOLDER = ROOT / ".footfall" / "bench"
 CONSOLE = Console(stderr=True, width=140)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from types import FrameType
 
-from cli.package import ROOT
+from stack.package import ROOT
 
 _EVERY_S = 0.002  # the kernel rounds it up to its own tick
 # The innermost frame that has a part gives it: what is called from everywhere (JSON helpers, contracts) has none.

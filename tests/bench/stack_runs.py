@@ -14,19 +14,19 @@ from typing import Any
 import orjson
 from confluent_kafka import Consumer, TopicPartition
 
-from cli.assignments import arguments
-from cli.deploy import Deployment
-from cli.gate import Gate
-from cli.ledger import read_ledger
-from cli.package import pack
-from cli.replay import feed_file
-from cli.run_settings import REPLAY_FLINK, REPLAY_SETTINGS
-from cli.topic_reader import read_topic
-from connectors import indices, topics
-from connectors.admin import drop_all
+from connectors.contracts import topics
+from connectors.elasticsearch import indices
+from connectors.flink.rest import TERMINAL_STATES
+from connectors.kafka.topic_reader import read_topic
+from jobs.offline.ledger import read_ledger
 from jobs.settings import Settings, Value
 from stack.embedded import EmbeddedStack
-from stack.flink_rest import TERMINAL_STATES
+from stack.package import pack
+from stack.runs.assignments import arguments
+from stack.runs.deploy import Deployment, drop_all
+from stack.runs.gate import Gate
+from stack.runs.replay import feed_file
+from stack.runs.run_settings import REPLAY_FLINK, REPLAY_SETTINGS
 from tests.bench.figures import CONSOLE
 from tests.bench.progress import Progress, rates
 from tests.bench.workload import Found, Work

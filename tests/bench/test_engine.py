@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli.package import ROOT
+from stack.package import ROOT
 from state.codec import Codec
 from state.engine import Engine
 from state.options import Options

@@ -9,7 +9,7 @@ import os
 import time
 from pathlib import Path
 
-from connectors import topics
+from connectors.contracts import topics
 from jobs.settings import Settings
 from stack.flink_config import SOURCE, get_value, load
 from tests.bench import figures

@@ -12,9 +12,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from cli.feed import Feeder
-from cli.ledger import Ledger, read_ledger, read_letters
+from jobs.offline.ledger import Ledger, read_ledger, read_letters
 from jobs.settings import Settings
+from stack.runs.feed import Feeder
 from tests.bench import figures
 from tests.bench.stack_runs import Stack, fresh_stack
 from tests.fuzz_run import memory_of

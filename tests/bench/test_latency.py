@@ -12,10 +12,10 @@ from typing import Any
 
 from rich.console import Console
 
-from cli.feed import Feeder
-from cli.live import Watch, run_shop, wait_for_balance
-from cli.run_settings import LIVE_SETTINGS
 from jobs.settings import Settings
+from stack.runs.feed import Feeder
+from stack.runs.live import Watch, run_shop, wait_for_balance
+from stack.runs.run_settings import LIVE_SETTINGS
 from tests.bench import figures
 from tests.bench.stack_runs import Stack, fresh_stack
 from tests.fuzz_run import memory_of

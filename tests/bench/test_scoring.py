@@ -14,19 +14,19 @@ import lightgbm
 import numpy as np
 import pytest
 
-from cli.package import ROOT
-from connectors.model_inputs import CHURN, INTENT, MODELS, OFFERED
-from connectors.model_registry import Registry
-from connectors.model_runtime import Matrix, Model, open_session
-from connectors.model_scorer import Scorer
-from jobs.training.candidates import TREES_MISSING, Candidate
-from jobs.training.export import Calibrated, to_graph
+from connectors.contracts.model_inputs import CHURN, INTENT, MODELS, OFFERED
+from connectors.models.registry import Registry
+from jobs.offline.training.candidates import TREES_MISSING, Candidate
+from jobs.offline.training.export import Calibrated, to_graph
+from stack.package import ROOT
 from state.visitors.scoring import BatchScorer, matrix
 from state.visitors.visitor import Moment
 from tests import models
 from tests.bench import engine_run, figures, workload
 from tests.bench.engine_run import HOUR_MS
 from tests.bench.stack_runs import fresh_stack
+from udfs.model_runtime import Matrix, Model, open_session
+from udfs.model_scorer import Scorer
 
 COPIES, MOST = figures.number("COPIES", 2), figures.number("MOST", 0) or None
 SHIPPED = ROOT / "model_artifacts"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from cli.replay import feed_file
-from connectors import topics
-from connectors.admin import drop_all
+from connectors.contracts import topics
 from jobs.settings import Settings
+from stack.runs.deploy import drop_all
+from stack.runs.replay import feed_file
 from tests.bench import figures, workload
 from tests.bench.figures import CONSOLE
 from tests.bench.stack_runs import Stack, fresh_stack

@@ -11,10 +11,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from cli.feed import Feeder
-from cli.run_settings import REPLAY_SETTINGS
-from connectors import topics
+from connectors.contracts import topics
 from jobs.settings import Settings
+from stack.runs.feed import Feeder
+from stack.runs.run_settings import REPLAY_SETTINGS
 from tests.bench import crowd, engine_run, figures
 from tests.bench.stack_runs import Stack, fresh_stack
 from tests.cluster.conftest import wait_until

@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cli.package import ROOT
 from cli.train import generated_events
 from cli.watch import Post, watches_of
-from connectors import topics
-from connectors.drift import MIN_ROWS
-from connectors.model_inputs import INTENT, OFFERED
-from connectors.model_registry import Registry
-from connectors.model_runtime import Model
+from connectors.contracts import topics
+from connectors.contracts.model_inputs import INTENT, OFFERED
+from connectors.models.registry import Registry
+from jobs.offline.training.events import Messages
+from jobs.offline.training.watch import Finding
 from jobs.settings import Settings
-from jobs.training.events import Messages
-from jobs.training.watch import Finding
+from stack.package import ROOT
+from state.drift import MIN_ROWS
 from tests import model_traffic
 from tests.model_traffic import Document, changed, head, with_product
+from udfs.model_runtime import Model
 
 EVENTS = 250_000 if os.environ.get("CI", "").lower() == "true" else 700_000
 CHANGED = 250_000  # enough for some fifteen windows

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from cli.shop import Shop
+from stack.shop.shop import Shop
 from tests import cart_oracle, datasets, oracle
 
 STREAM = "ga360_20160801_20160814"

@@ -17,10 +17,10 @@ from typing import Any
 import orjson
 import pytest
 
-from cli.arrivals import Arrivals
 from connectors.adapters import AUTO, Adapted, adapt
 from connectors.adapters.adapter import Place
-from connectors.events import Event, validate_event
+from connectors.contracts.events import Event, validate_event
+from connectors.files.arrivals import Arrivals
 
 Document = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from connectors.events import Event, validate_event
+from connectors.contracts.events import Event, validate_event
 from tests.cases.case import T0, Found, folder, found, late, lines, told
 
 NO_ID = {"product_id", "category", "brand"}

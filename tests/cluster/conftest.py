@@ -16,15 +16,14 @@ import psutil
 import pytest
 from rich.console import Console
 
-from cli.deploy import Deployment
-from cli.dump import documents
-from cli.package import ROOT
-from cli.run_settings import REPLAY_SETTINGS
-from connectors import indices
-from connectors.admin import drop_all
+from connectors.elasticsearch import indices
+from connectors.flink.rest import TERMINAL_STATES
 from jobs.settings import Settings
 from stack.embedded import EmbeddedStack
-from stack.flink_rest import TERMINAL_STATES
+from stack.package import ROOT
+from stack.runs.deploy import Deployment, drop_all
+from stack.runs.dump import documents
+from stack.runs.run_settings import REPLAY_SETTINGS
 
 CONSOLE = Console(stderr=True)
 Document = dict[str, Any]

@@ -8,20 +8,21 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from cli.deploy import Deployment
-from cli.dump import documents
-from cli.topic_reader import read_topic
-from connectors import indices, topics
-from connectors.model_inputs import MODELS, OFFERED
-from connectors.model_scorer import Scorer
+from connectors.contracts import topics
+from connectors.contracts.model_inputs import MODELS, OFFERED
+from connectors.elasticsearch import indices
+from connectors.kafka.topic_reader import read_topic
 from jobs import devices, visitors
 from jobs.active_rules import active_rules
 from jobs.options import options
 from jobs.settings import Settings
+from stack.runs.deploy import Deployment
+from stack.runs.dump import documents
 from state.engine import Engine
 from state.logic import Document as Row
 from state.logic import Out, Place
 from state.visitors.scoring import BatchScorer, matrix
+from udfs.model_scorer import Scorer
 from udfs.models import registry_at
 from udfs.rules import compiled
 

@@ -12,10 +12,10 @@ import orjson
 import polars as pl
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from cli.deploy import Deployment
-from cli.feed import Feeder
-from cli.ledger import Window, read_ledger, read_letters
-from connectors import topics
+from connectors.contracts import topics
+from jobs.offline.ledger import Window, read_ledger, read_letters
+from stack.runs.deploy import Deployment
+from stack.runs.feed import Feeder
 from tests import datasets
 from tests.cluster import expected
 from tests.cluster.conftest import Deployer, wait_until

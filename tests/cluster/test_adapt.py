@@ -11,15 +11,15 @@ import orjson
 import polars as pl
 import pytest
 
-from cli.deploy import Deployment
-from cli.gate import Gate
-from cli.letters import Choice
-from cli.replay import adapt_file, dump, run_to_the_end
 from cli.replay_rejected import run as send_again
-from cli.topic_reader import read_topic
-from connectors import topics
-from connectors.fixing import Fix
-from connectors.rejected import Rejected
+from connectors.contracts import topics
+from connectors.contracts.rejected import Rejected
+from connectors.kafka.topic_reader import read_topic
+from jobs.offline.fixing import Fix
+from jobs.offline.letters import Choice
+from stack.runs.deploy import Deployment
+from stack.runs.gate import Gate
+from stack.runs.replay import adapt_file, dump, run_to_the_end
 from tests import datasets, oracle
 from tests.cases.case import folder, lines, told
 from tests.cluster.conftest import CONSOLE, Deployer, Document, read_lines

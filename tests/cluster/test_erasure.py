@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from cli.deploy import Deployment
-from cli.dump import documents
-from cli.erasing import erase, family, remains
-from cli.feed import Feeder
-from cli.ledger import read_ledger, read_letters
-from connectors import indices
+from connectors.elasticsearch import indices
 from connectors.errors import BadInput
+from jobs.offline.erasing import erase, family, remains
+from jobs.offline.ledger import read_ledger, read_letters
+from stack.runs.deploy import Deployment
+from stack.runs.dump import documents
+from stack.runs.feed import Feeder
 from tests.cluster.conftest import Document, wait_until
 
 Deploy = Callable[..., Deployment]

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.assignments import arguments
-from cli.package import pack
-from connectors import topics
-from connectors.lake import scan_events
+from connectors.contracts import topics
+from connectors.lake.reading import scan_events
 from stack.embedded import EmbeddedStack
+from stack.package import pack
+from stack.runs.assignments import arguments
 from tests.cluster.conftest import ROCKSDB, Deployer, wait_until, workers_of
 from tests.cluster.life import Life, day
 from tests.fuzz_run import Fuzzer, allow_bytes

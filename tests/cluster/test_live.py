@@ -9,11 +9,12 @@ import json
 
 import pytest
 
-from cli.deploy import Deployment
-from cli.dump import documents
-from cli.feed import Feeder
-from cli.topic_reader import read_topic
-from connectors import indices, topics
+from connectors.contracts import topics
+from connectors.elasticsearch import indices
+from connectors.kafka.topic_reader import read_topic
+from stack.runs.deploy import Deployment
+from stack.runs.dump import documents
+from stack.runs.feed import Feeder
 from tests.cluster.conftest import Deployer, Document, abandoned_carts, wait_until, why
 
 TROUBLE_MS = 1_700_000_000_000

@@ -14,21 +14,22 @@ import orjson
 import requests
 from confluent_kafka import Consumer, TopicPartition
 
-from cli.deploy import Deployment
-from cli.dump import documents
-from cli.feed import Feeder
-from cli.shop import Shop
-from cli.topic_reader import read_topic
-from connectors import indices, topics
-from connectors.model_inputs import CHURN, INTENT
-from connectors.model_registry import Registry
-from connectors.model_scorer import POLL_SECONDS
-from connectors.scores import score_id
-from jobs.training.asked import asked_in
-from jobs.training.events import Messages
-from jobs.training.rows import Moments
+from connectors.contracts import topics
+from connectors.contracts.model_inputs import CHURN, INTENT
+from connectors.contracts.scores import score_id
+from connectors.elasticsearch import indices
+from connectors.kafka.topic_reader import read_topic
+from connectors.models.registry import Registry
+from jobs.offline.training.asked import asked_in
+from jobs.offline.training.events import Messages
+from jobs.offline.training.rows import Moments
+from stack.runs.deploy import Deployment
+from stack.runs.dump import documents
+from stack.runs.feed import Feeder
+from stack.shop.shop import Shop
 from tests import models
 from tests.cluster.conftest import CONSOLE, wait_until
+from udfs.model_scorer import POLL_SECONDS
 
 Deploy = Callable[..., Deployment]
 SWAPS, SWAP_S, QUIET_S = 8, 2.8, 5.0

@@ -10,14 +10,15 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
-from cli import audit, audit_books
-from cli.deploy import Deployment
-from cli.dump import documents
-from cli.replay import replay
-from connectors import indices
-from connectors.rejected import Rejected
-from connectors.sessions import Session
-from connectors.signals import Signal
+from cli import audit
+from connectors.contracts.rejected import Rejected
+from connectors.contracts.sessions import Session
+from connectors.contracts.signals import Signal
+from connectors.elasticsearch import indices
+from jobs.offline.audit import books as audit_books
+from stack.runs.deploy import Deployment
+from stack.runs.dump import documents
+from stack.runs.replay import replay
 from state.rules.pack import SHIPPED
 from tests import datasets
 from tests.cluster import expected

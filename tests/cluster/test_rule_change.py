@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from cli.deploy import Deployment
-from cli.dump import documents
-from cli.feed import Feeder
-from cli.package import ROOT
-from cli.replay import feed_file
-from cli.rules_folder import RulesFolder
-from connectors import indices
+from connectors.elasticsearch import indices
+from jobs.offline.rules.folder import RulesFolder
+from stack.package import ROOT
+from stack.runs.deploy import Deployment
+from stack.runs.dump import documents
+from stack.runs.feed import Feeder
+from stack.runs.replay import feed_file
 from state.rules.pack import SHIPPED
 from tests import datasets
 from tests.cluster.conftest import CONSOLE, wait_until, why

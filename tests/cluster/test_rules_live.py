@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from cli.deploy import Deployment
-from cli.dump import documents
-from cli.feed import Feeder
-from cli.rules_folder import RulesFolder
-from connectors import indices
+from connectors.elasticsearch import indices
+from jobs.offline.rules.folder import RulesFolder
+from stack.runs.deploy import Deployment
+from stack.runs.dump import documents
+from stack.runs.feed import Feeder
 from tests.cluster.conftest import Deployer, Document, wait_until
 
 FOLLOWS_WITHIN_S = 10.0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from cli.package import ROOT
+from stack.package import ROOT
 from tests.cluster.conftest import processes_of, wait_until, workers_of
 
 PROMISED_S, _AT_ONCE_S = 10.0, 2.5

@@ -17,8 +17,8 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 from elasticsearch import Elasticsearch
 from rich.console import Console
 
+from connectors.errors import FlinkRequestFailed
 from stack.embedded import EmbeddedStack
-from stack.errors import FlinkRequestFailed
 from stack.flink import FlinkCluster
 from tests.cluster.conftest import SLOTS, processes_of, workers_of
 

@@ -10,14 +10,15 @@ import orjson
 import polars as pl
 import pytest
 
-from cli import audit_books
-from cli.feed import Feeder
-from cli.replay import feed_file
-from cli.topic_reader import read_topic
-from connectors import indices, topics
+from connectors.contracts import topics
+from connectors.elasticsearch import indices
 from connectors.errors import BadInput
-from connectors.lake import scan_events, scan_sessions, scan_signals
+from connectors.kafka.topic_reader import read_topic
+from connectors.lake.reading import scan_events, scan_sessions, scan_signals
+from jobs.offline.audit import books as audit_books
 from jobs.triggers import table_of
+from stack.runs.feed import Feeder
+from stack.runs.replay import feed_file
 from state.bucket import Bucket, Counts, DictStore, taken
 from state.triggers.logic import TriggersLogic
 from tests import datasets

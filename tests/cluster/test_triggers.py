@@ -10,10 +10,10 @@ import pytest
 import requests
 from confluent_kafka import Consumer, Producer
 
-from cli.deploy import Deployment
-from connectors import topics
-from connectors.partitions import partition_of
-from connectors.signals import signal_id, trigger_id
+from connectors.contracts import topics
+from connectors.contracts.signals import signal_id, trigger_id
+from connectors.kafka.partitions import partition_of
+from stack.runs.deploy import Deployment
 from tests.cluster.conftest import wait_until
 
 Deploy = Callable[..., Deployment]

@@ -13,13 +13,13 @@ import orjson
 import pytest
 from confluent_kafka import Producer
 
-from cli.package import ROOT
 from cli.train import generated_events
 from cli.watch import LINES, STATE, Post, watches_of
-from connectors import topics
-from connectors.model_inputs import MODELS, OFFERED
-from connectors.model_registry import Registry
+from connectors.contracts import topics
+from connectors.contracts.model_inputs import MODELS, OFFERED
+from connectors.models.registry import Registry
 from jobs.settings import Settings
+from stack.package import ROOT
 from tests import model_traffic
 from tests.cluster.conftest import Deployer
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.signals import SignalStatus
+from connectors.contracts.signals import SignalStatus
 from state.rules.language.fields import field
 from tests.evaluation.histories import Event
 

@@ -9,7 +9,7 @@ from itertools import islice
 
 import orjson
 
-from cli.poison import POISON
+from stack.shop.poison import POISON
 from state.logic import Place
 from tests import fuzz
 from tests.sql.tables import RAW_TOPIC, Message

@@ -18,9 +18,9 @@ import orjson
 from pyflink.table import DataTypes, Schema, StreamTableEnvironment, TableDescriptor
 from pyflink.table.types import DataType, LocalZonedTimestampType
 
-from connectors import kafka
-from connectors.elasticsearch import ElasticsearchEnds
-from connectors.topics import Topic
+from connectors.contracts.topics import Topic
+from connectors.elasticsearch.ends import ElasticsearchEnds
+from jobs import kafka_tables as kafka
 from jobs import ledger, suite, wiring
 from jobs.settings import Settings
 from jobs.statements import statement
@@ -28,13 +28,13 @@ from state.logic import Document, Place
 
 Row = dict[str, Any]
 RAW_TOPIC = "footfall.events.raw"
-NO_KAFKA = kafka.KafkaEnds(bootstrap_servers="127.0.0.1:1", group_id="nobody")
+NO_KAFKA = kafka.KafkaTables(bootstrap_servers="127.0.0.1:1", group_id="nobody")
 NO_ELASTICSEARCH = ElasticsearchEnds(url="http://127.0.0.1:1")
 OPTIONS = {"pipeline.auto-watermark-interval": "0 ms", "table.dml-sync": "true"}
 
 
 @dataclass(frozen=True)
-class FileEnds(kafka.KafkaEnds):
+class FileEnds(kafka.KafkaTables):
     """Topics as files of a folder."""
 
     folder: Path = Path()

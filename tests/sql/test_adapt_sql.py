@@ -10,10 +10,11 @@ import orjson
 import pytest
 from pyflink.table import DataTypes, Schema
 
-from connectors import kafka, topics
 from connectors.adapters import AUTO
 from connectors.adapters.adapter import Place
+from connectors.contracts import topics
 from jobs import adapt, wiring
+from jobs import kafka_tables as kafka
 from jobs.settings import Settings
 from tests.sql.tables import NO_KAFKA, Flink, b64, columns, files, rows, stamp, write_rows
 from tests.unit.adapter_samples import FOOTFALL, SEGMENT_ADDED, T0

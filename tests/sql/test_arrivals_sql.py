@@ -7,11 +7,11 @@ from datetime import datetime
 
 import orjson
 
-from cli.poison import POISON
-from connectors.events import validate_event
-from connectors.messages import read_written
-from connectors.rejected import REASONS, Reject, Rejected
-from connectors.signals import Signal
+from connectors.contracts.events import validate_event
+from connectors.contracts.messages import read_written
+from connectors.contracts.rejected import REASONS, Reject, Rejected
+from connectors.contracts.signals import Signal
+from stack.shop.poison import POISON
 from tests.sql.story import BROKEN, LATE, day
 from tests.sql.tables import Answers, Message
 from tests.words import Document

@@ -11,9 +11,9 @@ import pytest
 from pyflink.common import RowKind
 from pyflink.table import DataTypes, Schema, StreamTableEnvironment
 
-from connectors.audit import hash_code
-from connectors.messages import read_written
+from connectors.contracts.messages import read_written
 from jobs import audit
+from jobs.offline.audit.sums import hash_code
 from jobs.settings import Settings
 from state.logic import Document
 from tests.sql.story import BROKEN, day

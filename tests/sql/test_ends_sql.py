@@ -10,8 +10,8 @@ import orjson
 import pytest
 from pyflink.table import DataTypes, Schema, StreamTableEnvironment
 
-from connectors import lake
-from connectors.indices import INDICES
+from connectors.elasticsearch.indices import INDICES
+from connectors.lake import reading as lake
 from jobs import archive, index
 from jobs.routes import TOPICS
 from jobs.settings import Settings

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import orjson
 import pytest
 
-from connectors import topics
+from connectors.contracts import topics
 from jobs import ingest, visitors
 from jobs.settings import Settings
 from state.logic import Document, Place

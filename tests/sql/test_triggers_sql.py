@@ -7,8 +7,8 @@ from collections import Counter
 import orjson
 import pytest
 
-from connectors import topics
-from connectors.erasures import Erasure
+from connectors.contracts import topics
+from connectors.elasticsearch.erasures import Erasure
 from jobs import triggers
 from jobs.settings import Settings
 from state.bucket import Bucket, Counts, DictStore, taken

@@ -15,7 +15,7 @@ from pyflink.common import JobClient
 from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
 
-from connectors import topics
+from connectors.contracts import topics
 from jobs import archive, index, ledger, read, routes, suite, wiring
 from jobs.settings import Settings
 from tests.sql.tables import (

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from connectors import actions
-from connectors.actions import QuietHours
 from connectors.errors import BadInput
+from state.triggers import actions
+from state.triggers.actions import QuietHours
 
 HOUR = 3_600_000
 NOON = 1_700_049_600_000  # 2023-11-15T12:00:00Z

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.package import ROOT
-from connectors import absent
 from connectors.adapters import ADAPTERS, Adapted, Refusal, adapt, consent
 from connectors.adapters.adapter import Place
 from connectors.adapters.segment import TYPES as SEGMENT_TYPES
-from connectors.events import Event, validate_event
+from connectors.contracts import absent
+from connectors.contracts.events import Event, validate_event
+from stack.package import ROOT
 from tests.unit.adapter_samples import (
     FOOTFALL,
     GA4_PURCHASE,

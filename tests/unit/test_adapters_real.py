@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 import pytest
 
-from cli.foreign import messages_of, require_an_event
-from cli.package import ROOT
 from connectors.adapters import ADAPTERS, AUTO, Adapted, adapt
 from connectors.adapters.adapter import Place
 from connectors.errors import BadInput
+from connectors.files.messages import messages_of, require_an_event
+from stack.package import ROOT
 from tests import datasets, oracle
 
 PLACE = Place("foreign", 0, 0, 1_795_000_000_000, None)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.arrivals import Arrivals
 from connectors.errors import BadInput
+from connectors.files.arrivals import Arrivals
 
 T0 = 1_700_000_000_000
 

@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from connectors.audit import HOUR_MS, hash_code, newest, signal_windows
-from connectors.indices import AUDIT
+from connectors.elasticsearch.indices import AUDIT
+from jobs.offline.audit.sums import HOUR_MS, hash_code, newest, signal_windows
 
 START_MS = 1_699_999_200_000
 

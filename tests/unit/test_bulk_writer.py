@@ -11,7 +11,8 @@ from elastic_transport import ApiResponseMeta, ConnectionTimeout, HttpHeaders, N
 from elastic_transport import ConnectionError as TransportError
 from elasticsearch import ApiError
 
-from connectors.elasticsearch import BulkWriter, ElasticsearchEnds, Outcome, Write, bulk_body
+from connectors.elasticsearch.bulk import BulkWriter, Outcome, Write, bulk_body
+from connectors.elasticsearch.ends import ElasticsearchEnds
 from connectors.errors import IndexUnavailable, SettingError
 
 BLOCK = "cluster_block_exception: index [footfall-signals-v1] blocked by: [FORBIDDEN/8/index write (api)]"

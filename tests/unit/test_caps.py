@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import polars as pl
 import pytest
 
-from cli.package import ROOT
 from jobs.settings import Settings
+from stack.package import ROOT
 from tests import datasets
 from tests.visitor_oracle import DAY_MS, MINUTE_MS, Caps, judge
 

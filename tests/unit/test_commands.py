@@ -16,15 +16,16 @@ from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
 from elastic_transport import ConnectionError as TransportError
 from elasticsearch import ApiError
 
-from cli import lint, run, signals, submit, test
+from cli import run, signals, submit
 from cli.options import embedded_addresses
-from cli.package import ROOT, pack
-from cli.reference import COMMANDS
-from connectors.elasticsearch import ElasticsearchEnds
+from connectors.elasticsearch.ends import ElasticsearchEnds
 from connectors.errors import IndexUnavailable, SettingError
 from jobs.settings import Settings
 from stack.embedded import ADDRESSES
 from stack.errors import StackError
+from stack.package import ROOT, pack
+from tools import lint, test
+from tools.reference import COMMANDS
 
 NOWHERE = "http://127.0.0.1:1"
 SIGNAL = {
@@ -132,7 +133,7 @@ def test_the_levels_stop_at_the_first_that_fails(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(subprocess, "call", call)
     status, output, _ = invoke(test.main)
     assert status == 1
-    assert [words[0] for words in asked] == ["cli.lint", "pytest"]
+    assert [words[0] for words in asked] == ["tools.lint", "pytest"]
     assert "lint passed in" in output and "unit FAILED (status 1" in output
 
 

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from connectors import absent, events, indices, rejected, sessions, signals, topics
+from connectors.contracts import absent, events, rejected, sessions, signals, topics
+from connectors.elasticsearch import indices
 
-SCHEMAS = Path(__file__).resolve().parents[2] / "connectors" / "schemas"
+SCHEMAS = Path(__file__).resolve().parents[2] / "connectors" / "contracts" / "schemas"
 MODELS: dict[str, type[BaseModel]] = {
     "signal": signals.Signal,
     "rejected": rejected.Rejected,

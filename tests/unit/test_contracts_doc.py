@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from connectors import events, indices, messages, rejected, sessions, signals, topics
-from connectors.indices import Index
-from connectors.topics import DAY_MS, Topic
+from connectors.contracts import events, messages, rejected, sessions, signals, topics
+from connectors.contracts.topics import DAY_MS, Topic
+from connectors.elasticsearch import indices
+from connectors.elasticsearch.indices import Index
 
 ROOT = Path(__file__).resolve().parents[2]
 DOC = ROOT / "docs" / "contracts.md"
@@ -19,7 +20,7 @@ SCHEMAS = ("event", "signal", "trigger", "session", "rejected")
 
 def field_rows(name: str) -> list[str]:
     """The rows of a schema's table: every property, nested ones with a dot."""
-    schema = json.loads((ROOT / "connectors" / "schemas" / f"{name}.schema.json").read_text())
+    schema = json.loads((ROOT / "connectors" / "contracts" / "schemas" / f"{name}.schema.json").read_text())
     rows: list[str] = []
     for field, what in schema["properties"].items():
         rows.append(field_row(field, what, field in schema["required"]))
@@ -113,4 +114,4 @@ def test_every_example_of_the_page_is_valid(doc: str) -> None:
 
 
 def test_the_page_names_every_schema_file(doc: str) -> None:
-    assert [name for name in SCHEMAS if f"connectors/schemas/{name}.schema.json" not in doc] == []
+    assert [name for name in SCHEMAS if f"connectors/contracts/schemas/{name}.schema.json" not in doc] == []

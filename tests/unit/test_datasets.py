@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from connectors.events import Event, validate_event
+from connectors.contracts.events import Event, validate_event
 from tests import datasets, oracle
 
 SMALL = [name for name in datasets.STREAMS if name != "ga360_20160801_20160814"]

@@ -12,18 +12,19 @@ from typing import get_args
 
 import pytest
 
-from cli import reference
-from cli.ledger import Ledger, Window
-from cli.package import ROOT
-from cli.replay import summarise
 from cli.submit import JOBS
-from cli.test import LEVELS
-from cli.why_facts import Reason
-from connectors import indices, rejected, topics
+from connectors.contracts import rejected, topics
+from connectors.elasticsearch import indices
 from jobs import routes, visitors
+from jobs.offline.ledger import Ledger, Window
+from jobs.offline.why.facts import Reason
 from jobs.settings import TABLE
 from jobs.wiring import VERSION
+from stack.package import ROOT
+from stack.runs.replay import summarise
 from tests.unit.test_layout import tracked
+from tools import reference
+from tools.test import LEVELS
 
 PAGES = tracked("*.md")
 OPERATIONS = [path for path in PAGES if path.startswith("docs/operations/")]
@@ -102,7 +103,7 @@ def test_the_map_of_the_jobs_names_every_view() -> None:
 
 def test_the_generated_pages_are_up_to_date() -> None:
     for path, text in reference.pages().items():
-        assert path.read_text(encoding="utf-8") == text, "run python -m cli.reference"
+        assert path.read_text(encoding="utf-8") == text, "run python -m tools.reference"
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)

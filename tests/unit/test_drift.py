@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from connectors.drift import (
+from state.drift import (  # fmt: skip
     MIN_ROWS,
     MOVED,
     binned,
@@ -13,7 +13,7 @@ from connectors.drift import (
     expected_by_chance,
     moved,
     stability_index,
-)  # fmt: skip
+)
 
 WINDOWS = 100
 

@@ -6,8 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from cli import erase
-from cli.erasing import VISITOR_FIELDS, Family, Receipt, expiries, quiet_ms, visitors_query
-from connectors import indices, topics
+from connectors.contracts import topics
+from connectors.elasticsearch import indices
+from jobs.offline.erasing import VISITOR_FIELDS, Family, Receipt, expiries, quiet_ms, visitors_query
 from jobs.settings import Settings
 
 RECEIPT = Receipt("u", ["u", "d"], [], 1_000, 2_000)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from elastic_transport import ConnectionError as TransportError
 
-from connectors.elasticsearch import Write
-from connectors.erasures import Erasure, Register, erased_id, visitors_of
+from connectors.contracts.events import Event, validate_event
+from connectors.elasticsearch.bulk import Write
+from connectors.elasticsearch.erasures import Erasure, Register, erased_id, visitors_of
 from connectors.errors import IndexUnavailable
-from connectors.events import Event, validate_event
 
 ERASURE = Erasure("anna", 1_000, 2_000)
 
@@ -126,7 +126,7 @@ def test_who_was_asked_for_before_an_erasure_is_asked_for_again() -> None:
 
 
 def test_only_so_many_ids_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.erasures._MOST_ASKED", 3)
+    monkeypatch.setattr("connectors.elasticsearch.erasures._MOST_ASKED", 3)
     known = register(Index(ERASURE.to_document()))
     assert known.refused([write(str(number), 1) for number in range(10)]) == set()
     assert len(known._asked) <= 4 and known.refused([write("anna", 1)]) == {0}

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.absent import ABSENT, ABSENT_IDS, BLANKS
-from connectors.events import VISITOR_FIELDS, Context, Event, Order, Product, validate_event
-from connectors.rejected import REASONS, Reject
+from connectors.contracts.absent import ABSENT, ABSENT_IDS, BLANKS
+from connectors.contracts.events import VISITOR_FIELDS, Context, Event, Order, Product, validate_event
+from connectors.contracts.rejected import REASONS, Reject
 
 NOW_MS = 1_700_000_000_000
 GOOD: dict[str, Any] = {

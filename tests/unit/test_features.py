@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors import features
-from connectors.events import EVENT_TYPES
+from connectors.contracts import features
+from connectors.contracts.events import EVENT_TYPES
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "features.md"
 

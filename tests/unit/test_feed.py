@@ -9,9 +9,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from cli.feed import Line, heartbeat, lines_of, look_at, require_an_event
+from connectors.contracts.events import Event, validate_event
 from connectors.errors import BadInput
-from connectors.events import Event, validate_event
+from stack.runs.feed import Line, heartbeat, lines_of, look_at, require_an_event
 
 GOOD = orjson.dumps(
     {"schema": "event/1", "event_id": "e", "event_type": "search", "event_time_ms": 5, "visitor_id": "v"}

@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
-from cli import foreign
-from connectors import topics
 from connectors.adapters import AUTO, Adapted, adapt
 from connectors.adapters.adapter import Place
+from connectors.contracts import topics
+from stack.runs import foreign
 from tests.unit.adapter_samples import GA4_ROW, OTTO
 from tests.unit.test_ledger import FakeMessage
 

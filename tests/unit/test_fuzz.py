@@ -6,8 +6,8 @@ from itertools import islice
 
 from connectors.adapters import AUTO, adapt
 from connectors.adapters.adapter import Place
-from connectors.events import Event, validate_event
-from connectors.rejected import Reject, Rejected
+from connectors.contracts.events import Event, validate_event
+from connectors.contracts.rejected import Reject, Rejected
 from state.documents import refused_letter
 from state.logic import Place as Spot
 from state.options import Options

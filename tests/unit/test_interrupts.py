@@ -8,14 +8,14 @@ import subprocess
 import sys
 import time
 
-from cli.interrupts import STATUS
-from cli.package import ROOT
+from stack.package import ROOT
+from stack.runs.interrupts import STATUS
 
 # A main thread that is deaf: it hears every interrupt, and goes on. (A handler, because a KeyboardInterrupt that
 # comes while the one before is being printed would end the program.)
 DEAF = """
 import os, signal, sys, time
-from cli.interrupts import ended_in_time
+from stack.runs.interrupts import ended_in_time
 
 signal.signal(signal.SIGINT, lambda *_: os.write(1, b"heard\\n"))
 with ended_in_time(float(sys.argv[1])):
@@ -25,7 +25,7 @@ with ended_in_time(float(sys.argv[1])):
 """
 OBEDIENT = """
 import time
-from cli.interrupts import ended_in_time
+from stack.runs.interrupts import ended_in_time
 
 try:
     with ended_in_time(60.0):

@@ -11,12 +11,13 @@ import pyarrow.dataset
 import pytest
 from click.testing import CliRunner
 
-from cli.feed import require_an_event
 from cli.merge import main as merge_command
-from connectors import lake, lake_merge
+from connectors.contracts.events import Event, validate_event
 from connectors.errors import BadInput
-from connectors.events import Event, validate_event
-from connectors.lake_tables import EVENTS, LAKE_TABLES, PARTITIONS, LakeTable
+from connectors.lake import merge as lake_merge
+from connectors.lake import reading as lake
+from connectors.lake.tables import EVENTS, LAKE_TABLES, PARTITIONS, LakeTable
+from stack.runs.feed import require_an_event
 
 HOUR_MS = 3_600_000
 START_MS = 1_699_999_200_000  # 2023-11-14T22:00:00Z

@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from cli.feed import heartbeat
-from cli.ledger import WINDOW_MS, Ledger, Window, read_ledger, read_letters
-from connectors import topics
+from connectors.contracts import topics
+from jobs.offline.ledger import WINDOW_MS, Ledger, Window, read_ledger, read_letters
+from stack.runs.feed import heartbeat
 
 RAW = topics.EVENTS_RAW.name
 AT_MS = 10 * WINDOW_MS

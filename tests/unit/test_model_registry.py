@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from connectors import model_runtime
 from connectors.errors import ModelRefused
-from connectors.model_registry import SHADOW, Registry
-from connectors.model_runtime import GOLDEN, GRAPH, MANIFEST, load
+from connectors.models.registry import SHADOW, Registry
 from tests import models
 from tests.models import NAMES, graph
+from udfs import model_runtime
+from udfs.model_runtime import GOLDEN, GRAPH, MANIFEST, load
 
 
 @pytest.fixture

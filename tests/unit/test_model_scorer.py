@@ -7,12 +7,12 @@ import threading
 import numpy as np
 import pytest
 
-from connectors.drift import distribution
 from connectors.errors import ModelRefused
-from connectors.model_registry import SHADOW, Registry
-from connectors.model_scorer import POLL_SECONDS, Limits, Scorer
+from connectors.models.registry import SHADOW, Registry
+from state.drift import distribution
 from tests import models
 from tests.models import NAMES, graph
+from udfs.model_scorer import POLL_SECONDS, Limits, Scorer
 
 INTENT = "purchase_intent"
 ROWS = np.array([[1, 0], [5, 1], [9, 3]], np.float32)

@@ -6,13 +6,13 @@ import pytest
 from click.testing import CliRunner
 
 from cli import models as command
-from cli.package import ROOT
 from cli.train import generated_events
-from connectors.drift import MOVED
-from connectors.model_inputs import INTENT, OFFERED
-from connectors.model_registry import Registry
-from jobs.training.monitor import comparison, drift, quality, read_log
-from jobs.training.rows import Moments
+from connectors.contracts.model_inputs import INTENT, OFFERED
+from connectors.models.registry import Registry
+from jobs.offline.training.monitor import comparison, drift, quality, read_log
+from jobs.offline.training.rows import Moments
+from stack.package import ROOT
+from state.drift import MOVED
 from tests import model_traffic
 
 REGISTRY = Registry(ROOT / "model_artifacts")

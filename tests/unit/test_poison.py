@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cli import poison
-from connectors.events import Event, validate_event
-from connectors.rejected import REASONS, Reject
+from connectors.contracts.events import Event, validate_event
+from connectors.contracts.rejected import REASONS, Reject
+from stack.shop import poison
 from tests import datasets
 
 NOW_MS = 1_700_000_000_000

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import SettingError
-from connectors.pseudonyms import SMALLEST_KEY, KeyPlace, pseudonym
+from connectors.keys import SMALLEST_KEY, KeyPlace
+from state.devices.pseudonyms import pseudonym
 
 KEY = b"k" * SMALLEST_KEY
 

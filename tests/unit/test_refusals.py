@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
-from cli import feed, foreign
 from connectors.errors import BadInput
+from connectors.files import messages as foreign
+from stack.runs import feed
 from tests.unit.adapter_samples import OTTO
 
 GOOD: dict[str, Any] = {

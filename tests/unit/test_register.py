@@ -12,14 +12,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cli import erasing
-from cli.package import ROOT
-from connectors.admin import create_indices
-from connectors.elasticsearch import ElasticsearchEnds
-from connectors.erasures import Erasure, Register
+from connectors.elasticsearch.admin import create_indices
+from connectors.elasticsearch.ends import ElasticsearchEnds
+from connectors.elasticsearch.erasures import Erasure, Register
+from connectors.elasticsearch.indices import INDICES
 from connectors.errors import IndexUnavailable
-from connectors.indices import INDICES
+from jobs.offline import erasing
 from jobs.settings import Settings
+from stack.package import ROOT
 from tests.unit.elastic_stub import Stub, elasticsearch
 from udfs.audit_index import AuditIndex
 from udfs.bulk_index import BulkIndex

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from cli.feed import Feeder, Line
-from cli.replay import ReplayClock, _in_order
+from stack.runs.feed import Feeder, Line
+from stack.runs.replay import ReplayClock, _in_order
 
 AT_MS = 1_470_000_000_000
 

@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
-from cli.letters import Choice, Mended, Report, mend
+from connectors.contracts.rejected import Reject, Rejected
 from connectors.errors import BadInput
-from connectors.fixing import Fix, load_fix
-from connectors.rejected import Reject, Rejected
+from jobs.offline.fixing import Fix, load_fix
+from jobs.offline.letters import Choice, Mended, Report, mend
 from tests.unit.adapter_samples import CANONICAL, OTTO, T0
 
 RAW = "footfall.events.raw"

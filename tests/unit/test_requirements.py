@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 import pytest
 
-from cli.package import ROOT
+from stack.package import ROOT
 
 _PIN = re.compile(r"([A-Za-z0-9._-]+)==([^\s;]+)")
 

@@ -13,14 +13,16 @@ from typing import Any, NamedTuple
 import orjson
 import pytest
 
-from cli import rule_change
-from cli.backfill import Arrival, Pace
-from cli.rule_change import Signals, backfill, compare, newest, result
-from cli.rule_history import History, history_of
-from cli.rules_folder import RulesFolder
-from cli.scenarios import BEGINNING_MS, VARIANTS, Scenario, read, stream, tellings
-from connectors import indices, lake, topics
+from connectors.contracts import topics
+from connectors.elasticsearch import indices
 from connectors.errors import BadInput
+from connectors.lake import reading as lake
+from jobs.offline.backfill import Arrival, Pace
+from jobs.offline.rules import change as rule_change
+from jobs.offline.rules.change import Signals, backfill, compare, newest, result
+from jobs.offline.rules.folder import RulesFolder
+from jobs.offline.rules.history import History, history_of
+from jobs.offline.rules.scenarios import BEGINNING_MS, VARIANTS, Scenario, read, stream, tellings
 from jobs.settings import Settings
 from state.rules.pack import SHIPPED, BadRule
 from tests import datasets
@@ -80,7 +82,9 @@ def test_history_of_topics_is_in_order_of_arrival(monkeypatch: pytest.MonkeyPatc
             return 1, self.at
 
     found = {topics.EVENTS_RAW.name: [Read(7, 0), Read(5, 1)]}
-    monkeypatch.setattr("cli.rule_history.read_topic", lambda properties, topic: found.get(topic, []))
+    monkeypatch.setattr(
+        "jobs.offline.rules.history.read_topic", lambda properties, topic: found.get(topic, [])
+    )
     history = history_of(None, Settings())
     assert values(history) == values(history) == [b"5", b"7"]
     assert next(history()).place == (topics.EVENTS_RAW.name, 1, 3, 5)

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from cli.rules_try import options_of
+from jobs.offline.rules.trial import options_of
 from jobs.settings import Settings
 from state.rules.language import schema
 from state.rules.language.model import KINDS

@@ -12,9 +12,10 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
-from cli import rules, rules_explain
-from cli.rules_try import judge, signals_by_arrival
-from cli.scenarios import read
+from cli import rules
+from jobs.offline.rules import explain as rules_explain
+from jobs.offline.rules.scenarios import read
+from jobs.offline.rules.trial import judge, signals_by_arrival
 from jobs.settings import Settings
 from state.rules.kinds.base import MOST_KEYS
 from state.rules.pack import SHIPPED, Loaded, Pack, load
@@ -80,7 +81,9 @@ def test_scenarios_are_told_to_the_rules_of_a_folder(tmp_path: Path) -> None:
 
 
 def test_no_virtual_machine_is_started_to_try_a_rule() -> None:
-    code = "import sys, cli.rules_try, cli.rules_explain; sys.exit('pyflink' in sys.modules)"
+    code = (
+        "import sys, jobs.offline.rules.trial, jobs.offline.rules.explain; sys.exit('pyflink' in sys.modules)"
+    )
     assert subprocess.call([sys.executable, "-c", code]) == 0
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.assignments import arguments
 from connectors.errors import SettingError
 from jobs.command_line import settings_from
 from jobs.settings import TABLE, Settings, load
+from stack.runs.assignments import arguments
 
 UNITS = ("_ms",)
 

@@ -9,10 +9,10 @@ from itertools import islice, pairwise
 
 import pytest
 
-from cli import shop_world
-from cli.shop import Record, Shop
-from connectors.events import Event, known_type, validate_event
-from connectors.rejected import Reject
+from connectors.contracts.events import Event, known_type, validate_event
+from connectors.contracts.rejected import Reject
+from stack.shop import world as shop_world
+from stack.shop.shop import Record, Shop
 from tests import oracle
 
 START_MS = 1_700_000_000_000

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from rich.console import Console
 
+from connectors.flink.rest import without_frames
 from stack import java, logs, memory
 from stack.embedded import EmbeddedStack
 from stack.errors import JavaNotFound, NotEnoughMemory, StackError, WorkdirBusy
@@ -82,7 +83,7 @@ def test_the_likely_cause_is_found_in_a_log(tmp_path: Path) -> None:
 
 def test_a_stack_trace_without_its_frames() -> None:
     trace = "X: a\n\tat a.B.c(B.java:1)\n\tat java.base/x.Y.z(Unknown Source)\nCaused by: Y: b\n\t... 5 more"
-    assert logs.without_frames(trace) == "X: a\nCaused by: Y: b"
+    assert without_frames(trace) == "X: a\nCaused by: Y: b"
 
 
 def test_memory_of_children_is_counted() -> None:

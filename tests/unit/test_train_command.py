@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from cli.package import ROOT
 from cli.train import generated_events, main
-from connectors.model_registry import Registry
+from connectors.models.registry import Registry
+from stack.package import ROOT
 from tests import model_traffic
 from tests.lake_files import write_lake
 

@@ -8,13 +8,13 @@ import polars as pl
 import pytest
 from sklearn import metrics
 
+from connectors.contracts.model_inputs import INTENT
 from connectors.errors import BadInput, ModelRefused
-from connectors.model_inputs import INTENT
-from connectors.model_runtime import load
-from jobs.training import evaluation, export, gate, pipeline, report
-from jobs.training.examples import Examples, Split, shuffled_split, split_in_time
-from jobs.training.pipeline import LAST_ACTION, PRIOR, Task
-from jobs.training.tables import column_aucs, table_examples
+from jobs.offline.training import evaluation, export, gate, pipeline, report
+from jobs.offline.training.examples import Examples, Split, shuffled_split, split_in_time
+from jobs.offline.training.pipeline import LAST_ACTION, PRIOR, Task
+from jobs.offline.training.tables import column_aucs, table_examples
+from udfs.model_runtime import load
 
 
 def examples(count=2_000, seed=0) -> Examples:

@@ -11,16 +11,16 @@ import orjson
 import polars as pl
 import pytest
 
-from cli.package import ROOT
 from cli.train import generated_events
+from connectors.contracts.model_inputs import CHURN, INTENT, OFFERED
 from connectors.errors import BadInput
-from connectors.model_inputs import CHURN, INTENT, OFFERED
-from connectors.model_registry import Registry
-from jobs.training.asked import asked_in
-from jobs.training.events import Messages, read_events
-from jobs.training.logged import logged_examples
-from jobs.training.monitor import read_log
-from jobs.training.rows import HOUR_MS, Moments, model_rows
+from connectors.models.registry import Registry
+from jobs.offline.training.asked import asked_in
+from jobs.offline.training.events import Messages, read_events
+from jobs.offline.training.logged import logged_examples
+from jobs.offline.training.monitor import read_log
+from jobs.offline.training.rows import HOUR_MS, Moments, model_rows
+from stack.package import ROOT
 from tests import datasets, feature_oracle, model_traffic
 from tests.lake_files import write_lake
 

@@ -13,21 +13,21 @@ from click.testing import CliRunner
 
 from cli import models as command
 from cli import watch as cli_watch
-from cli.package import ROOT
 from cli.train import generated_events
 from cli.watch import LINES, STATE, Post, alone_at, watches_of
-from connectors import topics
+from connectors.contracts import topics
+from connectors.contracts.model_inputs import CHURN, INTENT, MODELS, OFFERED
 from connectors.errors import BadInput, BrokerUnavailable
-from connectors.model_inputs import CHURN, INTENT, MODELS, OFFERED
-from connectors.model_registry import Registry
-from connectors.model_runtime import Model
+from connectors.models.registry import Registry
+from jobs.offline.training import maturing, watch_report
+from jobs.offline.training.events import Messages
+from jobs.offline.training.monitor import HOUR_MS, quality, read_log
+from jobs.offline.training.rows import Moments
+from jobs.offline.training.watch import BIAS, FALLBACKS, Finding, Spans, Watch
 from jobs.settings import Settings
-from jobs.training import maturing, watch_report
-from jobs.training.events import Messages
-from jobs.training.monitor import HOUR_MS, quality, read_log
-from jobs.training.rows import Moments
-from jobs.training.watch import BIAS, FALLBACKS, Finding, Spans, Watch
+from stack.package import ROOT
 from tests import model_traffic
+from udfs.model_runtime import Model
 
 REGISTRY = Registry(ROOT / "model_artifacts")
 HOURS = (3.0, 6.0, 5.0)  # of drift, of quality, of churn's horizon

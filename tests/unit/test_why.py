@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from cli import why
-from cli.why_answers import Answer, explain, others
-from cli.why_facts import EventTime, Facts, Refused, Running
+from connectors.contracts.signals import signal_id
 from connectors.errors import BadInput
-from connectors.signals import signal_id
 from jobs.active_rules import active_rules
+from jobs.offline.why.answers import Answer, explain, others
+from jobs.offline.why.facts import EventTime, Facts, Refused, Running
 from jobs.settings import Settings
 from tests.words import DAY, HOUR, Document, cart, event, page, purchase, t
 

@@ -11,11 +11,11 @@ from typing import Any
 import orjson
 import pytest
 
-from cli.why_answers import explain
-from cli.why_engine import lived
-from cli.why_facts import OPTIONS, EventTime, Facts, Running
-from cli.why_reading import Tap, admitted
 from jobs.active_rules import active_rules
+from jobs.offline.why.answers import explain
+from jobs.offline.why.engine import lived
+from jobs.offline.why.facts import OPTIONS, EventTime, Facts, Running
+from jobs.offline.why.reading import Tap, admitted
 from jobs.settings import Settings
 from state.devices.judged import CARRIED
 from tests import datasets

@@ -8,14 +8,14 @@ from typing import Any
 import orjson
 import pytest
 
-from cli import why_reading
-from cli.ledger import Ledger, Window
-from cli.why_facts import OPTIONS, EventTime, Running
-from cli.why_reading import Tap
-from connectors import topics
-from connectors.pseudonyms import pseudonym
-from stack.flink_rest import FlinkRest
+from connectors.contracts import topics
+from connectors.flink.rest import FlinkRest
+from jobs.offline.ledger import Ledger, Window
+from jobs.offline.why import reading as why_reading
+from jobs.offline.why.facts import OPTIONS, EventTime, Running
+from jobs.offline.why.reading import Tap
 from state.devices.judged import CARRIED
+from state.devices.pseudonyms import pseudonym
 from tests.words import Document, event, t
 
 RAW, LATE, VALID = topics.EVENTS_RAW.name, topics.EVENTS_LATE.name, topics.EVENTS_VALID.name
@@ -185,6 +185,6 @@ def answers(idle_ms: int) -> Any:
 def test_event_time_is_held_by_the_partition_behind_that_is_not_idle(
     monkeypatch: pytest.MonkeyPatch, idle_ms: int, partition: str
 ) -> None:
-    monkeypatch.setattr("stack.flink_rest.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("connectors.flink.rest.time.sleep", lambda seconds: None)
     monkeypatch.setattr(FlinkRest, "_get", answers(idle_ms))
     assert FlinkRest("http://host:1").event_time("job") == (95, "Window[3], subtask 1", partition)

@@ -9,9 +9,11 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from cli import why, why_reading, why_slice
-from connectors import topics
+from cli import why
+from connectors.contracts import topics
 from connectors.errors import BadInput
+from jobs.offline.why import reading as why_reading
+from jobs.offline.why import slice as why_slice
 from jobs.settings import Settings
 from state.rules.pack import Pack
 from tests.words import Document, event, t
@@ -108,7 +110,7 @@ def test_a_message_that_cannot_even_be_read_is_a_defect_too(
     def fail(value: bytes, at: int | None = None) -> None:
         raise RecursionError("too deep")
 
-    monkeypatch.setattr("cli.backfill.read_event", fail)
+    monkeypatch.setattr("jobs.offline.backfill.read_event", fail)
     monkeypatch.setattr(why_slice, "read_event", fail)
     told = asked("--slice", f"{RAW}:1:2")
     assert told.exit_code == 3 and "a message cannot be read: RecursionError" in told.output, told.output

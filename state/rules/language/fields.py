@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, Literal
 
-from connectors.events import CUSTOM_PREFIX, EVENT_TYPES, Context, Order, Product
+from connectors.contracts.events import CUSTOM_PREFIX, EVENT_TYPES, Context, Order, Product
 from state.events import Block, Event, integer_in, number_in, text_in
 
 FieldType = Literal["text", "number"]

@@ -10,10 +10,10 @@ import sys
 from pyflink.table import TableDescriptor
 
 from benchjobs.ends import BIGINT, STRING, blackhole, columns
-from connectors import topics
-from connectors.kafka import KafkaEnds
+from connectors.contracts import topics
 from jobs import ends
 from jobs.command_line import settings_from
+from jobs.kafka_tables import KafkaTables
 from jobs.wiring import environment
 
 _TEXTS = ("event_id", "event_type", "visitor_id", "anonymous_id", "user_id")
@@ -36,7 +36,7 @@ def main(argv: list[str]) -> None:
     env.execute_sql(_SESSIONS)
 
 
-def _source(kafka: KafkaEnds) -> TableDescriptor:
+def _source(kafka: KafkaTables) -> TableDescriptor:
     """The members of an event, parsed by Flink's JSON format as it comes."""
     schema = columns(**dict.fromkeys((*_TEXTS, *_BLOCKS), STRING), event_time_ms=BIGINT)
     schema = schema.column_by_expression("ts", "TO_TIMESTAMP_LTZ(event_time_ms, 3)")

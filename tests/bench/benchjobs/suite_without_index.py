@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from benchjobs.ends import BIGINT, BYTES, STRING, blackhole
-from connectors import topics
+from connectors.contracts import topics
 from jobs import devices, ends, ledger, read, routes, visitors
 from jobs.command_line import settings_from
 from jobs.wiring import Inserts, add_views, environment

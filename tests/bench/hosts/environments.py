@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cli.package import ROOT
+from stack.package import ROOT
 from tests.bench.figures import CONSOLE
 
 # What the engine and its models need beside the host; the versions are Footfall's own.

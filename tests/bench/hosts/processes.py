@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 
-from cli.package import ROOT
+from stack.package import ROOT
 from tests.bench.hosts import told
 from tests.bench.progress import Look, rates
 from tests.bench.stack_runs import Run

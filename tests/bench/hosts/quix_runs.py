@@ -12,9 +12,9 @@ from pathlib import Path
 from confluent_kafka import ConsumerGroupState, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from cli.gate import Gate
-from connectors.topics import DAY_MS, Topic
+from connectors.contracts.topics import DAY_MS, Topic
 from stack.embedded import EmbeddedStack
+from stack.runs.gate import Gate
 from tests.bench.engine_run import time_of
 from tests.bench.figures import CONSOLE
 from tests.bench.hosts import processes, told

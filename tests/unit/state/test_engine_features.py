@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from connectors.features import NAMES, as_mapping, check_document
+from connectors.contracts.features import NAMES, as_mapping, check_document
 from state.options import Options
 from state.visitors import logic
 from tests import datasets, feature_oracle

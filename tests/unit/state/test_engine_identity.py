@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from connectors.rejected import Rejected
-from connectors.signals import Signal
+from connectors.contracts.rejected import Rejected
+from connectors.contracts.signals import Signal
 from state.engine import Engine
 from state.logic import Out, Place
 from state.options import Options

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from connectors.sessions import COUNT_NAMES, Session, count_name
+from connectors.contracts.sessions import COUNT_NAMES, Session, count_name
 from state.options import Options
 from tests import datasets, oracle, rule_oracle
 from tests.engine_runs import (

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from connectors.events import Event as ContractEvent
-from connectors.events import validate_event
-from connectors.messages import TOO_DEEP
-from connectors.rejected import Reject
+from connectors.contracts.events import Event as ContractEvent
+from connectors.contracts.events import validate_event
+from connectors.contracts.messages import TOO_DEEP
+from connectors.contracts.rejected import Reject
 from state.events import Event, integer_in, number_in, read_block, read_event, text_in
 from state.vocabulary import CUSTOM, HEARTBEAT, KIND, NAMES, kind_of
 from tests.fuzz import messages

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from connectors.scores import score_id
-from connectors.signals import Signal
+from connectors.contracts.scores import score_id
+from connectors.contracts.signals import Signal
 from state.engine import Engine
 from state.logic import Out
 from state.options import KINDS, Options

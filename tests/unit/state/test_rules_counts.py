@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from connectors.sessions import session_id
-from connectors.signals import signal_id
+from connectors.contracts.sessions import session_id
+from connectors.contracts.signals import signal_id
 from tests.rule_stories import WAYS, Way, rule, said, shipped, signals
 from tests.words import DAY, MINUTE, SECOND, Document, event, page, purchase, t
 

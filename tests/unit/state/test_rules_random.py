@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import pytest
 
-from connectors.signals import signal_id
+from connectors.contracts.signals import signal_id
 from state.rules.pack import SHIPPED, Pack, load
 from tests import cart_oracle, datasets, oracle
 from tests.evaluation.evaluate import evaluate

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connectors.signals import Signal, signal_id
+from connectors.contracts.signals import Signal, signal_id
 from tests.rule_stories import WAYS, Way, plain_cart, rule, said, shipped, signals, signals_with_late
 from tests.words import DAY, MINUTE, Document, cart, event, page, purchase, t
 

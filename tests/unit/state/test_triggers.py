@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from connectors.actions import ActionTable, QuietHours
-from connectors.signals import Trigger, trigger_id
+from connectors.contracts.signals import Trigger, trigger_id
 from state.bucket import Bucket, Counts, DictStore, taken
+from state.triggers.actions import ActionTable, QuietHours
 from state.triggers.logic import TriggersLogic
 from tests.trigger_host import DAY, HOUR, NOON, TABLE, Document, Host, change, denied, told
 

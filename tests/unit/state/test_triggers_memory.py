@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from connectors.actions import ActionTable
 from connectors.errors import StateTooNew
 from state.logic import NEVER, Out
 from state.triggers import memory
+from state.triggers.actions import ActionTable
 from state.triggers.logic import KEEP_MS, TriggersLogic
 from state.triggers.signals import Change, Erased, read
 from state.triggers.visitor import CODEC, Visitor

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from connectors.actions import ActionTable
 from state.bucket import Bucket, Counts, DictStore, taken
 from state.logic import NEVER, Out
+from state.triggers.actions import ActionTable
 from state.triggers.logic import TriggersLogic
 from tests.trigger_oracle import Oracle
 

@@ -1,0 +1,348 @@
+"""The event contract: what a tracker sends, what is refused and why, what the jobs may count on. Pure.
+
+Identity and time are checked hard, because state and watermarks hang on them. Everything else is taken as
+well as it can be read: a leaf is text, or a number where the contract says so; what cannot be read, and a
+text that stands for no value (absent.py), counts as absent. Properties that the contract does not
+know are allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from connectors.contracts.absent import is_absent, is_absent_id
+from connectors.contracts.messages import MAX_EVENT_BYTES as MAX_EVENT_BYTES
+from connectors.contracts.messages import MAX_NESTING as MAX_NESTING
+from connectors.contracts.messages import (
+    TOO_DEEP,
+    Document,
+    decimal_of,
+    described,
+    integer_of,
+    parse_object,
+    text_of,
+)
+from connectors.contracts.rejected import Reject
+
+SCHEMA = "event/1"
+EVENT_TYPES: tuple[str, ...] = (
+    "page_view",
+    "product_view",
+    "product_click",
+    "product_list_view",
+    "search",
+    "click",
+    "scroll",
+    "form_start",
+    "form_submit",
+    "video_start",
+    "video_progress",
+    "video_complete",
+    "promo_view",
+    "promo_click",
+    "add_to_cart",
+    "remove_from_cart",
+    "cart_view",
+    "checkout_start",
+    "checkout_step",
+    "purchase",
+    "refund",
+    "identify",
+    "consent",
+)
+CUSTOM_PREFIX = "custom:"
+# Moves event time on when a partition is quiet; accepted, never forwarded, counted nowhere.
+HEARTBEAT_TYPE = "heartbeat"
+
+REQUIRED_FIELDS = ("schema", "event_id", "event_type", "event_time_ms")
+VISITOR_FIELDS = ("visitor_id", "user_id", "anonymous_id")  # the first that is there says whose it is
+EVENT_ID_MAX_LENGTH = 128  # characters
+VISITOR_ID_MAX_LENGTH = 256  # characters
+EVENT_TIME_MAX_MS = 4_102_444_800_000  # 2100-01-01T00:00:00Z
+ID_LEAVES = frozenset({"order_id"})  # leaves of a block that are read as strictly as a visitor's id
+SEQUENCE_MAX = 2**53 - 1  # the last whole number that JSON readers everywhere take as it is
+FUTURE_TOLERANCE_MS = 300_000
+
+
+class _Block:
+    """A block of an event: all fields are optional, read from a JSON object as well as they can be."""
+
+    @classmethod
+    def read(cls, value: object) -> Self | None:
+        """The block, or None when the value is not an object."""
+        if not isinstance(value, dict):
+            return None
+        known = fields(cls)  # type: ignore[arg-type]
+        return cls(**{leaf.name: _leaf(value.get(leaf.name), str(leaf.type), leaf.name) for leaf in known})
+
+
+@dataclass(frozen=True)
+class Context(_Block):
+    """Where and how the visitor came."""
+
+    device: str | None = None
+    os: str | None = None
+    browser: str | None = None
+    country: str | None = None
+    language: str | None = None
+    channel: str | None = None
+    referrer: str | None = None
+    url: str | None = None
+    path: str | None = None
+    consent: str | None = None
+
+
+@dataclass(frozen=True)
+class Product(_Block):
+    """The product that the event is about; price per piece."""
+
+    product_id: str | None = None
+    category: str | None = None
+    brand: str | None = None
+    price: float | None = None
+    quantity: int | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True)
+class Order(_Block):
+    """The order of a purchase or refund; several events may name the same one."""
+
+    order_id: str | None = None
+    revenue: float | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True)
+class Source(_Block):
+    """Where the event was read."""
+
+    adapter: str | None = None
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+    timestamp_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """A valid event.
+
+    Attributes:
+        event_id: unique per event, 1 to 128 characters.
+        event_type: one of EVENT_TYPES, ``custom:<name>`` or HEARTBEAT_TYPE.
+        event_time_ms: epoch milliseconds, UTC, after correction of the tracker's clock.
+        visitor_id: the user id when known, else the anonymous id; always text, 1 to 256 characters. Of a
+            message without one it is the user_id, else the anonymous_id.
+        received_at_ms: epoch milliseconds at which the message came in.
+        anonymous_id: the device's id.
+        user_id: the known user's id.
+        session_hint: the tracker's own session id; Footfall cuts its own sessions.
+        sequence: order inside one millisecond of one visitor, from 0 up.
+        context: where and how the visitor came.
+        product: what the event is about.
+        order: the order of a purchase.
+        source: where the event was read.
+        properties: free attributes.
+        document: the whole message, properties that the contract does not know included.
+    """
+
+    event_id: str
+    event_type: str
+    event_time_ms: int
+    visitor_id: str
+    received_at_ms: int | None
+    anonymous_id: str | None
+    user_id: str | None
+    session_hint: str | None
+    sequence: int
+    context: Context | None
+    product: Product | None
+    order: Order | None
+    source: Source | None
+    properties: Mapping[str, Any]
+    document: Mapping[str, Any]
+
+    @property
+    def is_heartbeat(self) -> bool:
+        """Whether the event only moves event time."""
+        return self.event_type == HEARTBEAT_TYPE
+
+
+def known_type(event_type: str) -> bool:
+    """Whether the contract has the type.
+
+    >>> known_type("purchase"), known_type("custom:favourite"), known_type("custom:"), known_type("buy")
+    (True, True, False, False)
+    """
+    if event_type.startswith(CUSTOM_PREFIX):
+        return len(event_type) > len(CUSTOM_PREFIX)
+    return event_type in EVENT_TYPES or event_type == HEARTBEAT_TYPE
+
+
+def validate_event(value: bytes | None, record_timestamp_ms: int | None = None) -> Event | Reject:
+    """Judge one Kafka record: the event, or the first reason in the order of REASONS that applies.
+
+    Args:
+        value: the record's value; None is a record without one.
+        record_timestamp_ms: the record's own timestamp, epoch milliseconds; None leaves out future_timestamp.
+
+    >>> validate_event(b"[]")
+    Reject(reason='not_an_object', field=None, detail='a JSON object is required, an array came')
+    >>> body = b'{"schema":"event/1","event_id":"e","event_type":"search","event_time_ms":5,"visitor_id":"v"}'
+    >>> event = validate_event(body)
+    >>> event.event_type, event.event_time_ms, event.visitor_id
+    ('search', 5, 'v')
+    >>> validate_event(body.replace(b"search", b"buy")).reason
+    'out_of_range'
+    """
+    parsed = parse_object(value)
+    if isinstance(parsed, Reject):
+        return parsed
+    try:
+        return check_document(parsed, record_timestamp_ms) or _event(parsed)
+    except RecursionError:  # Python's reader comes a little deeper than its writer
+        return TOO_DEEP
+
+
+def check_document(document: Document, record_timestamp_ms: int | None = None) -> Reject | None:
+    """Judge a JSON object that was parsed elsewhere: the first reason that applies, None for a valid event.
+
+    >>> check_document({"schema": "event/2"}).reason
+    'unknown_schema'
+    """
+    for check in (_check_schema, _check_presence, _check_types, _check_ranges):
+        if verdict := check(document):
+            return verdict
+    return _check_future(document, record_timestamp_ms)
+
+
+def _check_schema(document: Document) -> Reject | None:
+    schema = document.get("schema")
+    if schema is None or schema == SCHEMA:
+        return None
+    return Reject("unknown_schema", "schema", f"{SCHEMA!r} is required, {described(schema)} came")
+
+
+def _check_presence(document: Document) -> Reject | None:
+    for name in REQUIRED_FIELDS:
+        if (value := document.get(name)) is None or (name == "event_id" and is_no_event_id(value)):
+            return Reject("missing_field", name, f"{name} is required, it is {_absent_as(value)}")
+    if visitor_of(document) is None and document.get("visitor_id") != "":
+        came = _absent_as(document.get("visitor_id"))
+        required = f"one of {', '.join(VISITOR_FIELDS)} is required"
+        return Reject(
+            "missing_field", "visitor_id", f"{required}, visitor_id is {came} and no other is there"
+        )
+    return None
+
+
+def is_no_event_id(value: object) -> bool:
+    """Whether it is a text that names no event; an empty one is out of range.
+
+    >>> is_no_event_id("undefined"), is_no_event_id("e-1"), is_no_event_id("0"), is_no_event_id("")
+    (True, False, False, False)
+    """
+    return isinstance(value, str) and value != "" and (is_absent(value) or value in NIL_IDS)
+
+
+NIL_IDS = ("00000000-0000-0000-0000-000000000000", "0" * 32)
+
+
+def visitor_of(document: Document) -> object:
+    """What the message says of whose it is: the first of VISITOR_FIELDS that is somebody's; None of nobody's.
+
+    >>> visitor_of({"visitor_id": "undefined", "user_id": None, "anonymous_id": "a-1"})
+    'a-1'
+    """
+    given = document.get("visitor_id")
+    if isinstance(given, (bool, list, dict)) or (given is not None and not is_absent_id(text_of(given))):
+        return given  # even what is no id: it is refused, not passed over
+    people = [one for name in ("user_id", "anonymous_id") if (one := _person(document.get(name)))]
+    # One that is too long is refused as such where there is no other.
+    return next((one for one in people if len(one) <= VISITOR_ID_MAX_LENGTH), people[0] if people else None)
+
+
+def _person(value: object) -> str | None:
+    """An id of somebody as text; None for nobody's, and for what is no id."""
+    if value is None or isinstance(value, (bool, list, dict)):
+        return None
+    text = text_of(value)
+    return None if is_absent_id(text) else text
+
+
+def _absent_as(value: object) -> str:
+    return "absent or null" if value is None else f"{described(value)}, which stands for no value"
+
+
+def _check_types(document: Document) -> Reject | None:
+    for name in ("event_id", "event_type", "visitor_id"):
+        # A number is taken as its text, digits are taken as a number: many trackers confuse the two.
+        if isinstance(document.get(name), (bool, list, dict)):
+            return Reject("wrong_type", name, f"a string is required, {described(document[name])} came")
+    for name in ("event_time_ms", "sequence"):
+        if document.get(name) is not None and integer_of(document[name]) is None:
+            return Reject("wrong_type", name, f"an integer is required, {described(document[name])} came")
+    return None
+
+
+def _check_ranges(document: Document) -> Reject | None:
+    named = {"event_id": EVENT_ID_MAX_LENGTH, "visitor_id": VISITOR_ID_MAX_LENGTH}
+    for (name, longest), value in zip(
+        named.items(), (document["event_id"], visitor_of(document)), strict=True
+    ):
+        length = 0 if value is None else len(text_of(value))
+        if not 1 <= length <= longest:
+            return Reject("out_of_range", name, f"1 to {longest} characters are allowed, {length} came")
+    if not known_type(text_of(document["event_type"])):
+        came = text_of(document["event_type"])[:64]
+        return Reject("out_of_range", "event_type", f"a type of the contract or custom:<name>, {came!r} came")
+    for name, largest in (("event_time_ms", EVENT_TIME_MAX_MS), ("sequence", SEQUENCE_MAX)):
+        number = integer_of(document.get(name)) or 0
+        if not 0 <= number <= largest:
+            return Reject("out_of_range", name, f"0 to {largest} is allowed, {str(number)[:32]} came")
+    return None
+
+
+def _check_future(document: Document, record_timestamp_ms: int | None) -> Reject | None:
+    if record_timestamp_ms is None:
+        return None
+    ahead_ms = (integer_of(document["event_time_ms"]) or 0) - record_timestamp_ms
+    if ahead_ms <= FUTURE_TOLERANCE_MS:
+        return None
+    required = f"at most {FUTURE_TOLERANCE_MS} ms after the record's timestamp are allowed"
+    return Reject("future_timestamp", "event_time_ms", f"{required}, {ahead_ms} came")
+
+
+def _event(document: Document) -> Event:
+    properties = document.get("properties")
+    return Event(
+        event_id=text_of(document["event_id"]),
+        event_type=text_of(document["event_type"]),
+        event_time_ms=integer_of(document["event_time_ms"]) or 0,
+        visitor_id=text_of(visitor_of(document)),
+        received_at_ms=integer_of(document.get("received_at_ms")),
+        anonymous_id=_person(document.get("anonymous_id")),
+        user_id=_person(document.get("user_id")),
+        session_hint=_leaf(document.get("session_hint"), "str", "session_hint"),
+        sequence=integer_of(document.get("sequence")) or 0,
+        context=Context.read(document.get("context")),
+        product=Product.read(document.get("product")),
+        order=Order.read(document.get("order")),
+        source=Source.read(document.get("source")),
+        properties=properties if isinstance(properties, dict) else {},
+        document=document,
+    )
+
+
+def _leaf(value: object, kind: str, name: str) -> Any:
+    """A leaf as text or number; None when there is none or it cannot be read as the kind says."""
+    if value is None or kind.startswith("int"):
+        return integer_of(value)
+    text = text_of(value)
+    if kind.startswith("float"):
+        return decimal_of(text)
+    absent = is_absent_id if name in ID_LEAVES else is_absent
+    return None if absent(text) else text

@@ -1,0 +1,1 @@
+"""The Elasticsearch end: its indices, and writing them."""

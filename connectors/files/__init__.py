@@ -1,0 +1,1 @@
+"""Files of messages: JSON lines, CSV, plain or packed."""

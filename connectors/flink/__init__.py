@@ -1,0 +1,1 @@
+"""A Flink cluster as others ask it: over its REST interface."""

@@ -1,0 +1,1 @@
+"""The Kafka end: how clients reach it, its topics made, and read back."""

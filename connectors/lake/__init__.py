@@ -1,0 +1,1 @@
+"""The lake: Parquet by day and hour, as job archive writes it."""

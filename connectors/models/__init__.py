@@ -1,0 +1,1 @@
+"""The registry of models as an end: folders of immutable versions, and pointers to them."""

@@ -1,0 +1,231 @@
+"""The registry: a folder of immutable model versions and, for each model, which is live and which shadows.
+
+    <root>/<name>/<version>/model.onnx  manifest.json  golden.jsonl
+    <root>/<name>/live.json             {"version", "sha256", "since_ms", "previous": [...], "note"}
+    <root>/<name>/shadow.json           the same, when a version scores beside the live one
+
+A pointer is replaced in one step, so a reader sees the old or the new one. Readers also work on a package
+inside a zip (the registry that travels with a job); there nothing can be changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from connectors.contracts.model_manifest import VERSION_PATTERN, Manifest
+from connectors.errors import ModelRefused
+from udfs.model_runtime import GOLDEN, GRAPH, MANIFEST, Model, load, read_manifest
+
+LIVE, SHADOW = "live", "shadow"
+KEPT = 10  # versions that a pointer remembers for roll-backs
+
+
+class Pointer(BaseModel):
+    """Which version has a role.
+
+    Attributes:
+        version: of the model.
+        sha256: of its graph, so that a pointer cannot come to mean another one.
+        since_ms: wall clock of the change, epoch milliseconds.
+        previous: versions that had the role before, the last one first.
+        note: why it was changed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str
+    sha256: str
+    since_ms: int
+    previous: tuple[str, ...] = ()
+    note: str = ""
+
+
+class Registry:
+    """The models under one folder.
+
+    Args:
+        root: the folder, or a package's resources.
+    """
+
+    def __init__(self, root: Traversable | Path) -> None:
+        self.root = root
+
+    def names(self) -> list[str]:
+        """Names of the models."""
+        if not self.root.is_dir():
+            return []
+        return sorted(entry.name for entry in self.root.iterdir() if entry.is_dir() and self._in(entry))
+
+    def versions(self, name: str) -> list[str]:
+        """Versions of a model, the oldest first."""
+        folder = self.root.joinpath(name)
+        return self._in(folder) if folder.is_dir() else []
+
+    @staticmethod
+    def _in(folder: Traversable) -> list[str]:
+        return sorted(entry.name for entry in folder.iterdir() if VERSION_PATTERN.fullmatch(entry.name))
+
+    def manifest(self, name: str, version: str) -> Manifest:
+        """The manifest of a version.
+
+        Raises:
+            ModelRefused: there is none, or it does not fit.
+        """
+        return read_manifest(self._folder(name, version))
+
+    def load(self, name: str, pointer: Pointer, offered: Iterable[str] | None = None) -> Model:
+        """The version that a pointer names, after every check.
+
+        Raises:
+            ModelRefused: see `udfs.model_runtime.load`; or the version is not the pointer's.
+        """
+        model = load(self._folder(name, pointer.version), offered)
+        if model.manifest.sha256 != pointer.sha256 or model.manifest.name != name:
+            raise ModelRefused(
+                f"{name} {pointer.version}: the pointer means another graph; promote the version again"
+            )
+        return model
+
+    def verify(self, name: str, version: str, offered: Iterable[str] | None = None) -> Model:
+        """Every check that a worker does, whatever the role of the version.
+
+        Raises:
+            ModelRefused: see `udfs.model_runtime.load`.
+        """
+        return load(self._folder(name, version), offered)
+
+    def pointer(self, name: str, role: str = LIVE) -> Pointer | None:
+        """Which version has the role; None when none has.
+
+        Raises:
+            ModelRefused: the pointer's file is no pointer.
+        """
+        path = self.root.joinpath(name, f"{role}.json")
+        try:
+            return Pointer.model_validate_json(path.read_bytes())
+        except (FileNotFoundError, KeyError):
+            return None
+        except (OSError, ValidationError) as error:
+            raise ModelRefused(
+                f"{path}: is no pointer ({type(error).__name__}); promote a version"
+            ) from error
+
+    def stamp(self, name: str, role: str = LIVE) -> int:
+        """Changes whenever the role's pointer does; 0 when there is none. One stat, no read."""
+        path = self.root.joinpath(name, f"{role}.json")
+        if not isinstance(path, Path):
+            return int(path.is_file())
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return 0
+        return hash((found.st_mtime_ns, found.st_ino, found.st_size)) or 1
+
+    def publish(self, folder: Path) -> Manifest:
+        """Adds a version; one that is there already, byte by byte, stays as it is.
+
+        Args:
+            folder: with the three files.
+
+        Raises:
+            ModelRefused: it does not pass the checks, or the version exists with other content.
+        """
+        manifest = load(folder).manifest
+        target = self._writable() / manifest.name / manifest.version
+        if target.exists():
+            if _digests(folder) != _digests(target):
+                raise ModelRefused(
+                    f"{target}: exists with other content, and versions never change; train again"
+                )
+            return manifest
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as scratch:
+            staged = Path(scratch) / manifest.version
+            staged.mkdir()
+            for name in (GRAPH, MANIFEST, GOLDEN):
+                shutil.copyfile(folder / name, staged / name)
+            load(staged)  # what was copied, and not what lies there by now
+            staged.rename(target)
+        return manifest
+
+    def promote(self, name: str, version: str, role: str = LIVE, note: str = "") -> Pointer:
+        """Gives the role to a version, after every check.
+
+        Raises:
+            ModelRefused: the version does not pass.
+        """
+        model = self.verify(name, version)
+        now = self.pointer(name, role)
+        before = [old for old in ((now.version, *now.previous) if now else ()) if old != version]
+        return self._point(name, role, model.manifest, tuple(before[:KEPT]), note)
+
+    def rollback(self, name: str, since: str | None = None, note: str = "") -> Pointer:
+        """Makes the previous version live again.
+
+        Args:
+            name: of the model.
+            since: do so only while this version is live: many workers may ask at once.
+            note: why.
+
+        Returns:
+            The pointer as it is now.
+
+        Raises:
+            ModelRefused: there is no live version, no previous one, or it does not pass the checks.
+        """
+        now = self.pointer(name)
+        if now is None:
+            raise ModelRefused(f"{name}: no version is live; promote one")
+        if since is not None and now.version != since:
+            return now
+        if not now.previous:
+            raise ModelRefused(f"{name}: no version was live before {now.version}; promote another one")
+        model = self.verify(name, now.previous[0])
+        return self._point(
+            name, LIVE, model.manifest, now.previous[1:], note or f"rolled back from {now.version}"
+        )
+
+    def clear(self, name: str, role: str = SHADOW) -> None:
+        """Takes the role from whichever version has it."""
+        (self._writable() / name / f"{role}.json").unlink(missing_ok=True)
+
+    def _point(
+        self, name: str, role: str, manifest: Manifest, previous: tuple[str, ...], note: str
+    ) -> Pointer:
+        pointer = Pointer(
+            version=manifest.version,
+            sha256=manifest.sha256,
+            since_ms=time.time_ns() // 1_000_000,
+            previous=previous,
+            note=note,
+        )
+        target = self._writable() / name / f"{role}.json"
+        with tempfile.NamedTemporaryFile("w", dir=target.parent, prefix=f".{role}-", delete=False) as file:
+            file.write(pointer.model_dump_json(indent=1) + "\n")
+        Path(file.name).chmod(0o644)
+        Path(file.name).replace(target)
+        return pointer
+
+    def _folder(self, name: str, version: str) -> Traversable:
+        if not VERSION_PATTERN.fullmatch(version):
+            raise ModelRefused(f"{name}: {version!r} is no version; scripts/models list shows them")
+        return self.root.joinpath(name, version)
+
+    def _writable(self) -> Path:
+        if not isinstance(self.root, Path):
+            raise ModelRefused(
+                "the models that travel with a job cannot be changed; set model_dir to a folder"
+            )
+        return self.root
+
+
+def _digests(folder: Path) -> list[str]:
+    return [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (GRAPH, MANIFEST, GOLDEN)]

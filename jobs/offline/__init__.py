@@ -1,0 +1,1 @@
+"""What runs without Flink, over the lake, topics and files."""

@@ -1,0 +1,1 @@
+"""The audit's second look: topic against index, topic against lake."""

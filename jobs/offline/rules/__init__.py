@@ -1,0 +1,1 @@
+"""Rules as people work with them: explained, tried, answered anew over history, changed."""

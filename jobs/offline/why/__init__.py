@@ -1,0 +1,1 @@
+"""Why a rule fired for a visitor, or why it did not."""

@@ -1,0 +1,292 @@
+"""Reads what is known of a visitor: from the topics up to their ends of now, the index, and Flink."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import orjson
+import requests
+from confluent_kafka import Message
+from elastic_transport import TransportError
+from elasticsearch import ApiError, Elasticsearch
+
+from connectors.contracts import topics
+from connectors.elasticsearch import indices
+from connectors.errors import FlinkRequestFailed, IndexUnavailable
+from connectors.flink.rest import FlinkRest
+from connectors.kafka.topic_reader import read_topic
+from connectors.keys import KeyPlace
+from jobs import ends
+from jobs.offline.ledger import WINDOW_MS, Ledger, Place, read_ledger, read_letters
+from jobs.offline.why.facts import (
+    OPTIONS,
+    Document,
+    Event,
+    EventTime,
+    Facts,
+    Refused,
+    Running,
+    changes_of,
+    versions_of,
+)
+from jobs.settings import Settings
+from state.bucket import Bucket, Counts, DictStore, taken
+from state.devices.device import Device
+from state.devices.judged import CARRIED, ECHO, RELEASED, Judged, pack_judged, unpack_judged
+from state.devices.logic import DevicesLogic, Read
+from state.devices.pseudonyms import pseudonym
+from state.engine import FINAL
+from state.logic import Place as ReadAt
+from state.options import Options
+from state.visitors.ingest import AdmissionLogic
+from state.visitors.visitor import Admission
+
+_MOST = 1_000  # signals of one visitor
+_RUNS_RULES = ("footfall-suite", "footfall-visitors")
+_IDS = ("visitor_id", "anonymous_id", "user_id")
+RAW = (topics.EVENTS_RAW.name, *topics.EVENTS_RAW.read_with)
+
+
+def running(flink_url: str) -> tuple[Running | None, dict[str, str]]:
+    """The job that runs the rules, and the settings that it says it works with; None when none answers."""
+    flink = FlinkRest(flink_url)
+    try:
+        for job in flink.overview():
+            if job["name"] in _RUNS_RULES and job["state"] == "RUNNING":
+                told = flink.told(str(job["jid"]))
+                time_ = EventTime(*flink.event_time(str(job["jid"])))
+                return Running(job["name"], int(job["start-time"]), versions_of(told), time_), told
+    except (FlinkRequestFailed, requests.RequestException):
+        pass
+    return None, {}
+
+
+def gather(settings: Settings, visitor: str, since_ms: int, job: Running | None) -> Facts:
+    """Everything that is known of the visitor.
+
+    Args:
+        settings: as the job has them; they name the ends and the folder of rules.
+        visitor: an id as signals have it; with pseudonyms also the plain one.
+        since_ms: of the topics only what came in since then, epoch milliseconds.
+        job: the job that runs the rules.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+        IndexUnavailable: Elasticsearch does not answer or refuses.
+    """
+    key = KeyPlace(settings.pseudonym_key_file).read() if settings.pseudonymise else None
+    known_as = pseudonym(visitor, key) if key else visitor
+    signals, known, links = _indexed(settings, known_as)
+    ids = {known_as, *(one["anonymous_id"] for one in links if one["visitor_id"] == known_as)}
+    tap = Tap(frozenset(ids), since_ms, (lambda text: pseudonym(text, key)) if key else None)
+    properties = ends.kafka("why", settings).client_properties()
+    letters = read_letters(properties, tap.read)
+    ledger = read_ledger(properties, letters, tap.read)
+    options = replace(Options.of(settings), bounded=True, scoring=False, emits=OPTIONS.emits)
+    events, told = _valid(properties, known_as, tap, options, key, since_ms)
+    return Facts(
+        visitor=known_as,
+        now_ms=int(time.time() * 1000),
+        events=tuple(events),
+        told=tuple(told),
+        late=tuple(tap.late(known_as)),
+        refused=tuple(tap.refused(letters.values())),
+        signals=tuple(signals),
+        triggers=tuple(_triggers(properties, known_as, since_ms)),
+        running=job,
+        users={one["visitor_id"]: one["linked_at_ms"] for one in links if one["anonymous_id"] == known_as},
+        rule_changes=_rule_changes(settings),
+        unaccounted=_unaccounted(ledger, tap.arrivals(), since_ms, job),
+        known=known,
+        bound_ms=settings.out_of_orderness_ms,
+        options=options,
+        follows=bool(settings.rules_dir),
+    )
+
+
+@dataclass
+class Tap:
+    """Sees the messages of raw topics and late events go by, and keeps what is about a visitor's ids.
+
+    Attributes:
+        ids: the visitor and its devices.
+        since_ms: nothing older is read.
+        hashed: makes the pseudonym of an id; None where ids are as they came.
+        raw: messages by their place, with the arrival.
+        documents_late: late events.
+    """
+
+    ids: frozenset[str]
+    since_ms: int
+    hashed: Callable[[str], str] | None = None
+    raw: dict[Place, tuple[int, bytes]] = field(default_factory=dict)
+    documents_late: list[Event] = field(default_factory=list)
+
+    def read(self, properties: Mapping[str, str], topic: str) -> Iterator[Message]:
+        """Every message of the topic; that of entries of the ledger from its beginning."""
+        since_ms = 0 if topic == topics.LEDGER.name else self.since_ms
+        for message in read_topic(properties, topic, since_ms=since_ms):
+            if topic in RAW:
+                self._look(topic, message)
+            elif topic == topics.EVENTS_LATE.name and self._names(message.value() or b""):
+                self.documents_late.append(_loads(message.value()) or {})
+            yield message
+
+    def _look(self, topic: str, message: Message) -> None:
+        value = message.value() or b""
+        # Most messages are others': bytes are looked at first. A pseudonym only shows in the parsed event.
+        if self._names(value) or (self.hashed and self._is_mine(_loads(value))):
+            self.raw[(topic, message.partition(), message.offset())] = message.timestamp()[1], value
+
+    @cached_property
+    def _needles(self) -> list[bytes]:
+        """The ids as JSON writes them: as text, escaped or not; digits also as a number."""
+        numbers = [f":{one}".encode() for one in self.ids if one.isdigit()]
+        return [made for one in self.ids for made in {orjson.dumps(one), json.dumps(one).encode()}] + numbers
+
+    def _names(self, value: bytes) -> bool:
+        return any(needle in value for needle in self._needles)
+
+    def _is_mine(self, event: Document | None) -> bool:
+        named = [event[name] for name in _IDS if event.get(name) is not None] if event else []
+        return any(self._id(value) in self.ids for value in named)
+
+    def judged(self, options: Options, key: bytes | None) -> list[Judged]:
+        """What DEVICES makes of what did not come late: whose each is, and what others are told."""
+        late = {_place(event["source"]) for event in self.documents_late}
+        read = [(place, *told) for place, told in self.raw.items() if place not in late]
+        logic = DevicesLogic(options, 1, key)
+        bucket = Bucket[Device, Read](0, logic, DictStore(), {}, Counts())
+        places = [ReadAt(*place, arrived_ms) for place, arrived_ms, _ in read]
+        out = taken(bucket, [value for _, _, value in read], places, FINAL, late=False)
+        return unpack_judged(one.body for one in out.documents if one.kind == "judged")
+
+    def _event(self, place: Place, arrived_ms: int, document: Mapping[str, Any]) -> Event:
+        ids = {name: self._id(document[name]) for name in _IDS if document.get(name) is not None}
+        number = int(document["event_time_ms"])
+        topic, partition, offset = place
+        source = {"topic": topic, "partition": partition, "offset": offset, "timestamp_ms": arrived_ms}
+        return {**document, **ids, "event_time_ms": number, "source": source}
+
+    def _id(self, value: Any) -> str:
+        return self.hashed(str(value)) if self.hashed else str(value)
+
+    def late(self, visitor: str) -> list[Event]:
+        """The late events that would have been the visitor's."""
+        return [event for event in self.documents_late if event["visitor_id"] == visitor]
+
+    def refused(self, letters: Iterable[Document]) -> Iterator[Refused]:
+        """The dead letters of messages that name the visitor."""
+        for letter in letters:
+            place = _place(letter)
+            if place in self.raw:
+                arrived_ms, value = self.raw[place]
+                document = _loads(value)
+                event = self._event(place, arrived_ms, document) if document and _is_event(document) else None
+                where = ":".join(map(str, place))
+                yield Refused(letter["reason"], letter.get("detail", ""), where, event)
+
+    def arrivals(self) -> set[tuple[int, int]]:
+        """Windows and partitions in which something of the visitor came in."""
+        return {(at // WINDOW_MS * WINDOW_MS, place[1]) for place, (at, _) in self.raw.items()}
+
+
+def _valid(
+    properties: Mapping[str, str], visitor: str, tap: Tap, options: Options, key: bytes | None, since_ms: int
+) -> tuple[list[Event], list[Judged]]:
+    """The visitor's valid events, and what else its rules are told.
+
+    As INGEST wrote them where it runs on its own; else the engine makes them of the raw ones.
+    """
+    messages = read_topic(properties, topics.EVENTS_VALID.name, since_ms=since_ms, key=visitor)
+    written = [event for message in messages if (event := _loads(message.value()))]
+    mine: list[Event] = [event for event in written if event["visitor_id"] == visitor]
+    if mine:
+        return sorted(mine, key=_order), []
+    judged = [one for one in tap.judged(options, key) if one.visitor_id == visitor]
+    return admitted(judged, options), [one for one in judged if one.role in (CARRIED, ECHO, RELEASED)]
+
+
+def admitted(judged: list[Judged], options: Options) -> list[Event]:
+    """The documents of the events that the visitor's gate lets pass, in order."""
+    logic = AdmissionLogic(replace(options, emits=frozenset(("valid",))), lambda: 0)
+    bucket = Bucket[Admission, Judged](0, logic, DictStore(), {}, Counts())
+    out = taken(bucket, [pack_judged(judged)], None, FINAL, late=False)
+    found = [orjson.loads(one.body) for one in out.documents if one.kind == "valid"]
+    return sorted(found, key=_order)
+
+
+def _order(event: Mapping[str, Any]) -> tuple[int, int, str]:
+    return int(event["event_time_ms"]), int(event.get("sequence") or 0), str(event["event_id"])
+
+
+def _triggers(properties: Mapping[str, str], visitor: str, since_ms: int) -> list[Document]:
+    found: dict[tuple[str, str], Document] = {}
+    for topic in (topics.TRIGGERS.name, topics.TRIGGERS_SUPPRESSED.name):
+        for message in read_topic(properties, topic, since_ms=since_ms, key=visitor):
+            document = _loads(message.value()) or {}
+            if document.get("visitor_id") == visitor:
+                found[(document["trigger_id"], document["status"])] = document
+    return sorted(found.values(), key=lambda one: int(one["decided_at_ms"]))
+
+
+def _indexed(settings: Settings, visitor: str) -> tuple[list[Document], Document | None, list[Document]]:
+    """The visitor's signals, its own document, and the links between devices and users."""
+    elasticsearch = ends.elasticsearch(settings)
+    try:
+        with elasticsearch.client() as client:
+            signals = _search(client, indices.SIGNALS.alias, "visitor_id", visitor)
+            known = _search(client, indices.VISITORS.alias, "visitor_id", visitor)
+            names = ("visitor_id", "anonymous_id")
+            links = [one for name in names for one in _search(client, indices.ALIASES.alias, name, visitor)]
+    except (ApiError, TransportError) as error:
+        raise IndexUnavailable(
+            f"Elasticsearch at {elasticsearch.url} does not answer or refuses: {error}; check"
+            " elasticsearch_url"
+        ) from error
+    return signals, known[0] if known else None, links
+
+
+def _search(client: Elasticsearch, alias: str, name: str, value: str) -> list[Document]:
+    answer = client.search(index=alias, query={"term": {name: value}}, size=_MOST)
+    return [hit["_source"] for hit in answer["hits"]["hits"]]
+
+
+def _rule_changes(settings: Settings) -> dict[tuple[str, int], int]:
+    log = Path(settings.rules_dir) / "changes.jsonl" if settings.rules_dir else None
+    return changes_of(map(orjson.loads, log.read_bytes().splitlines())) if log and log.exists() else {}
+
+
+def _unaccounted(ledger: Ledger, arrivals: set[tuple[int, int]], since_ms: int, job: Running | None) -> int:
+    """What the ledger misses in windows that are over and were read whole."""
+    until_ms = job.time.watermark_ms if job else None
+    return sum(
+        abs(ledger.windows[window].difference())
+        for window in arrivals
+        if window in ledger.windows
+        and window[0] >= since_ms
+        and (job is None or (until_ms is not None and window[0] + WINDOW_MS <= until_ms))
+    )
+
+
+def _place(source: Mapping[str, Any]) -> Place:
+    return str(source["topic"]), int(source["partition"]), int(source["offset"])
+
+
+def _is_event(document: Document) -> bool:
+    named = all(document.get(name) is not None for name in ("event_id", "event_type", "visitor_id"))
+    return named and str(document.get("event_time_ms")).isdigit()
+
+
+def _loads(value: bytes | None) -> Document | None:
+    try:
+        found = json.loads(value or b"")  # not orjson: an event may carry a number that no double holds
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

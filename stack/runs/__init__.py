@@ -1,0 +1,1 @@
+"""A run of the suite on the embedded stack: deployed, fed, read back."""

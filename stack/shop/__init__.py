@@ -1,0 +1,1 @@
+"""The generated shop: a world, its visitors, and messages that hurt."""

@@ -1,0 +1,73 @@
+"""`scripts/test`: the levels of tests, cheapest first, up to the first that fails."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+import click
+
+from cli.options import CONTEXT
+from stack.package import ROOT
+
+_DOCTESTED = ("jobs", "state", "udfs", "connectors", "cli", "stack", "tools")
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level: its name, what it covers, and the Python module with its arguments that runs it."""
+
+    name: str
+    help: str
+    command: tuple[str, ...]
+
+
+LEVELS: tuple[Level, ...] = (
+    Level("lint", "scripts/lint", ("tools.lint",)),
+    Level(
+        "unit",
+        "no JVM: tests/unit and the examples in all docstrings",
+        ("pytest", "--doctest-modules", "tests/unit", *_DOCTESTED),
+    ),
+    Level(
+        "cases",
+        "no JVM: small inputs after public reports, with their right answers",
+        ("pytest", "tests/cases"),
+    ),
+    Level("sql", "the SQL statements on a local Flink, tables in, tables out", ("pytest", "tests/sql")),
+    Level("cluster", "real Kafka, Flink and Elasticsearch", ("pytest", "tests/cluster")),
+    Level("bench", "measurements; only when asked for", ("pytest", "-s", "tests/bench")),
+)
+DEFAULT = ("lint", "unit", "cases", "sql", "cluster")
+_BY_NAME = {level.name: level for level in LEVELS}
+_EPILOG = "\b\nLevels:\n" + "\n".join(f"  {level.name:<9}{level.help}" for level in LEVELS)
+
+
+@click.command(context_settings=CONTEXT, epilog=_EPILOG)
+@click.argument("levels", nargs=-1, type=click.Choice(list(_BY_NAME)), metavar="[LEVEL]...")
+def main(levels: tuple[str, ...]) -> None:
+    """Run the tests of each LEVEL, by default all but bench, and stop at the first that fails.
+
+    Exit status: 0 all passed, 1 one failed, 2 there is no such level.
+    """
+    chosen = [_BY_NAME[name] for name in levels or DEFAULT]
+    for level in chosen:
+        if not _run(level):
+            sys.exit(1)
+
+
+def _run(level: Level) -> bool:
+    """Runs one level and says how it went; its own output goes straight through."""
+    click.echo(f"── {level.name}: {level.help}")
+    began = time.monotonic()
+    status = subprocess.call([sys.executable, "-m", *level.command], cwd=ROOT, stdin=subprocess.DEVNULL)
+    seconds = time.monotonic() - began
+    verdict = "passed" if status == 0 else f"FAILED (status {status} of {' '.join(level.command)})"
+    click.echo(f"── {level.name} {verdict} in {seconds:.1f} s")
+    return status == 0
+
+
+if __name__ == "__main__":
+    main(prog_name="scripts/test")
