@@ -11,7 +11,8 @@ import pytest
 from connectors.adapters import AUTO, Adapted, adapt
 from connectors.adapters.adapter import Place
 from connectors.contracts import topics
-from stack.runs import foreign
+from connectors.files import messages
+from jobs.offline import foreign_ledger as foreign
 from tests.unit.adapter_samples import GA4_ROW, OTTO
 from tests.unit.test_ledger import FakeMessage
 
@@ -25,13 +26,13 @@ def test_files_are_read_by_their_kind(tmp_path: Path) -> None:
         ("a.jsonl", "{}\n\n[1]\n"),
     ):
         (tmp_path / name).write_text(text)
-    rows = list(foreign.messages_of(tmp_path / "a.csv"))
+    rows = list(messages.messages_of(tmp_path / "a.csv"))
     assert [(line, orjson.loads(row)) for line, row in rows] == [
         (3, {"a": "1", "b": "x\ny"}),
         (4, {"a": "2", "b": "z"}),
     ]
-    assert [orjson.loads(message) for _, message in foreign.messages_of(tmp_path / "a.json")] == [{"a": 1}]
-    assert list(foreign.messages_of(tmp_path / "a.jsonl")) == [(1, b"{}"), (3, b"[1]")]
+    assert [orjson.loads(message) for _, message in messages.messages_of(tmp_path / "a.json")] == [{"a": 1}]
+    assert list(messages.messages_of(tmp_path / "a.jsonl")) == [(1, b"{}"), (3, b"[1]")]
 
 
 class Foreign(FakeMessage):
