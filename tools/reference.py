@@ -24,6 +24,7 @@ from cli import (
 from connectors.adapters import ADAPTERS
 from connectors.adapters.mapping import Field
 from jobs.settings import TABLE, Setting
+from services import collect
 from stack.package import ROOT
 from stack.runs.run_settings import LIVE_SETTINGS, REPLAY_SETTINGS
 from tools import lint, test
@@ -43,6 +44,7 @@ COMMANDS: dict[str, click.Command] = {
     "scripts/audit": audit.main,
     "scripts/heartbeat": heartbeat.main,
     "scripts/replay-rejected": replay_rejected.main,
+    "scripts/collect": collect.main,
 }
 _WIDTH = 100
 _NOTE = "<!-- Written by `python -m tools.reference`; a test compares. -->"

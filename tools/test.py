@@ -11,17 +11,22 @@ import click
 
 from cli.options import CONTEXT
 from stack.package import ROOT
+from tools.environments import in_services
 
 _DOCTESTED = ("jobs", "state", "udfs", "connectors", "cli", "stack", "tools")
 
 
 @dataclass(frozen=True)
 class Level:
-    """One level: its name, what it covers, and the Python module with its arguments that runs it."""
+    """One level: its name, what it covers, the Python module with its arguments that runs it.
+
+    `services` runs after it, in the services' environment.
+    """
 
     name: str
     help: str
     command: tuple[str, ...]
+    services: tuple[str, ...] = ()
 
 
 LEVELS: tuple[Level, ...] = (
@@ -30,6 +35,7 @@ LEVELS: tuple[Level, ...] = (
         "unit",
         "no JVM: tests/unit and the examples in all docstrings",
         ("pytest", "--doctest-modules", "tests/unit", *_DOCTESTED),
+        ("pytest", "--doctest-modules", "tests/services", "services"),
     ),
     Level(
         "cases",
@@ -62,11 +68,18 @@ def _run(level: Level) -> bool:
     """Runs one level and says how it went; its own output goes straight through."""
     click.echo(f"── {level.name}: {level.help}")
     began = time.monotonic()
-    status = subprocess.call([sys.executable, "-m", *level.command], cwd=ROOT, stdin=subprocess.DEVNULL)
+    commands = [[sys.executable, "-m", *level.command]]
+    if level.services:
+        commands.append(in_services(*level.services))
+    status = next((status for command in commands if (status := _status(command))), 0)
     seconds = time.monotonic() - began
     verdict = "passed" if status == 0 else f"FAILED (status {status} of {' '.join(level.command)})"
     click.echo(f"── {level.name} {verdict} in {seconds:.1f} s")
     return status == 0
+
+
+def _status(command: list[str]) -> int:
+    return subprocess.call(command, cwd=ROOT, stdin=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ EVENTS_REJECTED = Topic(
     partitions=1,
     cleanup="delete",
     retention_ms=30 * DAY_MS,
-    writers=("ingest", "suite", "adapt"),
+    writers=("ingest", "suite", "adapt", "collector"),
     readers=("audit", "operators", "replay-rejected"),
     max_message_bytes=MAX_REJECTED_MESSAGE_BYTES,
 )

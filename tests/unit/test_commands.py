@@ -27,6 +27,8 @@ from stack.package import ROOT, pack
 from tools import lint, test
 from tools.reference import COMMANDS
 
+OF_THE_SERVICES = ("collect", "serve")  # run without Flink, in an environment of their own
+ENVIRONMENTS = ("scripts/_env", "scripts/_services")
 NOWHERE = "http://127.0.0.1:1"
 SIGNAL = {
     "occurred_at_ms": 1_700_000_000_000,
@@ -47,20 +49,24 @@ def invoke(command: click.Command, *arguments: str) -> tuple[int, str, str]:
 def test_every_script_is_its_six_lines(name: str) -> None:
     path = ROOT / name
     lines = path.read_text().splitlines()
-    room = "tools" if path.name in ("lint", "test") else "cli"
+    room, environment = "cli", "_env"
+    if path.name in ("lint", "test"):
+        room = "tools"
+    elif path.name in OF_THE_SERVICES:
+        room, environment = "services", "_services"
     module = f"{room}.{path.name.replace('-', '_')}"
     assert os.access(path, os.X_OK)
     assert lines[0] == "#!/bin/sh" and lines[1].startswith("# ")
     assert lines[2:] == [
         "set -eu",
         'cd "$(dirname "$0")/.."',
-        ". scripts/_env",
+        f". scripts/{environment}",
         f'exec "$FOOTFALL_PY" -m {module} "$@"',
     ]
 
 
 def test_every_script_has_its_command() -> None:
-    assert {f"scripts/{path.name}" for path in (ROOT / "scripts").iterdir()} == {*COMMANDS, "scripts/_env"}
+    assert {f"scripts/{path.name}" for path in (ROOT / "scripts").iterdir()} == {*COMMANDS, *ENVIRONMENTS}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -150,7 +156,9 @@ def test_all_checks_run_whatever_the_first_says(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(subprocess, "call", lambda command, **keywords: asked.append(command[2]) or 1)
     status, output, _ = invoke(lint.main)
     assert status == 1
-    assert asked == ["ruff", "ruff", "mypy", "pip"]
+    assert (
+        asked[:4] == ["ruff", "ruff", "mypy", "pip"] and len(asked) == 6
+    )  # two in the services' environment
     assert "ruff check, ruff format, mypy, pip check did not pass" in output
 
 

@@ -59,6 +59,7 @@ def test_there_are_sources() -> None:
         "cli",
         "stack",
         "tools",
+        "services",
         "tests",
         "examples",
     }

@@ -1,0 +1,65 @@
+"""The device's id in a first-party cookie: minted here, signed, so that nobody can claim another's."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from connectors.errors import SettingError
+
+SMALLEST_KEY = 32  # bytes
+_VARIABLE = "FOOTFALL_VISITOR_KEY"
+_SIGNATURE_DIGITS = 32
+_PREFIX = "d-"
+
+
+def read_key(file: str) -> bytes:
+    """The secret that signs cookies and visitors' tokens; collector and API must have the same.
+
+    Raises:
+        SettingError: there is none, it cannot be read, or it is shorter than SMALLEST_KEY bytes.
+    """
+    where = f"key_file {file}" if file else _VARIABLE
+    try:
+        key = Path(file).read_bytes() if file else os.environ.get(_VARIABLE, "").encode()
+    except OSError as error:
+        raise SettingError(f"{where} cannot be read: {error}") from error
+    if len(key.strip()) < SMALLEST_KEY:
+        raise SettingError(
+            f"{where}: a secret of at least {SMALLEST_KEY} bytes is required, {len(key.strip())} came; "
+            "make one with `openssl rand -hex 32` and give collector and API the same"
+        )
+    return key.strip()
+
+
+def minted() -> str:
+    """A new id of a device: 128 random bits."""
+    return _PREFIX + secrets.token_hex(16)
+
+
+def signed(device: str, key: bytes) -> str:
+    """The cookie's value.
+
+    >>> signed("d-1", bytes(32))
+    'd-1.3b9972a2d9a372e92ff6f91853812990'
+    """
+    return f"{device}.{_signature(device, key)}"
+
+
+def device_of(cookie: str | None, key: bytes) -> str | None:
+    """The id in a cookie's value; None when there is none, or it was not signed with the key.
+
+    >>> device_of(signed("d-1", bytes(32)), bytes(32)), device_of("d-1.00", bytes(32))
+    ('d-1', None)
+    """
+    device, _, signature = (cookie or "").rpartition(".")
+    is_ours = hmac.compare_digest(signature.encode(), _signature(device, key).encode())
+    return device if device.startswith(_PREFIX) and is_ours else None
+
+
+def _signature(device: str, key: bytes) -> str:
+    digest = hmac.digest(key, b"cookie\n" + device.encode("utf-8", "replace"), hashlib.sha256)
+    return digest.hex()[:_SIGNATURE_DIGITS]

@@ -1,0 +1,55 @@
+"""Kafka client properties, as the jobs' file has them, in the names of the services' client."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from connectors.errors import SettingError
+
+# Names of librdkafka, which the file gives after `python.`, and what this client calls them.
+_NAMES = {
+    "security.protocol": "security_protocol",
+    "sasl.mechanism": "sasl_mechanism",
+    "sasl.mechanisms": "sasl_mechanism",
+    "sasl.username": "sasl_plain_username",
+    "sasl.password": "sasl_plain_password",
+    "ssl.ca.location": "ssl_cafile",
+    "ssl.certificate.location": "ssl_certfile",
+    "ssl.key.location": "ssl_keyfile",
+    "ssl.key.password": "ssl_password",
+    "client.id": "client_id",
+}
+
+
+def client_config(servers: str, properties_file: str = "") -> dict[str, Any]:
+    """What the client takes: servers, and the properties of the file that are meant for Python.
+
+    >>> client_config("a:9092, b:9092")
+    {'bootstrap_servers': ['a:9092', 'b:9092']}
+
+    Raises:
+        SettingError: the file cannot be read, or a property has no counterpart here.
+    """
+    listed = [one.strip() for one in servers.split(",") if one.strip()]
+    return {"bootstrap_servers": listed, **(_read(properties_file) if properties_file else {})}
+
+
+def _read(file: str) -> dict[str, Any]:
+    try:
+        lines = [line.strip() for line in Path(file).read_text(encoding="utf-8").splitlines()]
+    except OSError as error:
+        raise SettingError(f"kafka_properties_file {file} cannot be read: {error}") from error
+    pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
+    meant = {
+        key.strip().removeprefix("python."): value.strip()
+        for key, _, value in pairs
+        if not key.startswith("flink.")
+    }
+    unknown = sorted(set(meant) - set(_NAMES))
+    if unknown:
+        raise SettingError(
+            f"kafka_properties_file {file}: the services know {', '.join(_NAMES)}; got {unknown[0]}; "
+            "give it as flink.NAME if it is for the jobs alone"
+        )
+    return {_NAMES[name]: value for name, value in meant.items()}
