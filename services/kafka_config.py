@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from connectors.errors import SettingError
+from connectors.kafka.ends import meant_for, read_properties
 
 # Names of librdkafka, which the file gives after `python.`, and what this client calls them.
 _NAMES = {
@@ -32,24 +33,14 @@ def client_config(servers: str, properties_file: str = "") -> dict[str, Any]:
         SettingError: the file cannot be read, or a property has no counterpart here.
     """
     listed = [one.strip() for one in servers.split(",") if one.strip()]
-    return {"bootstrap_servers": listed, **(_read(properties_file) if properties_file else {})}
+    return {"bootstrap_servers": listed, **_named(meant_for("python", read_properties(properties_file)))}
 
 
-def _read(file: str) -> dict[str, Any]:
-    try:
-        lines = [line.strip() for line in Path(file).read_text(encoding="utf-8").splitlines()]
-    except OSError as error:
-        raise SettingError(f"kafka_properties_file {file} cannot be read: {error}") from error
-    pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
-    meant = {
-        key.strip().removeprefix("python."): value.strip()
-        for key, _, value in pairs
-        if not key.startswith("flink.")
-    }
-    unknown = sorted(set(meant) - set(_NAMES))
+def _named(properties: Mapping[str, str]) -> dict[str, str]:
+    unknown = sorted(set(properties) - set(_NAMES))
     if unknown:
         raise SettingError(
-            f"kafka_properties_file {file}: the services know {', '.join(_NAMES)}; got {unknown[0]}; "
+            f"kafka_properties_file: the services know {', '.join(_NAMES)}; got {unknown[0]}; "
             "give it as flink.NAME if it is for the jobs alone"
         )
-    return {_NAMES[name]: value for name, value in meant.items()}
+    return {_NAMES[name]: value for name, value in properties.items()}

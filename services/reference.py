@@ -14,7 +14,8 @@ _HEAD = """\
 
 <!-- Written by `python -m services.reference`; a test compares. -->
 
-`scripts/collect` runs the [collector](collector.md). The unit is in the name: `_ms` is milliseconds. Later ones win:
+`scripts/collect` runs the [collector](collector.md). The unit is in the name: `_ms` is milliseconds. Later
+ones win:
 
 1. the default,
 2. a TOML file of `name = value` lines: `--settings FILE`,

@@ -156,10 +156,8 @@ def test_all_checks_run_whatever_the_first_says(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(subprocess, "call", lambda command, **keywords: asked.append(command[2]) or 1)
     status, output, _ = invoke(lint.main)
     assert status == 1
-    assert (
-        asked[:4] == ["ruff", "ruff", "mypy", "pip"] and len(asked) == 6
-    )  # two in the services' environment
-    assert "ruff check, ruff format, mypy, pip check did not pass" in output
+    assert asked[:4] == ["ruff", "ruff", "mypy", "pip"] and len(asked) == 6  # two are the services'
+    assert "ruff check, ruff format, mypy, pip check, mypy of the services" in output
 
 
 def test_a_query_restricts_by_what_was_given() -> None:
