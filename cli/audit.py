@@ -16,6 +16,7 @@ from rich.table import Table
 from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
 from connectors.elasticsearch.ends import ElasticsearchEnds
 from connectors.errors import IndexUnavailable
+from connectors.wording import plainly
 from jobs import ends
 from jobs.offline.audit import books as audit_books
 from jobs.offline.audit.books import SignalBooks
@@ -215,8 +216,8 @@ class _reachable:  # noqa: N801 - reads as a word
         self._client.close()
         if isinstance(error, (ApiError, TransportError)):
             raise IndexUnavailable(
-                f"Elasticsearch at {self._url} does not answer or refuses: {error}; check elasticsearch_url, "
-                "and that scripts/submit --prepare made the indices"
+                f"Elasticsearch at {self._url} does not answer or refuses: {plainly(error)}",
+                "check elasticsearch_url, and that scripts/submit --prepare made the indices",
             ) from error
 
 

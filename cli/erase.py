@@ -16,6 +16,7 @@ from elasticsearch import ApiError
 from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
 from connectors.errors import IndexUnavailable
 from connectors.keys import KeyPlace
+from connectors.wording import plainly
 from jobs import ends
 from jobs.offline.erasing import Receipt, erase, remains
 from jobs.offline.times import utc
@@ -71,8 +72,8 @@ def _index_failures_told() -> Iterator[None]:
         yield
     except (ApiError, TransportError) as error:
         raise IndexUnavailable(
-            f"Elasticsearch does not do it: {error}; check elasticsearch_url and the key's rights, erase "
-            "again: twice does no harm"
+            f"Elasticsearch does not do it: {plainly(error)}",
+            "check elasticsearch_url and the key's rights, erase again: twice does no harm",
         ) from error
 
 

@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
 from connectors.contracts import topics
 from connectors.errors import BrokerUnavailable
+from connectors.wording import plainly
 from jobs import ends
 from jobs.settings import load
 from stack.runs.feed import heartbeat
@@ -77,7 +78,9 @@ def send(properties: dict[str, str], event_time_ms: int) -> int:
             sent += len(found.partitions)
         unsent = producer.flush(_WAIT_S)
     except KafkaException as error:
-        raise BrokerUnavailable(f"no broker answers: {error}; check kafka_bootstrap_servers") from error
+        raise BrokerUnavailable(
+            f"no broker answers: {plainly(error)}", "check kafka_bootstrap_servers"
+        ) from error
     if unsent:
         raise BrokerUnavailable(f"{unsent} heartbeats were not delivered within {_WAIT_S:.0f} s")
     return sent

@@ -67,7 +67,7 @@ def show(registry: Registry, name: str, version: str | None) -> None:
         pointer = registry.pointer(name)
         chosen = version or (pointer.version if pointer else None)
         if chosen is None:
-            raise ModelRefused(f"{name}: no version is live; scripts/models list shows what there is")
+            raise ModelRefused(f"{name}: no version is live", "scripts/models list shows what there is")
         for line in described(registry.manifest(name, chosen), pointer):
             click.echo(line)
 
@@ -107,7 +107,9 @@ def verify(registry: Registry, name: str | None, version: str | None) -> None:
             for one in ([version] if version else registry.versions(model))
         ]
         if not checks:
-            raise ModelRefused(f"{name or registry.root}: no version to verify")
+            raise ModelRefused(
+                f"{name or registry.root}: no version to verify", "publish one (scripts/train --publish)"
+            )
         checks += [
             (f"{model} {role}", partial(_verify_role, registry, model, role))
             for model in models
@@ -116,7 +118,7 @@ def verify(registry: Registry, name: str | None, version: str | None) -> None:
         ]
         refused = [error for error in starmap(_checked, checks) if error]
         if refused:
-            raise ModelRefused(f"{len(refused)} of {len(checks)} checks failed; the first: {refused[0]}")
+            raise ModelRefused(f"{len(refused)} of {len(checks)} checks failed, the first: {refused[0]}")
 
 
 def _verify_role(registry: Registry, name: str, role: str) -> None:

@@ -16,6 +16,7 @@ from connectors.contracts.model_manifest import Manifest
 from connectors.errors import BadInput, ModelRefused
 from connectors.kafka.topic_reader import read_topic
 from connectors.models.registry import Registry
+from connectors.wording import plainly
 from jobs.offline.times import stamp
 from jobs.offline.training.events import read_events
 from jobs.offline.training.monitor import HOUR_MS, ScoreLog, comparison, drift, quality, read_log
@@ -111,7 +112,7 @@ def live_manifest(registry: Registry, name: str) -> Manifest:
     """
     pointer = registry.pointer(name)
     if pointer is None:
-        raise ModelRefused(f"{name}: no version is live; scripts/models list shows what there is")
+        raise ModelRefused(f"{name}: no version is live", "scripts/models list shows what there is")
     return registry.manifest(name, pointer.version)
 
 
@@ -130,12 +131,16 @@ def lines_of(file: Path) -> Iterator[bytes]:
         with opener(file, "rb") as stream:
             yield from (line for line in stream if line.strip())
     except (OSError, EOFError, zlib.error) as error:
-        raise BadInput(f"{file} cannot be read: {error}") from error
+        raise BadInput(
+            f"{file} cannot be read: {plainly(error)}", "give the lines of footfall.scores, plain or .gz"
+        ) from error
 
 
 def _messages() -> Iterator[bytes]:
     addresses = embedded_addresses()
     if "kafka" not in addresses:
-        raise BadInput("no scripts/run is running here: give --scores FILE with the lines of footfall.scores")
+        raise BadInput(
+            "no scripts/run is running here", "give --scores FILE with the lines of footfall.scores"
+        )
     properties = {"bootstrap.servers": addresses["kafka"]}
     yield from (message.value() for message in read_topic(properties, topics.SCORES.name))

@@ -12,9 +12,8 @@ from typing import Any, TypeVar
 import click
 import psutil
 
-from connectors.errors import EndUnavailable, FootfallError
+from connectors.errors import INPUT, BadInput, FootfallError, plain_os
 from stack.embedded import ADDRESSES, DEFAULT_WORKDIR
-from stack.errors import StackError
 
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -33,12 +32,26 @@ def settings_options(command: _Command) -> _Command:
 
 @contextmanager
 def failures_told() -> Iterator[None]:
-    """Ends the process with one line, not a trace: status 2 for wrong input, 1 for what does not answer."""
+    """Ends the process with two lines, not a trace: what is wrong, and what to do about it.
+
+    The status is that of the error's class: 2 for wrong input, 1 for what has failed or does not answer. A
+    file or folder that cannot be read or written is wrong input, wherever that shows.
+    """
     try:
         yield
-    except (FootfallError, StackError) as error:
-        click.echo(f"{type(error).__name__}: {error}", err=True)
-        sys.exit(1 if isinstance(error, (EndUnavailable, StackError)) else 2)
+    except FootfallError as error:
+        tell(error)
+        sys.exit(error.status)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        tell(BadInput(f"{error.filename}: {plain_os(error)}", "check the path and the rights to it"))
+        sys.exit(INPUT)
+
+
+def tell(error: FootfallError) -> None:
+    """Writes what is wrong and what to do about it, for people."""
+    click.echo(f"error: {error.message}\nwhat to do: {error.action}", err=True)
 
 
 def embedded_addresses(workdir: Path = DEFAULT_WORKDIR) -> dict[str, str]:

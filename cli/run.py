@@ -8,13 +8,12 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from cli.options import failures_told
 from connectors.adapters import ADAPTERS, AUTO
-from connectors.errors import BadInput, FootfallError, SettingError
 from connectors.files import messages
 from jobs.settings import Settings, Value, load
 from stack.console import new_console
 from stack.embedded import EmbeddedStack
-from stack.errors import StackError
 from stack.package import ROOT
 from stack.runs.deploy import Deployment
 from stack.runs.feed import require_an_event
@@ -102,19 +101,23 @@ def main(
     """
     console = new_console()
     try:
-        _check(file, target, seconds, adapter)
-        defaults: dict[str, Value] = {**_DEFAULTS, **(REPLAY_SETTINGS if file else LIVE_SETTINGS)}
-        settings = load(settings_file, assignments, defaults).replace(bounded=bool(file))
-        if parallelism:
-            settings = settings.replace(parallelism=parallelism)
-        balanced = _run(console, settings, workdir, state_backend, file, adapter, target, rate, seed, seconds)
-    except (FootfallError, StackError) as error:
-        console.print(f"{type(error).__name__}: {error}", style="red")
-        sys.exit(2 if isinstance(error, SettingError | BadInput) else 1)
+        with failures_told():
+            _check(file, target, seconds, adapter)
+            settings = _settings(bool(file), parallelism, settings_file, assignments)
+            run_of = (console, settings, workdir, state_backend, file, adapter, target, rate, seed, seconds)
+            balanced = _run(*run_of)
     except KeyboardInterrupt:
         console.print("stopped; nothing is left running")
         sys.exit(STATUS)
     sys.exit(0 if balanced else 1)
+
+
+def _settings(
+    bounded: bool, parallelism: int | None, settings_file: Path | None, assignments: tuple[str, ...]
+) -> Settings:
+    defaults: dict[str, Value] = {**_DEFAULTS, **(REPLAY_SETTINGS if bounded else LIVE_SETTINGS)}
+    settings = load(settings_file, assignments, defaults).replace(bounded=bounded)
+    return settings.replace(parallelism=parallelism) if parallelism else settings
 
 
 def _check(file: Path | None, target: Path | None, seconds: int | None, adapter: str) -> None:

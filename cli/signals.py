@@ -18,6 +18,7 @@ from connectors.contracts.signals import SIGNAL_STATUSES
 from connectors.elasticsearch import indices
 from connectors.elasticsearch.ends import ElasticsearchEnds
 from connectors.errors import IndexUnavailable, SettingError
+from connectors.wording import plainly
 from jobs.offline.times import utc
 from jobs.settings import load
 from stack.console import new_console
@@ -106,13 +107,13 @@ def search(ends: ElasticsearchEnds, query: Document, limit: int) -> list[Documen
     try:
         return _search(ends.client(), query, limit)
     except ApiError as error:
-        raise IndexUnavailable(f"Elasticsearch at {ends.url} refuses: {_cause(error)}") from error
+        raise _refusal(ends.url, error) from error
     except ValueError as error:
-        raise SettingError(f"elasticsearch_url {ends.url!r} is no address: {error}") from error
+        raise SettingError(f"elasticsearch_url {ends.url!r} is no address: {plainly(error)}") from error
     except TransportError as error:
         raise IndexUnavailable(
-            f"no Elasticsearch at {ends.url}: {error.message}; start one (scripts/run has one) or correct "
-            "--url"
+            f"no Elasticsearch at {ends.url}: {plainly(error)}",
+            "start one (scripts/run has one) or correct --url",
         ) from error
 
 
@@ -123,12 +124,17 @@ def _search(client: Elasticsearch, query: Document, limit: int) -> list[Document
     return [hit["_source"] for hit in answer["hits"]["hits"]]
 
 
-def _cause(error: ApiError) -> str:
+def _refusal(url: str, error: ApiError) -> IndexUnavailable:
+    refuses = f"Elasticsearch at {url} refuses"
     if error.meta.status == 404:
-        return f"there is no {indices.SIGNALS.alias}; no Footfall job has been set up on it"
+        return IndexUnavailable(
+            f"{refuses}: there is no {indices.SIGNALS.alias}", "set up a job on it: scripts/submit --prepare"
+        )
     if error.meta.status in (401, 403):
-        return f"status {error.meta.status}; check elasticsearch_api_key_file and the key's rights"
-    return f"status {error.meta.status}: {error.message}"
+        return IndexUnavailable(
+            f"{refuses}: {plainly(error)}", "check elasticsearch_api_key_file and the key's rights"
+        )
+    return IndexUnavailable(f"{refuses}: {plainly(error)}")
 
 
 def elasticsearch_ends(

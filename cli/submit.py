@@ -15,6 +15,7 @@ from cli.options import CONTEXT, embedded_addresses, embedded_settings, failures
 from connectors.elasticsearch.admin import create_indices
 from connectors.errors import IndexUnavailable
 from connectors.kafka.admin import create_topics
+from connectors.wording import plainly
 from jobs import ends
 from jobs.settings import Settings, load
 from stack import jars
@@ -115,8 +116,8 @@ def create_ends(settings: Settings, copies: int) -> None:
         create_indices(ends.elasticsearch(settings).client(), replicas=copies - 1)
     except (ApiError, TransportError) as error:
         raise IndexUnavailable(
-            f"indices cannot be created at {settings.elasticsearch_url}: {error}; check elasticsearch_url "
-            "and the API key's rights"
+            f"indices cannot be created at {settings.elasticsearch_url}: {plainly(error)}",
+            "check elasticsearch_url and the API key's rights",
         ) from error
 
 

@@ -146,7 +146,7 @@ def _learnable(rows: Examples, leave_out: tuple[str, ...]) -> Examples:
     """The rows without what is to be left out."""
     unknown = sorted(set(leave_out) - set(rows.names))
     if unknown:
-        raise BadInput(f"--leave-out {unknown[0]}: no such feature; docs/features.md lists them")
+        raise BadInput(f"--leave-out {unknown[0]}: no such feature", "docs/features.md lists them")
     span_ms = int(rows.at_ms.max() - rows.at_ms.min())
     return rows.without({*leave_out, *too_early(span_ms)})
 

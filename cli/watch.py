@@ -16,7 +16,7 @@ from typing import Any
 import click
 import orjson
 
-from cli.options import embedded_settings, failures_told, settings_options
+from cli.options import embedded_settings, failures_told, settings_options, tell
 from connectors.contracts import topics
 from connectors.contracts.model_inputs import INTENT, MODELS
 from connectors.contracts.model_manifest import Manifest
@@ -68,7 +68,7 @@ class Post:
         empty = {"schema": _SCHEMA, "bytes": 0, "places": {}, "watches": {}}
         kept: dict[str, Any] = orjson.loads(path.read_bytes()) if path.exists() else empty
         if kept["schema"] != _SCHEMA:
-            raise BadInput(f"{path} is {kept['schema']}, {_SCHEMA} is required; give another --folder")
+            raise BadInput(f"{path} is {kept['schema']}, {_SCHEMA} is required", "give another --folder")
         self._restore(kept["watches"], path)
         self.places = {
             topic: {int(number): offset for number, offset in found.items()}
@@ -80,7 +80,7 @@ class Post:
         known = {name: one["spans"] for name, one in kept.items()}
         wanted = {name: asdict(one.spans) for name, one in self.watches.items()}
         if known and known != wanted:
-            raise BadInput(f"{path} is of {known}, {wanted} came; give the same, or another --folder")
+            raise BadInput(f"{path} is of {known}, {wanted} came", "give the same, or another --folder")
         for name, one in kept.items():
             self.watches[name].restore(one)
 
@@ -137,7 +137,7 @@ def alone_at(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BadInput(f"another watch is at {folder}; stop it, or give another --folder") from None
+            raise BadInput(f"another watch is at {folder}", "stop it, or give another --folder") from None
         yield
 
 
@@ -254,7 +254,7 @@ def _round(post: Post, registry: Registry, messages: Messages, metrics_file: Pat
     except BrokerUnavailable as error:
         if once:
             raise
-        click.echo(f"{type(error).__name__}: {error}", err=True)
+        tell(error)
         return False
     for finding in found:
         click.echo(_said(finding))

@@ -1,59 +1,59 @@
-"""Footfall's exceptions: one small tree; each says what the operator should do.
+"""Footfall's exceptions: one small tree; each class has the operator's action and a command's exit status.
 
-FootfallError
-├── SettingError        correct the setting that is named
-├── BadInput            correct or replace the input that is named
-├── ModelRefused        do not use the model version that is named; publish or promote another
-├── StateTooNew         run the newer version that wrote the state, or start from a state of this one
-├── EngineDefect        replay the event that is named with scripts/why --slice, and raise an issue
-└── EndUnavailable      an outside system does not answer; bring it back, the job goes on by itself
-    ├── BrokerUnavailable
-    ├── IndexUnavailable
-    └── FlinkRequestFailed
+FootfallError           connectors/contracts/errors.py, with those that the engine raises
+├── BadInput            a file, a name: nothing can be made of it
+│   └── BadRule         a rule or a pack of rules
+├── StateTooNew         a newer release wrote the state
+├── EngineDefect        a defect of ours, with the place of the event
+├── SettingError        a setting is unknown or does not fit
+├── ModelRefused        a model version is not what it must be
+├── EndUnavailable      an outside system does not answer
+│   ├── BrokerUnavailable
+│   ├── IndexUnavailable
+│   └── FlinkRequestFailed
+└── StackError          stack/errors.py: a part of the embedded stack has failed
+
+A message says where, what was required and what came, in plain words (connectors/wording.py for those of a
+library); it names no class and no number of the operating system.
 """
 
 from __future__ import annotations
 
-
-class FootfallError(Exception):
-    """Any failure that Footfall foresees. Operator action: read the message, it names cause and cure."""
-
-
-class SettingError(FootfallError):
-    """A setting is unknown or does not fit. Operator action: correct the setting that the message names."""
-
-
-class BadInput(FootfallError):
-    """Input that nothing can be made of. Operator action: correct or replace the file that is named."""
+from connectors.contracts.errors import FAILED as FAILED
+from connectors.contracts.errors import INPUT as INPUT
+from connectors.contracts.errors import BadInput as BadInput
+from connectors.contracts.errors import BadRule as BadRule
+from connectors.contracts.errors import EngineDefect as EngineDefect
+from connectors.contracts.errors import FootfallError as FootfallError
+from connectors.contracts.errors import StateTooNew as StateTooNew
+from connectors.contracts.errors import plain_os as plain_os
 
 
-class ModelRefused(FootfallError):
-    """A model version is not what it must be. Operator action: promote another, or publish it again."""
+class SettingError(FootfallError, action="correct the setting that is named", status=INPUT):
+    """A setting is unknown or does not fit."""
 
 
-class StateTooNew(FootfallError):
-    """A newer version wrote the state. Operator action: run that version, or restore an older savepoint."""
+class ModelRefused(FootfallError, action="promote another version, or publish this one again", status=INPUT):
+    """A model version is not what it must be."""
 
 
-class EngineDefect(FootfallError):
-    """The engine could not take an event or settle what was due: a defect of ours; the place is named.
-
-    Operator action: the job restarts from its checkpoint and fails again at the same event; nothing is lost.
-    Replay it apart from the job with `scripts/why --slice PLACE` and raise an issue with what that prints.
-    """
+class EndUnavailable(FootfallError, action="bring it back; a job goes on by itself", status=FAILED):
+    """An outside system does not answer."""
 
 
-class EndUnavailable(FootfallError):
-    """An outside system does not answer. Operator action: bring it back; the job goes on by itself."""
+class BrokerUnavailable(
+    EndUnavailable, action="check kafka_bootstrap_servers and the broker's log", status=FAILED
+):
+    """Kafka does not answer."""
 
 
-class BrokerUnavailable(EndUnavailable):
-    """Kafka does not answer. Operator action: check kafka_bootstrap_servers and the broker's log."""
+class IndexUnavailable(
+    EndUnavailable,
+    action="check elasticsearch_url, the key's rights, disk space and index blocks",
+    status=FAILED,
+):
+    """Elasticsearch does not answer, or refuses."""
 
 
-class IndexUnavailable(EndUnavailable):
-    """Elasticsearch refuses every write. Operator action: check its address, disk space and index blocks."""
-
-
-class FlinkRequestFailed(EndUnavailable):
-    """Flink refused, or a job ended as it should not. Operator action: see the job's exceptions in its UI."""
+class FlinkRequestFailed(EndUnavailable, action="read the job's exceptions and Flink's log", status=FAILED):
+    """Flink does not answer or refuses, or a job ended in another state than required."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.errors import SettingError
+from connectors.wording import plainly
 
 SMALLEST_KEY = 32  # bytes: as many as the hash has
 _VARIABLE = "FOOTFALL_PSEUDONYM_KEY"
@@ -32,10 +33,10 @@ class KeyPlace:
         try:
             key = Path(self.file).read_bytes() if self.file else os.environ.get(_VARIABLE, "").encode()
         except OSError as error:
-            raise SettingError(f"{where} cannot be read: {error}") from error
+            raise SettingError(f"{where} cannot be read: {plainly(error)}") from error
         if len(key.strip()) < SMALLEST_KEY:
             raise SettingError(
-                f"{where}: a key of at least {SMALLEST_KEY} bytes is required, {len(key.strip())} came; make "
-                "one with `openssl rand -hex 32` and give every worker the same"
+                f"{where}: a key of at least {SMALLEST_KEY} bytes is required, {len(key.strip())} came",
+                "make one with `openssl rand -hex 32` and give every worker the same",
             )
         return key.strip()

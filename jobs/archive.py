@@ -58,7 +58,9 @@ def main(argv: list[str]) -> None:
     """Runs the stage alone: valid events, sessions and signals from their topics into the lake."""
     settings = settings_from(argv)
     if not settings.archive_dir:
-        raise SettingError("job archive needs the setting archive_dir: the folder of the lake")
+        raise SettingError(
+            "job archive needs the setting archive_dir", "set archive_dir to the folder of the lake"
+        )
     env, kafka = environment("archive", settings), ends.kafka("archive", settings)
     read_back(env, kafka)
     build(env, settings)

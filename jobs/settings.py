@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.errors import SettingError
+from connectors.wording import plainly
 
 Value = str | int | bool
 
@@ -238,8 +239,9 @@ def _refuse_secrets(names: Iterable[str]) -> None:
     for name in names:
         if name in _BY_NAME and _BY_NAME[name].secret:
             raise SettingError(
-                f"setting {name} is a secret: give FOOTFALL_{name.upper()} in the environment of the job "
-                f"and its workers, or name a file with {name}_file"
+                f"setting {name} is a secret",
+                f"give FOOTFALL_{name.upper()} in the environment of the job "
+                f"and its workers, or name a file with {name}_file",
             )
 
 
@@ -247,7 +249,7 @@ def _from_file(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
-        raise SettingError(f"settings file {path} cannot be read: {error}") from error
+        raise SettingError(f"settings file {path} cannot be read: {plainly(error)}") from error
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:

@@ -86,7 +86,7 @@ class EmbeddedStack:
         """
         if unknown := set(parts) - set(PARTS):
             raise StackError(
-                f"parts: any of {', '.join(PARTS)} is required, {', '.join(sorted(unknown))} came."
+                f"parts: any of {', '.join(PARTS)} is required, {', '.join(sorted(unknown))} came"
             )
         self.workdir = workdir.resolve()
         self.log_dir, self._data, self._conf = (self.workdir / name for name in ("logs", "data", "conf"))
@@ -160,7 +160,7 @@ class EmbeddedStack:
         found = self._components.get(part)
         if not isinstance(found, kind):
             raise StackError(
-                f"{part} is not part of this stack ({', '.join(self._parts)}), or it was not started."
+                f"{part} is not part of this stack ({', '.join(self._parts)}), or it was not started"
             )
         return found
 
@@ -221,8 +221,8 @@ class EmbeddedStack:
             holder = lock.read().strip() or "unknown"
             lock.close()
             raise WorkdirBusy(
-                f"{self.workdir}: another stack (process {holder}) works here, and only one can. "
-                "Stop it, or choose another working directory."
+                f"{self.workdir}: another stack (process {holder}) works here, and only one can",
+                "stop it, or choose another working directory",
             ) from None
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
@@ -250,5 +250,6 @@ def _require_memory(parts: Sequence[str]) -> None:
     if available < needed:
         raise NotEnoughMemory(
             f"{', '.join(parts)} need {needed / _GIB:.1f} GiB of free memory, this machine has "
-            f"{available / _GIB:.1f} GiB available. Close other programs, or start fewer parts."
+            f"{available / _GIB:.1f} GiB available",
+            "close other programs, or start fewer parts",
         )

@@ -133,7 +133,7 @@ class FlinkCluster(FlinkClient):
     def _settings(self, parallelism: int, state_backend: str) -> dict[str, object]:
         if state_backend not in _MANAGED_MEMORY:
             raise StackError(
-                f"state_backend: {' or '.join(_MANAGED_MEMORY)} is required, {state_backend!r} came."
+                f"state_backend: {' or '.join(_MANAGED_MEMORY)} is required, {state_backend!r} came"
             )
         return {
             "rest.port": self._rest_port,

@@ -148,10 +148,10 @@ def flink_home() -> Path:
     """
     spec = importlib.util.find_spec("pyflink")
     if spec is None or spec.origin is None:
-        raise ComponentFailed(f"{sys.executable} has no pyflink: install requirements.txt there.")
+        raise ComponentFailed(f"{sys.executable} has no pyflink", "install requirements.txt there")
     home = Path(spec.origin).parent
     if " " in str(home):
         raise ComponentFailed(
-            f"Flink's scripts cannot run from a path with a space: {home}. Move the environment."
+            f"Flink's scripts cannot run from a path with a space: {home}", "move the environment"
         )
     return home

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import requests
 
 from connectors.errors import FlinkRequestFailed
+from connectors.wording import plainly
 from stack import flink_config
 from stack.flink_client import FlinkClient, client_variables, link_libraries
 
@@ -34,7 +35,7 @@ class RemoteFlink(FlinkClient):
         """
         parts = urlsplit(rest_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise FlinkRequestFailed(f"rest-url: http://host:port is required, {rest_url!r} came.")
+            raise FlinkRequestFailed(f"rest-url: http://host:port is required, {rest_url!r} came")
         self._conf, self._lib, self._jars = folder / "conf", folder / "lib", connector_jars
         port = parts.port or (443 if parts.scheme == "https" else 80)
         self._values = {
@@ -56,8 +57,8 @@ class RemoteFlink(FlinkClient):
             self.taskmanagers()
         except requests.RequestException as error:
             raise FlinkRequestFailed(
-                f"No Flink answers at {self.rest_url}: {error}. Start a cluster (scripts/run has one), or "
-                "correct --rest-url."
+                f"No Flink answers at {self.rest_url}: {plainly(error)}",
+                "start a cluster (scripts/run has one), or correct --rest-url",
             ) from error
         values = self._values | {"python.client.executable": sys.executable}
         flink_config.write_conf_dir(self._conf, values, without=_THE_CLUSTERS_OWN)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from connectors.wording import plainly
 from stack.errors import DownloadFailed
 
 CACHE_VARIABLE = "FOOTFALL_CACHE_DIR"
@@ -83,7 +84,8 @@ def _jar(path: Path, coordinate: str, sha256: object) -> Jar:
     if len(parts) not in (3, 4) or not isinstance(sha256, str) or len(sha256) != 64:
         raise DownloadFailed(
             f'{path}: required is "group:artifact:version[:classifier]" = "64 hexadecimal digits", '
-            f"found {coordinate!r} = {sha256!r}. Correct the entry."
+            f"found {coordinate!r} = {sha256!r}",
+            "correct the entry",
         )
     return Jar(parts[0], parts[1], parts[2], sha256.lower(), *parts[3:])
 
@@ -142,8 +144,9 @@ def _fetch_one(jar: Jar, repository: Path) -> None:
             return
         path.unlink()
     raise DownloadFailed(
-        f"{jar.coordinate}: sha256 {jar.sha256} is required ({PINS.name}), the download has {found}; "
-        "it was deleted. The registry or a proxy in between serves another file: try another network."
+        f"{jar.coordinate}: sha256 {jar.sha256} is required ({PINS.name}), the download has "
+        f"{found} and was deleted: the registry or a proxy in between serves another file",
+        "try another network",
     )
 
 
@@ -159,8 +162,8 @@ def _download(jar: Jar, repository: Path) -> None:
         # jgo raises whatever its HTTP library does, and RuntimeError for an unknown artifact.
         jar.path_in(repository).unlink(missing_ok=True)
         raise DownloadFailed(
-            f"{jar.coordinate} could not be downloaded: {problem}. Check the network (and HTTPS_PROXY), "
-            f"then start again: what is already in {repository} is kept."
+            f"{jar.coordinate} could not be downloaded: {plainly(problem)}",
+            f"check the network (and HTTPS_PROXY), then start again: what is already in {repository} is kept",
         ) from problem
 
 

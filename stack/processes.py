@@ -70,7 +70,7 @@ class ManagedProcess:
             ComponentFailed: if it was stopped before, or the child could not be started.
         """
         if self._cancelled.is_set():
-            raise ComponentFailed(f"{self.name} was stopped before it started.")
+            raise ComponentFailed(f"{self.name} was stopped before it started")
         self.log.parent.mkdir(parents=True, exist_ok=True)
         ours, theirs = socket.socketpair()
         with theirs, self.log.open("ab") as output:
@@ -110,7 +110,7 @@ class ManagedProcess:
         end = time.monotonic() + deadline_s
         while not condition():
             if self._cancelled.is_set():
-                raise ComponentFailed(f"{self.name} was stopped while it started.")
+                raise ComponentFailed(f"{self.name} was stopped while it started")
             if not self.running:
                 raise self._ended()
             if time.monotonic() > end:
@@ -126,7 +126,7 @@ class ManagedProcess:
             ComponentFailed: if it still runs after `timeout_s` seconds, or was never started.
         """
         if self._nanny is None:
-            raise ComponentFailed(f"{self.name} was never started.")
+            raise ComponentFailed(f"{self.name} was never started")
         try:
             return self._nanny.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -166,7 +166,7 @@ class ManagedProcess:
             ComponentFailed: if this one still runs, or the other could not be started.
         """
         if self.running:
-            raise ComponentFailed(f"{self.name} (process {self._pid}) still runs: end it first.")
+            raise ComponentFailed(f"{self.name} (process {self._pid}) still runs", "end it first")
         self.stop(grace_s=0)
         again = ManagedProcess(self.name, self._command, self.log, self._env)
         again.start()
@@ -193,7 +193,7 @@ class ManagedProcess:
         if logs.port_was_taken(self.log):
             return PortTaken(
                 f"{self.name} found its port in use: {logs.likely_cause(self.log)}. Log: {self.log}. "
-                "Start again: free ports are chosen anew each time."
+                "Start again: free ports are chosen anew each time"
             )
         return ComponentFailed(f"{self.name} ended with status {self.returncode}. {self._evidence()}")
 

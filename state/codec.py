@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from connectors.errors import StateTooNew
+from connectors.contracts.errors import StateTooNew
 
 T = TypeVar("T")
 Migration = Callable[[list[Any]], list[Any]]
@@ -58,8 +58,7 @@ class Codec(Generic[T]):
         if data[0] > self._version:
             version, name = data[0], self._kind.__name__
             raise StateTooNew(
-                f"the state of a {name} has version {version}, this release reads up to {self._version}: run "
-                "the release that wrote it, or restore a savepoint that this one took"
+                f"the state of a {name} has version {version}, this release reads up to {self._version}"
             )
 
     def _migrated(self, data: bytes) -> T:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors.errors import EngineDefect, FootfallError
+from connectors.contracts.errors import EngineDefect, FootfallError
 from state.documents import place_id
 from state.logic import Logic, Out, Place
 
@@ -73,10 +73,9 @@ def _named(culprit: object) -> tuple[str, str]:
 
 def _defect(error: Exception, logic: Logic[Any, Any], verb: str, said: str, name: str) -> EngineDefect:
     at = f" ({name})" if name and name not in said else ""
-    told = f"{type(logic).__name__}.{verb} failed with {type(error).__name__} at {said}{at}: a defect"
+    told = f"a defect: {type(logic).__name__}.{verb} failed with {type(error).__name__} at {said}{at}"
     if not name:
-        return EngineDefect(f"{told}; raise an issue with this trace")
+        return EngineDefect(told, "raise an issue with this trace")
     return EngineDefect(
-        f"{told}. The job fails here again and again: replay it with `scripts/why --slice {name}` and raise "
-        "an issue with what that prints"
+        told, f"replay it with `scripts/why --slice {name}`; raise an issue with what it prints"
     )

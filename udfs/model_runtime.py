@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from connectors.contracts.model_manifest import INPUT_NAME, OUTPUT_NAME, Manifest
 from connectors.errors import ModelRefused
+from connectors.wording import plainly
 
 Matrix = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]
@@ -93,7 +94,7 @@ def read_manifest(folder: Traversable | Path) -> Manifest:
     try:
         manifest = Manifest.model_validate_json(text)
     except ValidationError as error:
-        raise ModelRefused(f"{folder}/{MANIFEST}: {_first(error)}; publish the version again") from error
+        raise ModelRefused(f"{folder}/{MANIFEST}: {_first(error)}", "publish the version again") from error
     if folder.name != manifest.version:
         raise ModelRefused(
             f"{folder}: the manifest is of version {manifest.version}, and the folder must have that name"
@@ -115,14 +116,15 @@ def _read(folder: Traversable | Path, name: str, largest: int, sha256: str | Non
         content = path.read_bytes()
     except OSError as error:
         raise ModelRefused(
-            f"{path}: cannot be read ({type(error).__name__}); publish the version again"
+            f"{path}: cannot be read ({plainly(error)})", "publish the version again"
         ) from error
     if len(content) > largest:
         raise ModelRefused(f"{path}: at most {largest} bytes are allowed, {len(content)} came")
     came = hashlib.sha256(content).hexdigest()
     if sha256 is not None and came != sha256:
         raise ModelRefused(
-            f"{path}: sha256 {sha256} is required, {came} came: it was changed after publishing"
+            f"{path}: sha256 {sha256} is required, {came} came",
+            "promote another version: it was changed after publishing",
         )
     return content
 
@@ -130,7 +132,9 @@ def _read(folder: Traversable | Path, name: str, largest: int, sha256: str | Non
 def _check_offered(folder: Traversable | Path, manifest: Manifest, offered: Iterable[str] | None) -> None:
     unknown = [name for name in manifest.names if name not in set(offered)] if offered is not None else []
     if unknown:
-        raise ModelRefused(f"{folder}: input {unknown[0]} is no feature of this job; train with its features")
+        raise ModelRefused(
+            f"{folder}: input {unknown[0]} is no feature of this job", "train with its features"
+        )
 
 
 def check_graph(content: bytes, inputs: int, where: str) -> None:
@@ -147,12 +151,12 @@ def check_graph(content: bytes, inputs: int, where: str) -> None:
     try:
         proto = onnx.load_model_from_string(content)
     except Exception as error:  # protobuf's own exception classes differ by backend
-        raise ModelRefused(f"{where}: {GRAPH} is no ONNX graph ({type(error).__name__})") from error
+        raise ModelRefused(f"{where}: {GRAPH} is no ONNX graph ({plainly(error)})") from error
     for graph in _graphs(proto.graph):
         _check_nodes(graph, where)
     if proto.functions:
         raise ModelRefused(
-            f"{where}: {GRAPH} brings functions of its own; only standard operators are allowed"
+            f"{where}: {GRAPH} brings functions of its own", "export it with standard operators only"
         )
     _check_shape(proto.graph, inputs, where)
 
@@ -175,7 +179,7 @@ def _check_nodes(graph: Any, where: str) -> None:
     for tensor in tensors:
         if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
             raise ModelRefused(
-                f"{where}: tensor {tensor.name} lies in another file; export it into the graph"
+                f"{where}: tensor {tensor.name} lies in another file", "export it into the graph"
             )
 
 
@@ -209,7 +213,7 @@ def open_session(content: bytes, where: str) -> Any:
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's classes are private
-        raise ModelRefused(f"{where}: onnxruntime refuses the graph: {str(error)[:300]}") from error
+        raise ModelRefused(f"{where}: onnxruntime refuses the graph: {plainly(error)}") from error
 
 
 def golden_rows(content: bytes) -> tuple[Matrix, Scores]:
@@ -229,11 +233,13 @@ def _check_golden(folder: Traversable | Path, model: Model, content: bytes) -> N
         rows, expected = golden_rows(content)
         came = model.score(rows)
     except Exception as error:  # whatever the rows or the runtime raise, the version is unfit
-        raise ModelRefused(f"{folder}/{GOLDEN}: cannot be scored: {str(error)[:300]}") from error
+        raise ModelRefused(f"{folder}/{GOLDEN}: cannot be scored: {plainly(error)}") from error
     if not len(expected):
         raise ModelRefused(f"{folder}/{GOLDEN}: at least one row is required")
     if not np.isfinite(came).all() or came.min() < 0 or came.max() > 1:
-        raise ModelRefused(f"{folder}: a golden row's score is no probability; do not promote this version")
+        raise ModelRefused(
+            f"{folder}: a golden row's score is no probability", "train it again, promote another version"
+        )
     worst = float(np.abs(came - expected).max())
     if worst > GOLDEN_TOLERANCE:
         raise ModelRefused(f"{folder}: golden rows differ by {worst:.2g}, {GOLDEN_TOLERANCE} is allowed")

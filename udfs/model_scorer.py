@@ -113,7 +113,7 @@ class Scorer:
         for name in names:
             seat = Seat(self._registry.stamp(name), self._loaded(name, LIVE))
             if seat.model is None:
-                raise ModelRefused(f"{name}: no version is live under {self._registry.root}; promote one")
+                raise ModelRefused(f"{name}: no version is live under {self._registry.root}", "promote one")
             self._seats[name, LIVE] = self._seated(seat)
             self._seats[name, SHADOW] = Seat()
         self._look()

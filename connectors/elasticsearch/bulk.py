@@ -19,6 +19,7 @@ from tenacity import (
 )
 
 from connectors.errors import IndexUnavailable
+from connectors.wording import plainly
 
 _LOG = logging.getLogger(__name__)
 # 500 too: a node whose disk is full, or whose shard has just failed, says so.
@@ -151,15 +152,15 @@ class BulkWriter:
             body: Any = bulk_body(writes)  # the client takes lines that are made too
             response = self._client.bulk(operations=body, filter_path=_READ)
         except TransportError as error:
-            raise _Busy(f"Elasticsearch cannot be reached: {error}") from error
+            raise _Busy(f"Elasticsearch cannot be reached: {plainly(error)}") from error
         except ApiError as error:
             if error.meta.status in _OF_THE_REQUEST:
                 return self._halved(writes, error)
             if error.meta.status in _RETRY_STATUS:
                 raise _Busy(f"Elasticsearch answers {error.meta.status}") from error
             raise IndexUnavailable(
-                f"Elasticsearch refuses bulk requests with status {error.meta.status}: {error.message}; "
-                "check elasticsearch_url and the API key's rights, the job goes on from its checkpoint"
+                f"Elasticsearch refuses bulk requests with {plainly(error)}",
+                "check elasticsearch_url and the API key's rights, the job goes on from its checkpoint",
             ) from error
         return [item["index"] for item in response["items"]] if response["errors"] else []
 
@@ -206,7 +207,7 @@ def _warn(state: RetryCallState) -> None:
 def _give_up(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     raise IndexUnavailable(
-        f"documents could not be written in {state.seconds_since_start:.0f} s: {error}; bring Elasticsearch "
-        "back (is it up? is its disk full, its index read-only?), the job goes on from its checkpoint and "
-        "nothing is lost"
+        f"documents could not be written in {state.seconds_since_start:.0f} s: {error}",
+        "bring Elasticsearch back (is it up? is its disk full, its index read-only?), the job "
+        "goes on from its checkpoint and nothing is lost",
     ) from error

@@ -12,6 +12,7 @@ from elasticsearch import Elasticsearch
 from elasticsearch.serializer import NdjsonSerializer
 
 from connectors.errors import SettingError
+from connectors.wording import plainly
 
 
 class _Lines(NdjsonSerializer):
@@ -58,5 +59,5 @@ class ElasticsearchEnds:
             return Path(self.api_key_file).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise SettingError(
-                f"elasticsearch_api_key_file {self.api_key_file} cannot be read: {error}"
+                f"elasticsearch_api_key_file {self.api_key_file} cannot be read: {plainly(error)}"
             ) from error

@@ -28,6 +28,7 @@ from connectors.contracts.events import SCHEMA
 from connectors.elasticsearch.bulk import Write
 from connectors.elasticsearch.indices import ERASURES
 from connectors.errors import IndexUnavailable
+from connectors.wording import plainly
 
 _LOG = logging.getLogger(__name__)
 
@@ -205,7 +206,7 @@ class Register:
             return newer(self._client, self._newest_ms - _OVERLAP_MS)
         except (ApiError, TransportError, LookupError, TypeError, ValueError) as error:
             self._unreadable()
-            raise _Unreadable(f"{error!r:.500}; {_cure(error)}") from error
+            raise _Unreadable(f"{plainly(error)}; {_cure(error)}") from error
 
 
 def _cure(error: Exception) -> str:
@@ -229,8 +230,9 @@ def _warn(state: RetryCallState) -> None:
 def _give_up(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     raise IndexUnavailable(
-        f"the register of erasures could not be read in {state.seconds_since_start:.0f} s, and without it "
-        f"nothing may be written: {error}; the job goes on from its checkpoint and nothing is lost"
+        f"the register of erasures could not be read in {state.seconds_since_start:.0f} s, and "
+        f"without it nothing may be written: {plainly(error) if error else 'no answer'}",
+        "let it be read again; the job goes on from its checkpoint and nothing is lost",
     ) from error
 
 

@@ -23,6 +23,7 @@ import orjson
 from connectors.contracts.events import visitor_of
 from connectors.contracts.messages import integer_of, text_of
 from connectors.errors import BadInput
+from connectors.wording import plainly
 
 EARLIEST_MS = 631_152_000_000  # 1990: an earlier received_at_ms is no time
 
@@ -40,7 +41,9 @@ def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
                 if line.strip():
                     yield number, line.rstrip(b"\r\n")
     except (OSError, EOFError, zlib.error) as error:
-        raise BadInput(f"{path} cannot be read: {error}; give a JSON-lines file, plain or .gz") from error
+        raise BadInput(
+            f"{path} cannot be read: {plainly(error)}", "give a JSON-lines file, plain or .gz"
+        ) from error
 
 
 class Line(NamedTuple):

@@ -15,6 +15,7 @@ from connectors.adapters import Adapted, adapt
 from connectors.errors import BadInput
 from connectors.files.arrivals import lines_of
 from connectors.files.refusals import SOME_PLACE, Refusals, nothing_valid
+from connectors.wording import plainly
 
 _NEVER_READ = 10_000_000  # bytes of one CSV field
 
@@ -45,7 +46,7 @@ def _rows(path: Path) -> Iterator[tuple[int, bytes]]:
             for row in rows:
                 yield rows.line_num, orjson.dumps(row)
     except (OSError, EOFError, zlib.error, csv.Error) as error:
-        raise BadInput(f"{path} cannot be read: {error}; give a CSV file with a header") from error
+        raise BadInput(f"{path} cannot be read: {plainly(error)}", "give a CSV file with a header") from error
 
 
 def require_an_event(path: Path, adapter: str) -> None:

@@ -65,11 +65,11 @@ def _adapter_of(message: bytes) -> str | None:
 def nothing_valid(path: Path, adapter: str, messages: int, refusals: Refusals) -> BadInput:
     """What is to be said of a file that gives an adapter no event."""
     if not messages:
-        return BadInput(f"{path} holds no valid event in 0 lines; give a file that has some")
+        return BadInput(f"{path} holds no valid event in 0 lines", "give a file that has some")
     other = refusals.other_adapter(than=adapter)
     todo = f"give --adapter {other}, which reads it" if other else "correct the lines, or give --adapter"
     said = f"{path} holds no valid event in {messages:,} lines for adapter {adapter}, most often for"
-    return BadInput(f"{said} {refusals.said()}; {todo}")
+    return BadInput(f"{said} {refusals.said()}", todo)
 
 
 def _beginning(message: bytes) -> str:

@@ -194,7 +194,7 @@ class FlinkRest:
             if answer["status"]["id"] == "COMPLETED":
                 return dict(answer["operation"])
             time.sleep(_POLL_S)
-        raise FlinkRequestFailed(f"Flink job {job_id}: the savepoint was not done within {deadline_s:.0f} s.")
+        raise FlinkRequestFailed(f"Flink job {job_id}: the savepoint was not done within {deadline_s:.0f} s")
 
     def exceptions(self, job_id: str) -> list[str]:
         """Stack traces of the job's failures, the newest first."""

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from connectors.contracts.topics import TOPICS
 from connectors.errors import BrokerUnavailable
+from connectors.wording import plainly
 
 _WAIT_S = 30.0
 # One error at the end, not a line per failed attempt to connect.
@@ -51,11 +52,11 @@ def _is_created(name: str, future: object) -> bool:
         if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return False
         raise BrokerUnavailable(
-            f"topic {name} cannot be created: {error}; check kafka_bootstrap_servers"
+            f"topic {name} cannot be created: {plainly(error)}", "check kafka_bootstrap_servers"
         ) from error
     except TimeoutError as error:
         raise BrokerUnavailable(
-            f"topic {name} cannot be created: no broker answered; check kafka_bootstrap_servers"
+            f"topic {name} cannot be created: no broker answered", "check kafka_bootstrap_servers"
         ) from error
     return True
 
@@ -73,5 +74,5 @@ def drop_topics(properties: Mapping[str, str]) -> None:
     deadline = time.monotonic() + _WAIT_S
     while names & set(admin.list_topics(timeout=_WAIT_S).topics):
         if time.monotonic() > deadline:
-            raise BrokerUnavailable(f"topics {sorted(names)} are still there; check the broker's log")
+            raise BrokerUnavailable(f"topics {sorted(names)} are still there", "check the broker's log")
         time.sleep(0.1)

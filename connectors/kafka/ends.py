@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from connectors.errors import SettingError
+from connectors.wording import plainly
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def read_properties(path: str) -> dict[str, str]:
     try:
         lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
     except OSError as error:
-        raise SettingError(f"kafka_properties_file {path} cannot be read: {error}") from error
+        raise SettingError(f"kafka_properties_file {path} cannot be read: {plainly(error)}") from error
     pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
     broken = [key for key, equals, _ in pairs if not equals]
     if broken:

@@ -9,6 +9,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from connectors.errors import BrokerUnavailable
 from connectors.kafka.partitions import partition_of
+from connectors.wording import plainly
 
 _QUIET_S = 30.0
 
@@ -77,7 +78,9 @@ def _ends(consumer: Consumer, topic: str) -> dict[int, int]:
             number: consumer.get_watermark_offsets(at, timeout=_QUIET_S)[1] for number, at in places.items()
         }
     except KafkaException as error:
-        raise BrokerUnavailable(f"no broker answers: {error}; check kafka_bootstrap_servers") from error
+        raise BrokerUnavailable(
+            f"no broker answers: {plainly(error)}", "check kafka_bootstrap_servers"
+        ) from error
 
 
 def _starts(consumer: Consumer, topic: str, begins: Mapping[int, int], since_ms: int) -> list[TopicPartition]:

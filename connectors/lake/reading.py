@@ -94,7 +94,7 @@ def hours(lake: Path, table: LakeTable) -> list[Path]:
     folder = lake / table.name
     if not folder.is_dir():
         raise BadInput(
-            f"{lake} is no lake: it has no folder {table.name}/; give the archive_dir of job archive"
+            f"{lake} is no lake: it has no folder {table.name}/", "give the archive_dir of job archive"
         )
     return sorted(folder.glob("day=*/hour=*"))
 

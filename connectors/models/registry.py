@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connectors.contracts.model_manifest import VERSION_PATTERN, Manifest
 from connectors.errors import ModelRefused
+from connectors.wording import plainly
 from udfs.model_runtime import GOLDEN, GRAPH, MANIFEST, Model, load, read_manifest
 
 LIVE, SHADOW = "live", "shadow"
@@ -90,7 +91,7 @@ class Registry:
         model = load(self._folder(name, pointer.version), offered)
         if model.manifest.sha256 != pointer.sha256 or model.manifest.name != name:
             raise ModelRefused(
-                f"{name} {pointer.version}: the pointer means another graph; promote the version again"
+                f"{name} {pointer.version}: the pointer means another graph", "promote the version again"
             )
         return model
 
@@ -114,9 +115,7 @@ class Registry:
         except (FileNotFoundError, KeyError):
             return None
         except (OSError, ValidationError) as error:
-            raise ModelRefused(
-                f"{path}: is no pointer ({type(error).__name__}); promote a version"
-            ) from error
+            raise ModelRefused(f"{path}: is no pointer ({plainly(error)})", "promote a version") from error
 
     def stamp(self, name: str, role: str = LIVE) -> int:
         """Changes whenever the role's pointer does; 0 when there is none. One stat, no read."""
@@ -143,7 +142,7 @@ class Registry:
         if target.exists():
             if _digests(folder) != _digests(target):
                 raise ModelRefused(
-                    f"{target}: exists with other content, and versions never change; train again"
+                    f"{target}: exists with other content, and versions never change", "train again"
                 )
             return manifest
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -183,11 +182,11 @@ class Registry:
         """
         now = self.pointer(name)
         if now is None:
-            raise ModelRefused(f"{name}: no version is live; promote one")
+            raise ModelRefused(f"{name}: no version is live", "promote one")
         if since is not None and now.version != since:
             return now
         if not now.previous:
-            raise ModelRefused(f"{name}: no version was live before {now.version}; promote another one")
+            raise ModelRefused(f"{name}: no version was live before {now.version}", "promote another one")
         model = self.verify(name, now.previous[0])
         return self._point(
             name, LIVE, model.manifest, now.previous[1:], note or f"rolled back from {now.version}"
@@ -216,13 +215,13 @@ class Registry:
 
     def _folder(self, name: str, version: str) -> Traversable:
         if not VERSION_PATTERN.fullmatch(version):
-            raise ModelRefused(f"{name}: {version!r} is no version; scripts/models list shows them")
+            raise ModelRefused(f"{name}: {version!r} is no version", "scripts/models list shows them")
         return self.root.joinpath(name, version)
 
     def _writable(self) -> Path:
         if not isinstance(self.root, Path):
             raise ModelRefused(
-                "the models that travel with a job cannot be changed; set model_dir to a folder"
+                "the models that travel with a job cannot be changed", "set model_dir to a folder"
             )
         return self.root
 

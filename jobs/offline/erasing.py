@@ -81,7 +81,8 @@ def family(client: Elasticsearch, visitor: str) -> Family:
     users = _linked(client, "anonymous_id", visitor, "visitor_id")
     if len(users) > 1:
         raise BadInput(
-            f"{visitor} is a device that {len(users)} users have used; erase each user who asks for it, by id"
+            f"{visitor} is a device that {len(users)} users have used",
+            "erase each user who asks for it, by id",
         )
     user = next(iter(users), visitor)
     devices = sorted(_linked(client, "visitor_id", user, "anonymous_id"))
@@ -173,7 +174,7 @@ def _produce(properties: Mapping[str, str], topic: str, records: Iterable[tuple[
         producer.produce(topic, key=key, value=value, on_delivery=told)
     if producer.flush(_FLUSH_S) or refused:
         raise BrokerUnavailable(
-            f"{topic} did not take the erasure ({refused[:1]}); check kafka_bootstrap_servers, erase again"
+            f"{topic} did not take the erasure ({refused[:1]})", "check kafka_bootstrap_servers, erase again"
         )
 
 
@@ -198,7 +199,8 @@ def sweep(client: Elasticsearch, alias: str, ids: Iterable[str], version: int) -
         client.bulk(operations=[_deletion(hit, version) for hit in hits], refresh=True)
         removed += len(hits)
     raise BadInput(
-        f"{alias} still has documents of the visitor after {_MOST_SWEEPS} sweeps; what writes them?"
+        f"{alias} still has documents of the visitor after {_MOST_SWEEPS} sweeps",
+        "find out what writes them, stop it, erase again",
     )
 
 

@@ -26,6 +26,7 @@ from connectors.adapters.reading import (
 from connectors.contracts.messages import Document, parse_object
 from connectors.contracts.rejected import Reject
 from connectors.errors import BadInput
+from connectors.wording import plainly
 
 Cast = Literal["text", "integer", "number", "seconds", "microseconds", "iso8601"]
 _CASTS: dict[Cast, Read] = {
@@ -99,12 +100,12 @@ def load_fix(path: Path) -> Fix:
     try:
         return Fix.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"mapping file {path} cannot be read: {error}") from error
+        raise BadInput(f"mapping file {path} cannot be read: {plainly(error)}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise BadInput(
-            f"mapping file {path}, {where}: {first['msg']}; see docs/operations/dead-letters.md"
+            f"mapping file {path}, {where}: {first['msg']}", "see docs/operations/dead-letters.md"
         ) from error
 
 

@@ -22,6 +22,7 @@ from connectors.contracts import topics
 from connectors.contracts.rejected import Rejected
 from connectors.errors import BrokerUnavailable
 from connectors.kafka.topic_reader import read_topic
+from connectors.wording import plainly
 from jobs.offline.fixing import Fix
 
 GROUP = "footfall-replay-rejected"
@@ -155,7 +156,9 @@ class Sender:
         try:
             self._producer.init_transactions(_WAIT_S)
         except KafkaException as error:
-            raise BrokerUnavailable(f"no broker answers: {error}; check kafka_bootstrap_servers") from error
+            raise BrokerUnavailable(
+                f"no broker answers: {plainly(error)}", "check kafka_bootstrap_servers"
+            ) from error
 
     def send(self, mended: Iterable[Mended]) -> None:
         """Writes all of it, some hundred letters a transaction.
@@ -172,7 +175,8 @@ class Sender:
                 self._producer.commit_transaction(_WAIT_S)
             except KafkaException as error:
                 raise BrokerUnavailable(
-                    f"letters could not be sent: {error}; run again (another run at the same time takes over)"
+                    f"letters could not be sent: {plainly(error)}",
+                    "run again (another run at the same time takes over)",
                 ) from error
 
     def _write(self, letter: Mended) -> None:

@@ -163,7 +163,7 @@ def require_an_event(path: Path) -> None:
     """
     if path.is_dir():
         if next(lake.messages(path), None) is None:
-            raise BadInput(f"{path} holds no events; give the archive_dir of a job that has written some")
+            raise BadInput(f"{path} holds no events", "give the archive_dir of a job that has written some")
         return
     refusals, lines = Refusals(), 0
     for number, line in lines_of(path):

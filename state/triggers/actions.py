@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from connectors.errors import BadInput
+from connectors.contracts.errors import BadInput, plain_os
 
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 _Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,63}$")]
@@ -169,9 +169,12 @@ def load(path: Path | None = None) -> ActionTable:
         document = YAML(typ="safe", pure=True).load(source.read_text(encoding="utf-8"))
         return ActionTable.model_validate(document)
     except OSError as error:
-        raise BadInput(f"table of actions {source} cannot be read: {error}") from error
+        raise BadInput(
+            f"table of actions {source} cannot be read: {plain_os(error)}",
+            "give a YAML file like state/triggers/actions.yaml",
+        ) from error
     except YAMLError as error:
-        raise BadInput(f"table of actions {source} is no YAML: {error}") from error
+        raise BadInput(f"table of actions {source} is no YAML: {str(error).splitlines()[0]}") from error
     except ValidationError as error:
         raise BadInput(f"table of actions {source}: {'; '.join(map(_problem, error.errors()))}") from error
 

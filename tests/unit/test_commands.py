@@ -122,12 +122,14 @@ def test_what_does_not_answer_ends_with_status_1_and_its_address(
 
 def test_a_failures_text_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object, **keywords: object) -> None:
-        raise StackError("Its last lines: [main] ERROR [/logs/flink] gone")
+        raise StackError("its last lines: [main] ERROR [/logs/flink] gone")
 
     monkeypatch.setattr(run, "EmbeddedStack", fail)
     status, _, errors = invoke(run.main)
     assert status == 1
-    assert "StackError: Its last lines: [main] ERROR [/logs/flink] gone" in " ".join(errors.split())
+    assert "error: its last lines: [main] ERROR [/logs/flink] gone what to do: read the log" in " ".join(
+        errors.split()
+    )
 
 
 def test_the_levels_stop_at_the_first_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES = 350, 60
 WITH_PYFLINK = ("jobs/", "udfs/", "tests/sql/", "tests/cluster/", "tests/bench/")
 WITH_JOBS = ("jobs/", "stack/runs/", "tools/", "cli/", "tests/")
 # What the engine may import beside itself: contracts, and libraries that do no I/O.
-CONTRACTS = {"contracts", "errors"}
+CONTRACTS = {"contracts"}
 LIBRARIES = {"msgspec", "numpy", "orjson"}
 YAML = ("state/rules/", "state/triggers/actions.py")  # rules and actions are read from files
 # Modules whose VIEWS are statements: the jobs, and the stages that only stand inside of them.

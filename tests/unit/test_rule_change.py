@@ -268,7 +268,7 @@ def test_what_may_not_be_applied_changes_nothing(folder: RulesFolder) -> None:
     same_version = edited(folder, "category_interest", "more_than: 3", "more_than: 5")
     with pytest.raises(BadRule, match="a change needs version 2 or more"):
         folder.accept(same_version)
-    with pytest.raises(BadInput, match="nothing to do"):
+    with pytest.raises(BadInput, match="nothing is to be done"):
         folder.accept(shutil.copy(folder.path / "bounce.yaml", folder.path.parent / "again.yaml"))
     taken = edited(folder, "bounce", "name: bounce", "name: hop\nemits: funnel_step")
     with pytest.raises(BadRule, match="signals of kind funnel_step are those of rule funnel_step"):

@@ -57,7 +57,7 @@ def server(tmp_path: Path) -> Iterator[ManagedProcess]:
 
 
 def test_another_takes_the_place_of_one_that_ended(server: ManagedProcess) -> None:
-    with pytest.raises(ComponentFailed, match="still runs: end it first"):
+    with pytest.raises(ComponentFailed, match="still runs; end it first"):
         server.start_again()
     server.kill()
     server.wait(10)

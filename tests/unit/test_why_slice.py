@@ -97,7 +97,7 @@ def test_the_command_says_where_the_engine_fails(no_job: None, monkeypatch: pyte
     told = asked("--slice", STORY[5]["event_id"])
     assert told.exit_code == 3, told.output
     assert (
-        f"fails here, too: VisitorsLogic.take failed with ZeroDivisionError at purchase {STORY[5]['event_id']}"
+        f"fails here, too: a defect: VisitorsLogic.take failed with ZeroDivisionError at purchase {STORY[5]['event_id']}"
         in told.output
     )
     assert f"({RAW}:1:2)" in told.output, "the place, though it was asked for by its id"

@@ -171,7 +171,7 @@ def go_back(client: Elasticsearch, now: str, before: str, rule_name: str) -> Non
     """Readers see the index before again, with what other rules have written since."""
     if not client.indices.exists(index=before):
         raise BadInput(
-            f"index {before} is gone, so there is no way back; apply the rule's old version instead"
+            f"index {before} is gone, so there is no way back", "apply the rule's old version instead"
         )
     _copy_others(client, now, before, rule_name)
     client.indices.update_aliases(actions=indices.cut_over(SIGNALS, now, before)["actions"])

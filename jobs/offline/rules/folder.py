@@ -51,7 +51,7 @@ class RulesFolder:
             raise BadRule(problem)
         if old and new.digest == old.digest:
             raise BadInput(
-                f"{file}: says what {old.rule.name} {old.rule.version} says already; nothing to do"
+                f"{file}: says what {old.rule.name} {old.rule.version} says already", "nothing is to be done"
             )
         load([*(one.path for one in pack.values()), file])
         return new, old

@@ -21,6 +21,7 @@ from ruamel.yaml.error import YAMLError
 from connectors.contracts.events import HEARTBEAT_TYPE, SCHEMA
 from connectors.contracts.signals import SignalStatus
 from connectors.errors import BadInput
+from connectors.wording import plainly
 from state.rules.language.spans import UNITS_MS, text_of
 
 Document = dict[str, Any]
@@ -178,7 +179,9 @@ def read(path: Path) -> list[Scenario]:
     try:
         documents = list(YAML(typ="safe").load_all(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise BadInput(f"{path}: no scenarios can be read: {error}") from error
+        raise BadInput(
+            f"{path}: no scenarios can be read: {plainly(error)}", "give a YAML file of scenarios"
+        ) from error
     found = []
     for number, document in enumerate(documents, 1):
         try:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from connectors.errors import BadInput
 from connectors.lake.reading import data_files, hours, message, read
 from connectors.lake.tables import EVENTS
+from connectors.wording import plainly
 from state.events import Event, read_event
 from state.vocabulary import HEARTBEAT
 
@@ -52,7 +53,7 @@ class Messages:
         self._found = sorted((_placed(value) for value in values), key=lambda one: one[0])
         self._found = [one for one in self._found if one[0] >= 0]
         if not self._found:
-            raise BadInput("no valid event came; training needs canonical events, one JSON object a line")
+            raise BadInput("no valid event came", "training needs canonical events, one JSON object a line")
 
     def messages(self) -> Iterator[tuple[int, bytes]]:
         """In the order of time."""
@@ -114,4 +115,6 @@ def read_events(path: Path) -> Events:
         with opener(path, "rb") as file:
             return Messages(line.rstrip(b"\r\n") for line in file if line.strip())
     except (OSError, EOFError, zlib.error) as error:
-        raise BadInput(f"{path} cannot be read: {error}; give a JSON-lines file, plain or .gz") from error
+        raise BadInput(
+            f"{path} cannot be read: {plainly(error)}", "give a JSON-lines file, plain or .gz"
+        ) from error

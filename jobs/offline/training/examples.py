@@ -129,8 +129,9 @@ def split_in_time(examples: Examples, test_from_ms: int, valid_from_ms: int) -> 
     for name, part in cut.items():
         if not 0 < part.share < 1:
             raise BadInput(
-                f"the {name} part has {len(part)} rows, {int(part.labels.sum())} of them positive:"
-                " both labels are required; give more data or another split"
+                f"the {name} part has {len(part)} rows, {int(part.labels.sum())} of them positive: both "
+                "labels are required",
+                "give more data or another split",
             )
     return Split(*cut.values())
 

@@ -10,6 +10,7 @@ import polars as pl
 import polars.selectors as cs
 
 from connectors.errors import BadInput
+from connectors.wording import plainly
 from jobs.offline.training.evaluation import single_auc
 from jobs.offline.training.examples import Bools, Examples
 
@@ -26,7 +27,7 @@ def read_table(path: Path) -> pl.DataFrame:
     try:
         return pl.read_csv(path, infer_schema_length=100_000)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise BadInput(f"{path} cannot be read as CSV with a header: {error}") from error
+        raise BadInput(f"{path} cannot be read as CSV with a header: {plainly(error)}") from error
 
 
 def table_examples(

@@ -22,6 +22,7 @@ from connectors.errors import FlinkRequestFailed, IndexUnavailable
 from connectors.flink.rest import FlinkRest
 from connectors.kafka.topic_reader import read_topic
 from connectors.keys import KeyPlace
+from connectors.wording import plainly
 from jobs import ends
 from jobs.offline.ledger import WINDOW_MS, Ledger, Place, read_ledger, read_letters
 from jobs.offline.why.facts import (
@@ -247,8 +248,8 @@ def _indexed(settings: Settings, visitor: str) -> tuple[list[Document], Document
             links = [one for name in names for one in _search(client, indices.ALIASES.alias, name, visitor)]
     except (ApiError, TransportError) as error:
         raise IndexUnavailable(
-            f"Elasticsearch at {elasticsearch.url} does not answer or refuses: {error}; check"
-            " elasticsearch_url"
+            f"Elasticsearch at {elasticsearch.url} does not answer or refuses: {plainly(error)}",
+            "check elasticsearch_url",
         ) from error
     return signals, known[0] if known else None, links
 

@@ -57,7 +57,7 @@ class Replayed:
         if self.defect is None:
             yield "the engine of this release takes it all: what the job failed with is not there any more"
             return
-        yield f"the engine fails here, too: {self.defect}"
+        yield f"the engine fails here, too: {self.defect.message}"
         cause = self.defect.__cause__
         if cause is not None:
             yield "".join(traceback.format_exception(cause)).rstrip()

@@ -13,7 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from connectors.errors import BadInput
+from connectors.contracts.errors import BadRule as BadRule
+from connectors.contracts.errors import plain_os
 from state.rules.language.analyse import problems
 from state.rules.language.filters import Place
 from state.rules.language.model import KINDS, Rule
@@ -21,10 +22,6 @@ from state.rules.language.model import KINDS, Rule
 SHIPPED = Path(__file__).parents[1]
 _MOST_BYTES = 100_000
 AnyRule = Any  # one of the classes of state/rules/language/model.py
-
-
-class BadRule(BadInput):
-    """A rule, or a pack of rules, is refused. Operator action: correct the line of the file that is named."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ def load(paths: Iterable[Path]) -> list[Loaded]:
         try:
             loaded.append(load_file(path))
         except BadRule as error:
-            wrong.append(str(error))
+            wrong.append(error.message)
     wrong += _together(loaded)
     if wrong:
         raise BadRule("\n".join(wrong))
@@ -89,7 +86,7 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
             continue
         found = sorted(path.glob("*.yaml"))
         if not found:
-            raise BadRule(f"{path}: no rule (*.yaml) in this folder; name another one")
+            raise BadRule(f"{path}: no rule (*.yaml) in this folder", "name another one")
         yield from found
 
 
@@ -128,8 +125,12 @@ def changed_meaning(new: Loaded, old: Loaded) -> str | None:
 def _document(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadRule(f"{path}: cannot be read as UTF-8 text: {error}") from error
+    except OSError as error:
+        raise BadRule(
+            f"{path}: cannot be read: {plain_os(error)}", "give a YAML file, or a folder"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise BadRule(f"{path}: byte {error.start} is no UTF-8", "save the file as UTF-8") from error
     if len(text) > _MOST_BYTES:
         raise BadRule(f"{path}: a rule has at most {_MOST_BYTES} characters; got {len(text)}")
     try:
@@ -138,9 +139,9 @@ def _document(path: Path) -> Any:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise BadRule(f"{path}:{line}: not YAML: {error.problem}; correct the line") from None
+        raise BadRule(f"{path}:{line}: not YAML: {error.problem}", "correct the line") from None
     except YAMLError as error:
-        raise BadRule(f"{path}:1: not YAML: {error}") from None
+        raise BadRule(f"{path}:1: not YAML: {str(error).splitlines()[0]}", "correct the file") from None
     if not isinstance(document, dict):
         raise BadRule(
             f"{path}:1: a rule is a mapping of name, version, kind …; got {type(document).__name__}"

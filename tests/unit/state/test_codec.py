@@ -74,7 +74,7 @@ def test_bytes_of_every_version_are_read(codec: Codec[Any], data: str, entity: A
 
 @pytest.mark.parametrize("codec", [DEVICES, VISITORS, ADMISSIONS])
 def test_a_newer_version_is_refused_with_both_named(codec: Codec[Any]) -> None:
-    with pytest.raises(StateTooNew, match=r"has version 9, this release reads up to 1: run the release"):
+    with pytest.raises(StateTooNew, match=r"has version 9, this release reads up to 1; run the release"):
         codec.decode(b"\x09\x90")
 
 

@@ -42,7 +42,7 @@ def test_a_defect_at_an_event_names_its_place_and_the_verb(monkeypatch: pytest.M
         engine().take(lines([VIEW, BUY]), PLACES, BUY["event_time_ms"] + 1)
     said = told(error)
     assert said.startswith(
-        "VisitorsLogic.take failed with KeyError at purchase e-2 of 2023-11-14 00:00:00 UTC"
+        "a defect: VisitorsLogic.take failed with KeyError at purchase e-2 of 2023-11-14 00:00:00 UTC"
     )
     assert "(footfall.events.raw:3:71)" in said and "scripts/why --slice footfall.events.raw:3:71`" in said
 
