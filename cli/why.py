@@ -19,7 +19,7 @@ from jobs.offline.times import utc
 from jobs.offline.why.answers import Answer, ago, event_time, explain, others
 from jobs.offline.why.facts import Document, Facts
 from jobs.offline.why.reading import gather, running
-from jobs.settings import TABLE, Settings, load
+from jobs.settings import Settings, load
 
 _SHOWN = 3  # answers about one rule, the newest
 _INDENT = " " * 30
@@ -94,7 +94,7 @@ def _replay(place: str, settings: Settings, since_ms: int) -> NoReturn:
 
 def settings_of(file: Path | None, assignments: tuple[str, ...], told: dict[str, str]) -> Settings:
     """The settings; where nothing else is said, numbers are those of the running job."""
-    numbers = {row.name for row in TABLE if not isinstance(row.default, str)}
+    numbers = Settings().numbers()
     job = {name: value for name, value in told.items() if name in numbers}
     return load(file, assignments, {**job, **embedded_settings()})
 

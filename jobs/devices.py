@@ -5,9 +5,9 @@ from __future__ import annotations
 from pyflink.table import StreamTableEnvironment
 
 from connectors.keys import KeyPlace
-from jobs.options import options
 from jobs.settings import Settings
-from jobs.wiring import PLACES, VALUES, add_views, hosted
+from jobs.wiring import PLACES, VALUES, VERSION, add_views, hosted
+from state.options import Options
 from udfs.logics import MakeDevices
 
 READS = ("messages_placed", "messages_on_time")
@@ -19,5 +19,5 @@ def build(env: StreamTableEnvironment, settings: Settings) -> None:
     """Adds the slices and the operator; makes `device_outputs`, `device_documents`, `device_counts`."""
     add_views(env, VIEWS, settings)
     key_place = KeyPlace(settings.pseudonym_key_file) if settings.pseudonymise else None
-    make = MakeDevices(options(settings, EMITS), settings.buckets, key_place)
+    make = MakeDevices(Options.of(settings, EMITS, VERSION), settings.buckets, key_place)
     hosted(env, "devices", "device_inputs", [*VALUES, *PLACES], make, settings)

@@ -13,10 +13,10 @@ from pyflink.table import StreamTableEnvironment
 from connectors.contracts import topics
 from jobs import devices, ends, ledger, read, routes
 from jobs.command_line import settings_from
-from jobs.options import options
 from jobs.settings import Settings
 from jobs.visitors import VIEWS
-from jobs.wiring import VALUES, Inserts, add_views, environment, hosted
+from jobs.wiring import VALUES, VERSION, Inserts, add_views, environment, hosted
+from state.options import Options
 from udfs.logics import MakeAdmission
 
 READS = ("messages",)
@@ -28,7 +28,8 @@ def build(env: StreamTableEnvironment, settings: Settings) -> None:
     read.build(env, settings)
     devices.build(env, settings)
     add_views(env, VIEWS, settings)
-    hosted(env, "visitors", "visitor_inputs", VALUES, MakeAdmission(options(settings, EMITS)), settings)
+    make = MakeAdmission(Options.of(settings, EMITS, VERSION))
+    hosted(env, "visitors", "visitor_inputs", VALUES, make, settings)
     add_views(env, ("documents/documents", "ledger/verdicts"), settings)
 
 

@@ -15,10 +15,10 @@ from connectors.contracts.model_inputs import MODELS, OFFERED
 from jobs import ends, read, routes
 from jobs.active_rules import active_rules
 from jobs.command_line import settings_from
-from jobs.options import options
 from jobs.settings import Settings
 from jobs.statements import statement
-from jobs.wiring import VALUES, Inserts, add_view, add_views, environment, hosted, tell, values
+from jobs.wiring import VALUES, VERSION, Inserts, add_view, add_views, environment, hosted, tell, values
+from state.options import Options
 from udfs.logics import MakeVisitors
 from udfs.model_scorer import Scorer
 from udfs.models import registry_at
@@ -55,7 +55,8 @@ def host(env: StreamTableEnvironment, settings: Settings, emits: Iterable[str]) 
         Scorer(registry_at(settings.model_dir), OFFERED).open(MODELS)
     rules = active_rules(settings)
     tell(env, **{f"rule.{rule.name}": rule.version for rule in rules})
-    make = MakeVisitors(options(settings, emits), tuple(rules), settings.rules_dir, settings.model_dir)
+    options = Options.of(settings, emits, VERSION)
+    make = MakeVisitors(options, tuple(rules), settings.rules_dir, settings.model_dir)
     hosted(env, "visitors", "visitor_inputs", VALUES, make, settings)
 
 

@@ -19,14 +19,13 @@ from pyflink.table import (
     TableEnvironment,
 )
 
-from jobs.settings import Settings
+from jobs.settings import LEDGER_WINDOW_MS, Settings
 from jobs.statements import Value, statement
 from udfs.keyed import OUTPUT, Hosted, Keyed
 
 VERSION = "0.2.0"
 _TOLD = "pipeline.global-job-parameters"
 _UID_FORMAT = "table.exec.uid.format"
-LEDGER_WINDOW_MS = 300_000
 
 
 def environment(name: str, settings: Settings) -> StreamTableEnvironment:
@@ -76,7 +75,7 @@ def _options(name: str, settings: Settings) -> dict[str, str]:
         # Names by which a savepoint finds state again, see `hosted`.
         "table.exec.uid.generation": "ALWAYS",
         # What the job works with, for whoever explains its answers: numbers and switches, no secrets.
-        _TOLD: _told({name: value for name, value in settings.items() if not isinstance(value, str)}),
+        _TOLD: _told(settings.numbers()),
     }
 
 

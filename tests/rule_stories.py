@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ def signals(
 ) -> list[Signal]:
     """What the rules find, in order of version; as if time had ended."""
     at_work = rules if isinstance(rules, Pack) else pack(*rules)
-    engine = Engine(replace(OPTIONS, **options), at_work, buckets=2, live=way.live)
+    engine = Engine(OPTIONS.replace(**options), at_work, buckets=2, live=way.live)
     out = engine.run([orjson.dumps(event) for event in way.arrange(list(events))], way.slice_ms)
     return found_in(out.documents)
 

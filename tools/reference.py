@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
+from pydantic.fields import FieldInfo
 
 from cli import (
     audit,
@@ -23,10 +24,12 @@ from cli import (
 )
 from connectors.adapters import ADAPTERS
 from connectors.adapters.mapping import Field
-from jobs.settings import TABLE, Setting
+from jobs.setting_errors import required
+from jobs.settings import GROUPS
 from services import collect
 from stack.package import ROOT
 from stack.runs.run_settings import LIVE_SETTINGS, REPLAY_SETTINGS
+from state.options import SettingsGroup
 from tools import lint, test
 
 COMMANDS: dict[str, click.Command] = {
@@ -77,21 +80,24 @@ def help_of(name: str, command: click.Command) -> str:
 
 def settings_page() -> str:
     """The table of settings, and how they are given."""
-    head = ["| setting | default | smallest | what it is |", "|---|---|---|---|"]
-    rows = "\n".join([*head, *map(setting_row, TABLE)])
-    return "\n\n".join(["# Settings", _NOTE, _SETTINGS_INTRODUCTION, rows, *_notes()]) + "\n"
+    tables = map(_group_table, GROUPS)
+    return "\n\n".join(["# Settings", _NOTE, _SETTINGS_INTRODUCTION, *tables, *_notes()]) + "\n"
 
 
-def setting_row(row: Setting) -> str:
-    """One row of the table.
+def _group_table(group: type[SettingsGroup]) -> str:
+    title = (group.__doc__ or "").rstrip(".")
+    rows = [setting_row(name, field) for name, field in group.model_fields.items()]
+    return "\n".join([f"## {title}", "", *_SETTING_HEAD, *rows])
 
-    >>> setting_row(Setting("bounded", False, "read to the end"))
-    '| `bounded` | `false` | – | read to the end |'
+
+def setting_row(name: str, field: FieldInfo) -> str:
+    """One row of a table.
+
+    >>> setting_row("bounded", FieldInfo(annotation=bool, default=False, description="read to the end"))
+    '| `bounded` | `false` | true or false | read to the end |'
     """
-    default = str(row.default).lower() if isinstance(row.default, bool) else row.default
-    cells = (row.name, default, "" if row.minimum is None else row.minimum)
-    shown = " | ".join("–" if cell == "" else f"`{cell}`" for cell in cells)
-    return f"| {shown} | {row.help} |"
+    default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+    return f"| `{name}` | {f'`{default}`' if default else '–'} | {required(field)} | {field.description} |"
 
 
 def adapters_page() -> str:
@@ -113,6 +119,7 @@ def field_row(row: Field) -> str:
 
 
 def _notes() -> Iterable[str]:
+    yield "## Defaults of scripts/run"
     yield _RUN.format(live=_listed(LIVE_SETTINGS), replay=_listed(REPLAY_SETTINGS))
     yield _SECRETS
 
@@ -132,7 +139,13 @@ Every job takes the same settings. The unit is in the name: `_ms` is millisecond
 3. the environment: `FOOTFALL_` and the name in capitals, `FOOTFALL_SESSION_GAP_MS=60000`,
 4. the command line: `--set session_gap_ms=60000`, as often as needed.
 
-A name that is not in the table, or a value that does not fit its row, is refused with exit status 2."""
+A name that is not in the tables, or a value that does not fit its row, is refused with exit status 2. The
+message names the setting, where it came from, what it must be, what came, and for a misspelt name the nearest
+one. Of variables that begin with `FOOTFALL_` only those are refused whose name is nearly a setting's.
+
+A secret comes from the environment, or from the file that its `_file` names. In a file of settings or on the
+command line it is refused."""
+_SETTING_HEAD = ("| setting | default | must be | what it is |", "|---|---|---|---|")
 _FIELD_HEAD = ("| theirs | ours | stays in `properties` too |", "|---|---|---|")
 _TYPE_HEAD = ("| what happened, theirs | `event_type` |", "|---|---|")
 _ADAPTERS_INTRODUCTION = """\
@@ -141,13 +154,15 @@ taken stays under `properties`, with the names it came with. A text that stands 
 `clock.*` are the times that `event_time_ms` is made of, `placed.*` what `sequence` is made of; a name that
 nobody knows becomes `custom:<name>`. How messages are read: [adapters](adapters.md)."""
 _RUN = """\
-`scripts/run` has other defaults: live, so that a demonstration shows something soon, {live};
+`scripts/run` has other defaults: live, so that a demonstration shows something soon,
+{live};
 with `--replay`, where only the end counts, {replay}."""
 _SECRETS = """\
-**Files and secrets.** `kafka_properties_file` is read where the job is submitted. The files of Elasticsearch
-are read where the Python workers run: give a path that exists on every TaskManager. The API key itself never
-travels with a job; without a key file the workers read `FOOTFALL_ELASTICSEARCH_API_KEY` from their own
-environment."""
+## Files and secrets
+
+`kafka_properties_file` is read where the job is submitted. The files of Elasticsearch are read where the
+Python workers run: give a path that exists on every TaskManager. The API key itself never travels with a job;
+without a key file the workers read `FOOTFALL_ELASTICSEARCH_API_KEY` from their own environment."""
 
 
 if __name__ == "__main__":

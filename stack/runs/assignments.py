@@ -13,7 +13,7 @@ _LOCAL_FILES = frozenset({"kafka_properties_file", "model_dir"})
 def arguments(settings: Settings) -> list[str]:
     """`--set name=value` for every setting that differs from its default; secrets never travel.
 
-    >>> arguments(Settings({"bounded": True, "session_gap_ms": 5}))
+    >>> arguments(Settings(bounded=True, session_gap_ms=5))
     ['--set', 'bounded=true', '--set', 'session_gap_ms=5']
     """
     return [

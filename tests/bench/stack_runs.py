@@ -33,7 +33,7 @@ from tests.bench.workload import Found, Work
 from tests.fuzz_run import memory_of
 
 SLOTS = 2
-BOUNDED = Settings({"bounded": True, **REPLAY_SETTINGS})
+BOUNDED = Settings.of({"bounded": True, **REPLAY_SETTINGS})
 _JOBS = Path(__file__).parent / "benchjobs"
 _START_DEADLINE_S, _JOB_DEADLINE_S, _LOOK_S = 300.0, 1_800.0, 1.0
 

@@ -27,7 +27,7 @@ WORKER_MIB = 600
 
 def test_mutated_messages(tmp_path: Path) -> None:
     # Minutes of event time go by in a second: a partition that is slow to start must be waited for.
-    with fresh_stack(tmp_path / "stack", settings=Settings({"idle_timeout_ms": 0})) as stack:
+    with fresh_stack(tmp_path / "stack", settings=Settings(idle_timeout_ms=0)) as stack:
         deployment = stack.deployment
         deployment.prepare()
         allow_bytes(deployment, topics.EVENTS_RAW, 12_000_000)

@@ -67,7 +67,7 @@ class Street:
 
 
 def test_the_others_hardly_notice(tmp_path: Path) -> None:
-    settings = Settings({"cart_timeout_ms": CART_MS})
+    settings = Settings(cart_timeout_ms=CART_MS)
     with fresh_stack(tmp_path / "stack", settings=settings) as stack:
         stack.deployment.prepare()
         job = stack.submit("jobs.suite")

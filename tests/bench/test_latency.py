@@ -32,7 +32,7 @@ def test_latency(tmp_path: Path) -> None:
     found = {}
     for rate in RATES:
         quick = rate <= QUICK_RATE
-        with fresh_stack(tmp_path / f"{rate:.0f}", settings=Settings(LIVE_SETTINGS), quick=quick) as stack:
+        with fresh_stack(tmp_path / f"{rate:.0f}", settings=Settings.of(LIVE_SETTINGS), quick=quick) as stack:
             found[f"{rate:,.0f}/s"] = _measured(stack, rate)
     head = next(iter(found.values()))
     rows = [[rate, *(f"{value:,.0f}" for value in row.values())] for rate, row in found.items()]

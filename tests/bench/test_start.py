@@ -20,7 +20,7 @@ DEADLINE_S = 300.0
 def test_start(tmp_path: Path) -> None:
     """The events are there before the job; the suite as shipped, live."""
     work = workload.make(tmp_path, 1, EVENTS)
-    with fresh_stack(tmp_path / "stack", settings=Settings({"idle_timeout_ms": 0})) as stack:
+    with fresh_stack(tmp_path / "stack", settings=Settings(idle_timeout_ms=0)) as stack:
         found = {name: _start(stack, work) for name in ("cold", "warm")}
     rows = [[name, *(f"{seconds:.1f}" for seconds in row.values())] for name, row in found.items()]
     figures.show("seconds from `flink run`", ["", *found["cold"]], rows)

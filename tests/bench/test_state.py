@@ -25,13 +25,10 @@ BACKEND = os.environ.get("FOOTFALL_BENCH_BACKEND", "rocksdb")
 MEMORY = os.environ.get("FOOTFALL_BENCH_MEMORY", "")
 AGAIN, RETURN = max(VISITORS // 10, 1), 2  # how many come again, on which day
 JOB = "benchjobs.suite_without_index"
-SETTINGS = Settings(
-    {
-        **REPLAY_SETTINGS,
-        "slice_ms": 60_000,
-        "idle_timeout_ms": 0,
-        "visitors_in_memory": max(VISITORS // 10 // int(Settings().parallelism), 1),
-    }
+SETTINGS = Settings.of(REPLAY_SETTINGS).replace(
+    slice_ms=60_000,
+    idle_timeout_ms=0,
+    visitors_in_memory=max(VISITORS // 10 // Settings().parallelism, 1),
 )
 DEADLINE_S = max(300.0, VISITORS / 500)
 HOUR_MS = engine_run.HOUR_MS

@@ -58,7 +58,7 @@ def watched(
     def messages(topic: str, places: dict[int, int]) -> Iterator[bytes]:
         return iter(written[topic])
 
-    post = Post(folder, watches_of(REGISTRY, [INTENT], Settings({}), hours))
+    post = Post(folder, watches_of(REGISTRY, [INTENT], Settings(), hours))
     post.open()
     begin_ms = model.manifest.training.to_ms
     return [one for one in post.look(messages) if one.from_ms > begin_ms and one.rows >= MIN_ROWS]

@@ -64,7 +64,7 @@ class Deployer:
     def __call__(self, **settings: Any) -> Deployment:
         """A deployment; models are seconds of each start, so a test that is about them asks for them."""
         paces = REPLAY_SETTINGS if settings.get("bounded") else {}
-        deployment = self.beside(Settings({"scoring": False, **paces, **settings}))
+        deployment = self.beside(Settings.of({"scoring": False, **paces, **settings}))
         drop_all(deployment.kafka_properties, deployment.client)
         deployment.prepare()
         return deployment
@@ -140,7 +140,10 @@ def abandoned_carts(deployment: Deployment) -> list[Document]:
 def why(deployment: Deployment, *arguments: str) -> Document:
     """What `scripts/why` says about a visitor, and of one rule."""
     settings = deployment.settings
-    ends = [f"{name}={settings[name]}" for name in ("kafka_bootstrap_servers", "elasticsearch_url")]
+    ends = [
+        f"kafka_bootstrap_servers={settings.kafka_bootstrap_servers}",
+        f"elasticsearch_url={settings.elasticsearch_url}",
+    ]
     sets = [word for end in ends for word in ("--set", end)]
     command = ["scripts/why", *arguments, "--json", *sets, "--rest-url", deployment.stack.flink.rest_url]
     environment = {**os.environ, "FOOTFALL_VENV": sys.prefix}

@@ -14,13 +14,14 @@ from connectors.elasticsearch import indices
 from connectors.kafka.topic_reader import read_topic
 from jobs import devices, visitors
 from jobs.active_rules import active_rules
-from jobs.options import options
 from jobs.settings import Settings
+from jobs.wiring import VERSION
 from stack.runs.deploy import Deployment
 from stack.runs.dump import documents
 from state.engine import Engine
 from state.logic import Document as Row
 from state.logic import Out, Place
+from state.options import Options
 from state.visitors.scoring import BatchScorer, matrix
 from udfs.model_scorer import Scorer
 from udfs.models import registry_at
@@ -80,7 +81,7 @@ def up_to(found: Iterable[Message], settings: Settings, until_ms: int) -> Out:
 
 def engine(settings: Settings) -> Engine:
     """The engine that the suite hosts with these settings."""
-    chosen = options(settings, {*devices.EMITS, *visitors.EMITS})
+    chosen = Options.of(settings, {*devices.EMITS, *visitors.EMITS}, VERSION)
     scorer = _scorer(settings) if settings.scoring else None
     return Engine(chosen, compiled(active_rules(settings), chosen), scorer, settings.buckets)
 

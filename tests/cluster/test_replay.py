@@ -165,8 +165,9 @@ def test_the_books_balance_and_deleted_signals_come_back(small: Run, tmp_path: P
 
 
 def _audit(deployment: Deployment, *arguments: str) -> Result:
-    names = ("kafka_bootstrap_servers", "elasticsearch_url")
-    sets = [part for name in names for part in ("--set", f"{name}={deployment.settings[name]}")]
+    settings = deployment.settings
+    sets = ["--set", f"kafka_bootstrap_servers={settings.kafka_bootstrap_servers}"]
+    sets += ["--set", f"elasticsearch_url={settings.elasticsearch_url}"]
     return CliRunner().invoke(audit.main, [*sets, *arguments], catch_exceptions=False)
 
 
@@ -176,8 +177,9 @@ def _signals(deployment: Deployment) -> dict[str, Document]:
 
 def test_the_lake_replayed_tells_the_same(small: Run, deploy: Deployer, tmp_path: Path) -> None:
     """By id and content; the lake has the events once, and none of the poison."""
-    settings = {name: small.deployment.settings[name] for name in ("scoring", "rules_dir")}
-    assert replay(deploy(bounded=True, **settings), small.folder / "lake", tmp_path, CONSOLE)
+    was = small.deployment.settings
+    deployment = deploy(bounded=True, scoring=was.scoring, rules_dir=was.rules_dir)
+    assert replay(deployment, small.folder / "lake", tmp_path, CONSOLE)
     for name in ("signals.jsonl", "sessions.jsonl"):
         assert expected.plain(read_lines(tmp_path / name)) == expected.plain(read_lines(small.folder / name))
     ledger = json.loads((tmp_path / "ledger.json").read_text())

@@ -92,7 +92,7 @@ def scored_ms(folder: Path) -> int:
 
 
 def test_a_killed_watch_goes_on(properties: dict[str, str], traffic: Traffic, tmp_path: Path) -> None:
-    in_memory = Post(tmp_path / "expected", watches_of(REGISTRY, MODELS, Settings({}), HOURS))
+    in_memory = Post(tmp_path / "expected", watches_of(REGISTRY, MODELS, Settings(), HOURS))
     in_memory.open()
     expected = in_memory.look(lambda topic, places: iter(traffic[topic]))
     ordered = {

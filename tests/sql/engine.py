@@ -10,10 +10,11 @@ import orjson
 
 from jobs import devices, visitors
 from jobs.active_rules import active_rules
-from jobs.options import options
 from jobs.settings import Settings
+from jobs.wiring import VERSION
 from state.engine import Engine
 from state.logic import Document, Out
+from state.options import Options
 from tests.engine_runs import scorer
 from tests.sql.tables import Message, Row
 from udfs.rules import compiled
@@ -23,14 +24,14 @@ WALL_CLOCK = ("detected_at_ms",)
 
 def engine(settings: Settings, more: Iterable[str] = ()) -> Engine:
     """The engine that the suite hosts with these settings; `more` documents are wanted beside its own."""
-    chosen = options(settings, {*devices.EMITS, *visitors.EMITS, *more})
+    chosen = Options.of(settings, {*devices.EMITS, *visitors.EMITS, *more}, VERSION)
     pack = compiled(active_rules(settings), chosen)
     return Engine(chosen, pack, scorer() if settings.scoring else None, settings.buckets)
 
 
 def answered(messages: Sequence[Message], **settings: Any) -> Out:
     """What becomes of messages that are all in time."""
-    chosen = Settings({"bounded": True, "scoring": False, **settings})
+    chosen = Settings.of({"bounded": True, "scoring": False, **settings})
     values, places = [one.value for one in messages], [one.place for one in messages]
     return engine(chosen).run(values, chosen.slice_ms, places)
 

@@ -101,7 +101,7 @@ class Flink:
 
         No model scores unless the settings say so; nothing reaches an index.
         """
-        chosen = Settings({"bounded": True, "parallelism": 1, "scoring": False, **settings})
+        chosen = Settings.of({"bounded": True, "parallelism": 1, "scoring": False, **settings})
         env, folder = self.environment(chosen), self.new_folder()
         env.create_temporary_table("messages", messages_file(messages, folder / "messages.jsonl", chosen))
         suite.build(env, NO_ELASTICSEARCH, chosen)

@@ -51,7 +51,7 @@ def row_of(offset: int, value: bytes | None, headers: dict[str, str]) -> dict[st
 @pytest.fixture(params=[False, True], ids=["live", "history"])
 def adapted(request: pytest.FixtureRequest, flink: Flink) -> list[list[Any]]:
     """kind, event time, record key and document of all that became of the messages; history in its order."""
-    settings = Settings({"bounded": request.param, "parallelism": 2})
+    settings = Settings(bounded=request.param, parallelism=2)
     make = wiring.batch_environment if settings.bounded else wiring.environment
     env, folder = make("adapt", settings), flink.new_folder()
     write_rows(folder / "foreign", [row_of(at, *message) for at, message in enumerate(MESSAGES)])
@@ -92,7 +92,7 @@ def test_every_message_becomes_what_its_adapter_says(adapted: list[list[Any]]) -
 
 @pytest.mark.parametrize("bounded", [False, True])
 def test_a_message_is_adapted_once_and_in_every_lane(flink: Flink, bounded: bool) -> None:
-    settings = Settings({"bounded": bounded})
+    settings = Settings(bounded=bounded)
     env = (wiring.batch_environment if bounded else wiring.environment)("adapt", settings)
     ends = replace(NO_KAFKA, bounded=bounded)
     env.create_temporary_table("foreign_messages", kafka.foreign_source(ends, topics.EVENTS_FOREIGN))

@@ -80,7 +80,7 @@ def run(flink: Flink, topics: Topics, query: str) -> list[Row]:
 
 
 def audit_tables(flink: Flink, topics: Topics) -> StreamTableEnvironment:
-    settings = Settings({"bounded": True, "parallelism": 1})
+    settings = Settings(bounded=True, parallelism=1)
     env, folder = audit.audit_environment(settings), flink.new_folder()
     for name in TOPICS:
         write_rows(folder / f"{name}.jsonl", topics[name])

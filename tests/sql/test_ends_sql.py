@@ -41,7 +41,7 @@ INDEX_OF = {
     "visitor": "footfall-visitors",
     "shadow": "footfall-shadow-scores",
 }
-SETTINGS = Settings({"bounded": True, "parallelism": 1})
+SETTINGS = Settings(bounded=True, parallelism=1)
 FROM = pytest.mark.parametrize("from_topics", [False, True], ids=["in the suite", "from topics"])
 
 

@@ -50,7 +50,7 @@ def messages() -> list[Message]:
 @pytest.fixture(scope="module")
 def ingested(flink: Flink, messages: list[Message]) -> dict[str, list[Row]]:
     """What ingest on its own makes of the messages."""
-    settings = Settings({"bounded": True, "slice_ms": SLICE_MS})
+    settings = Settings(bounded=True, slice_ms=SLICE_MS)
     env, folder = flink.environment(settings), flink.new_folder()
     env.create_temporary_table("messages", messages_file(messages, folder / "messages.jsonl", settings))
     ingest.build(env, settings)
@@ -99,7 +99,7 @@ def test_a_valid_event_is_the_message_under_its_canonical_visitor(
 @pytest.fixture(scope="module")
 def alone(flink: Flink, documents: list[Document]) -> list[Document]:
     """What visitors on its own makes of the valid events, as out of order as ingest may write them, and of a late one."""
-    settings = Settings({"bounded": True, "slice_ms": SLICE_MS, "scoring": False})
+    settings = Settings(bounded=True, slice_ms=SLICE_MS, scoring=False)
     env, folder = flink.environment(settings), flink.new_folder()
     chance = random.Random(3)
     valid = sorted(of(documents, "valid"), key=lambda one: one.version + chance.randrange(SLICE_MS))

@@ -20,7 +20,7 @@ from tests.sql.tables import Flink, collect, document_of, file_ends, placed
 
 Record = tuple[str, bytes]  # key, value
 
-SETTINGS = Settings({"bounded": True, "parallelism": 2})
+SETTINGS = Settings(bounded=True, parallelism=2)
 
 
 @pytest.fixture(scope="module")

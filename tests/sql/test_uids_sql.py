@@ -52,7 +52,7 @@ def begin(env: StreamTableEnvironment) -> None:
 
 def stateful(flink: Flink, **changes: Any) -> list[str]:
     """The uids that the suite would be submitted with, without those of operators that keep nothing."""
-    settings = Settings(changes)
+    settings = Settings.of(changes)
     env = flink.environment(settings)
     begin(env)
     env.create_temporary_table("messages", read.source(NO_KAFKA, topics.EVENTS_RAW, settings))
@@ -106,7 +106,7 @@ def test_a_savepoint_outlives_another_sink_and_other_workers(flink: Flink) -> No
 
 def run(flink: Flink, folder: Path, views: list[str], options: dict[str, str], parallelism: int) -> str:
     """Runs the suite until the story is read or, restored, to the end of time; the savepoint's place."""
-    settings = Settings({"parallelism": parallelism, "scoring": False})
+    settings = Settings(parallelism=parallelism, scoring=False)
     env = flink.environment(settings, {"pipeline.auto-watermark-interval": "0 ms", **options})
     begin(env)
     table = messages_table(folder / "messages", settings, **{"source.monitor-interval": "1 s"})

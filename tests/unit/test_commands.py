@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
 from elastic_transport import ConnectionError as TransportError
 from elasticsearch import ApiError
+from pydantic import SecretStr
 
 from cli import run, signals, submit
 from cli.options import embedded_addresses
@@ -262,7 +263,7 @@ def test_a_stack_that_is_gone_has_no_addresses(tmp_path: Path, content: str) -> 
 
 
 def test_a_key_that_would_not_arrive_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    submit._warn_of_secrets(Settings({"elasticsearch_api_key": "hush"}))
+    submit._warn_of_secrets(Settings(elasticsearch_api_key=SecretStr("hush")))
     errors = capsys.readouterr().err
     assert "does not travel" in errors and "hush" not in errors
 

@@ -38,7 +38,7 @@ def test_a_topic_that_keeps_visitors_for_ever_gets_tombstones() -> None:
 
 @pytest.mark.parametrize(("gap_ms", "cart_ms"), [(1_800_000, 60_000), (60_000, 1_800_000)])
 def test_it_is_quiet_for_as_long_as_anything_is_pending(gap_ms: int, cart_ms: int) -> None:
-    settings = Settings({"session_gap_ms": gap_ms, "cart_timeout_ms": cart_ms})
+    settings = Settings(session_gap_ms=gap_ms, cart_timeout_ms=cart_ms)
     assert quiet_ms(settings) > 1_800_000 + settings.out_of_orderness_ms
 
 

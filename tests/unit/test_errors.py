@@ -165,7 +165,7 @@ def places(tmp_path: Path) -> dict[str, str]:
         (run.main, ["--replay", "absent.jsonl", "--dump", "d"], 2, "no such file or folder", "JSON-lines"),
         (run.main, ["--replay", "{cut}", "--dump", "d"], 2, "the compressed file is cut off", "JSON-lines"),
         (run.main, ["--settings", "{folder}"], 2, "it is a folder", "correct the setting"),
-        (run.main, ["--set", "parallelism=0"], 2, "parallelism must be at least 1", "correct the setting"),
+        (run.main, ["--set", "parallelism=0"], 2, "parallelism must be a whole number, at least 1", "correct the setting"),
         (rules.main, ["validate", "{broken}"], 2, "not YAML", "correct the line"),
         (rules.main, ["validate", "absent.yaml"], 2, "no such file or folder", "correct the line"),
         (train.main, ["churn_risk", "--events", "{folder}"], 2, "is no lake", "archive_dir"),

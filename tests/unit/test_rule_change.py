@@ -95,7 +95,7 @@ def answered(tmp_path: Path, name: str, events: Iterable[Document], **more: Any)
     folder.mkdir(exist_ok=True)
     shutil.copy(SHIPPED / f"{name}.yaml", folder)
     pace, history = Pace(), [Arrival(orjson.dumps(one)) for one in events]
-    return backfill(lambda: history, Settings({"rules_dir": str(folder), **more}), pace), pace
+    return backfill(lambda: history, Settings(rules_dir=str(folder), **more), pace), pace
 
 
 def test_a_rule_is_answered_anew_over_history(tmp_path: Path) -> None:

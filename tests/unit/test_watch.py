@@ -66,7 +66,7 @@ class Broker:
 
 
 def post(folder: Path, hours: tuple[float, float, float] = HOURS) -> Post:
-    made = Post(folder, watches_of(REGISTRY, MODELS, Settings({}), hours))
+    made = Post(folder, watches_of(REGISTRY, MODELS, Settings(), hours))
     made.open()
     return made
 
@@ -232,7 +232,7 @@ def test_another_span_needs_another_folder(tmp_path: Path, traffic: Topics) -> N
     with pytest.raises(BadInput, match="give the same, or another --folder"):
         post(tmp_path, (1.0, 6.0, 5.0))
     with pytest.raises(BadInput, match="give the same, or another --folder"):
-        Post(tmp_path, watches_of(REGISTRY, [INTENT], Settings({}), HOURS)).open()
+        Post(tmp_path, watches_of(REGISTRY, [INTENT], Settings(), HOURS)).open()
 
 
 def test_numbers_for_prometheus(found: list[Finding]) -> None:

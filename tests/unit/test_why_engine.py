@@ -73,7 +73,7 @@ def test_late_answers_take_back_as_in_the_stream() -> None:
 
 
 def test_sessions_and_their_events_are_those_of_the_engine() -> None:
-    options = replace(OPTIONS, session_gap_ms=60_000)
+    options = OPTIONS.replace(session_gap_ms=60_000)
     life = lived(RULES["bounce"], Facts("v", NOW, (page(t(0)), page(t(1)), page(t(3))), options=options))
     assert [len(one.events) for one in life.stretches] == [2, 1]
     assert [one.lasted_ms for one in life.silences] == [60_000, 120_000]

@@ -19,7 +19,7 @@ from state.rules.pack import Pack
 from tests.words import Document, event, t
 
 RAW = topics.EVENTS_RAW.name
-SETTINGS = Settings({"scoring": False})
+SETTINGS = Settings(scoring=False)
 LOGIN = event("phone", "identify", t(5), user_id="anna")
 TABLET = event("tablet", "custom:login", t(7), user_id="anna")
 STORY = [
@@ -121,6 +121,6 @@ def test_a_visitor_or_a_slice_and_not_both(no_job: None) -> None:
 
 
 def test_models_that_cannot_be_used_here_score_nobody(tmp_path: Any) -> None:
-    engine = why_slice.engine_of(Settings({"model_dir": str(tmp_path)}))
+    engine = why_slice.engine_of(Settings(model_dir=str(tmp_path)))
     assert not engine.visitors_logic.options.scoring
     assert why_slice.engine_of(Settings()).visitors_logic.options.scoring

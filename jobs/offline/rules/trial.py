@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields, replace
 from typing import Any
 
 import orjson
@@ -24,15 +23,12 @@ from udfs.rules import compiled
 Document = dict[str, Any]
 Complaint = tuple[Telling, str]
 _BUCKETS, _SLICE_MS = 8, 60_000
-_NO_SETTINGS = ("emits", "job_version")
 _ENGINES_OWN = ("visitor_merged", "bot_suspected")  # kinds of signals that no rule finds
 
 
 def options_of(settings: Settings) -> Options:
     """The engine's options for a stream that ends, of which only signals are wanted."""
-    named = {one.name: settings[one.name] for one in fields(Options) if one.name not in _NO_SETTINGS}
-    found = Options(**named)  # type: ignore[arg-type]
-    return replace(found, bounded=True, scoring=False, emits=frozenset(("signal",)))
+    return Options.of(settings, ("signal",)).replace(bounded=True, scoring=False)
 
 
 def pack_of(settings: Settings) -> Pack:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def gather(settings: Settings, visitor: str, since_ms: int, job: Running | None)
     properties = ends.kafka("why", settings).client_properties()
     letters = read_letters(properties, tap.read)
     ledger = read_ledger(properties, letters, tap.read)
-    options = replace(Options.of(settings), bounded=True, scoring=False, emits=OPTIONS.emits)
+    options = Options.of(settings, OPTIONS.emits).replace(bounded=True, scoring=False)
     events, told = _valid(properties, known_as, tap, options, key, since_ms)
     return Facts(
         visitor=known_as,
@@ -216,7 +216,7 @@ def _valid(
 
 def admitted(judged: list[Judged], options: Options) -> list[Event]:
     """The documents of the events that the visitor's gate lets pass, in order."""
-    logic = AdmissionLogic(replace(options, emits=frozenset(("valid",))), lambda: 0)
+    logic = AdmissionLogic(options.replace(emits=frozenset(("valid",))), lambda: 0)
     bucket = Bucket[Admission, Judged](0, logic, DictStore(), {}, Counts())
     out = taken(bucket, [pack_judged(judged)], None, FINAL, late=False)
     found = [orjson.loads(one.body) for one in out.documents if one.kind == "valid"]

@@ -11,7 +11,7 @@ import re
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from connectors.contracts.model_inputs import MODELS, OFFERED
 from connectors.errors import BadInput, EngineDefect, FootfallError, ModelRefused
@@ -100,7 +100,7 @@ def engine_of(settings: Settings) -> Engine:
             models.open(MODELS)
             scorer = BatchScorer(lambda names, moments: models.score(names, matrix(moments)))
         except ModelRefused:
-            options = replace(options, scoring=False)
+            options = options.replace(scoring=False)
     key = KeyPlace(settings.pseudonym_key_file).read() if settings.pseudonymise else None
     pack = compiled(active_rules(settings), options)
     return Engine(options, pack, scorer, settings.buckets, now_ms, key)

@@ -63,9 +63,7 @@ def test_random_events_are_judged_as_the_naive_answer_judges_them(seed: int) -> 
     events = _random_events(seed)
     required = seed % 5 == 0
     caps = visitor_oracle.Caps(required, 4, 20, 5 * MINUTE)
-    options = Options(
-        **{name: getattr(CAPS, name) for name in CAPS.__dataclass_fields__} | {"consent_required": required}
-    )
+    options = CAPS.replace(consent_required=required)
     values = lines(events)
     random.Random(seed).shuffle(values)
     out = Engine(options, live=0).run(

@@ -6,7 +6,6 @@ import os
 import random
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -160,7 +159,7 @@ def canonical(one: Signal) -> bytes:
 
 
 def _cut_at(most: int) -> Any:
-    return replace(OPTIONS, session_max_events=most)
+    return OPTIONS.replace(session_max_events=most)
 
 
 def test_fifty_rules_do_not_mind_each_other() -> None:
