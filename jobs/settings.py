@@ -242,8 +242,8 @@ def _refuse_secrets(*sources: Source) -> None:
         for name in filter(source.values.__contains__, secrets):
             raise SettingError(
                 f"setting {name} is a secret and came from {source.of(name)}",
-                f"give {VARIABLES}{name.upper()} in the environment of the job and its workers, or name a file "
-                f"with {name}_file",
+                f"give {VARIABLES}{name.upper()} in the environment of the job and its workers, or name a "
+                f"file with {name}_file",
             )
 
 
