@@ -42,11 +42,12 @@ LEVELS: tuple[Level, ...] = (
         "no JVM: small inputs after public reports, with their right answers",
         ("pytest", "tests/cases"),
     ),
+    Level("browser", "no JVM: the tracker's bundles in a real Chromium", ("pytest", "tests/browser")),
     Level("sql", "the SQL statements on a local Flink, tables in, tables out", ("pytest", "tests/sql")),
     Level("cluster", "real Kafka, Flink and Elasticsearch", ("pytest", "tests/cluster")),
     Level("bench", "measurements; only when asked for", ("pytest", "-s", "tests/bench")),
 )
-DEFAULT = ("lint", "unit", "cases", "sql", "cluster")
+DEFAULT = ("lint", "unit", "cases", "browser", "sql", "cluster")
 _BY_NAME = {level.name: level for level in LEVELS}
 _EPILOG = "\b\nLevels:\n" + "\n".join(f"  {level.name:<9}{level.help}" for level in LEVELS)
 

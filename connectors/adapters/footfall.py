@@ -1,10 +1,16 @@
-"""Footfall's own tracker: a batch of events with what they share said once. Pure."""
+"""Footfall's own tracker: a batch of events with what they share said once. Pure.
+
+An event is a canonical one, or it has a `name` as pages say it: one of the contract's types, one of GA4's
+names with its parameters, or the shop's own, which becomes `custom:<name>`.
+"""
 
 from __future__ import annotations
 
+from connectors.adapters import ga4
 from connectors.adapters.adapter import Adapter, listed
 from connectors.adapters.mapping import Field, move
 from connectors.adapters.reading import event_identifier, helping_time_ms, integer, person, text, time_ms
+from connectors.contracts.events import CUSTOM_PREFIX, EVENT_TYPES
 from connectors.contracts.messages import Document
 
 SHARED = (
@@ -25,7 +31,8 @@ FIELDS = (
     Field("sequence", "sequence", integer),
 )
 _BLOCKS = ("context", "product", "order", "properties")
-_ENVELOPE = frozenset({"schema", "events", "context", *(row.theirs for row in SHARED)})
+# `device_seed` is between the tracker and the collector, which makes the device's id of it.
+_ENVELOPE = frozenset({"schema", "events", "context", "device_seed", *(row.theirs for row in SHARED)})
 
 
 def recognises(document: Document) -> bool:
@@ -44,10 +51,29 @@ def convert(element: Document, message: Document, index: int) -> tuple[Document,
         if own is not None and not isinstance(own, dict):
             element[name] = own
     element.pop("schema", None)
+    if isinstance(element.get("name"), str) and "event_type" not in element:
+        _take_over(element.pop("name"), event)
     move(element, FIELDS, event)
     move(message, SHARED, event)
     others = {name: value for name, value in message.items() if name not in _ENVELOPE}
     return event, {**({"batch": others} if others else {}), **element}
+
+
+def _take_over(name: str, event: Document) -> None:
+    """Translates a name and its parameters, which came as `properties`."""
+    parameters = event.pop("properties", {})
+    for block in ("product", "order"):
+        if isinstance(parameters.get(block), dict):
+            event[block] = {**event.get(block, {}), **parameters.pop(block)}
+    context = event.pop("context", {})
+    if name in EVENT_TYPES or name.startswith(CUSTOM_PREFIX):
+        event["event_type"] = name
+    else:
+        event["event_type"] = ga4.type_of(name)
+        parameters.setdefault("event", name)
+    parameters = ga4.take_parameters(parameters, event)
+    event["context"] = {**context, **event.get("context", {})}
+    event["properties"] = {**event.get("properties", {}), **parameters}
 
 
 ADAPTER = Adapter(
@@ -58,5 +84,6 @@ ADAPTER = Adapter(
     convert=convert,
     fields=FIELDS,
     shared=SHARED,
+    types=ga4.TYPES,
     time="event_time_ms",
 )

@@ -129,7 +129,7 @@ def elements(document: Document) -> Elements:
 def convert(element: Document, message: Document, index: int) -> tuple[Document, Document]:
     """One event."""
     name = element.pop("event_name", None) or element.pop("name", None)
-    event: Document = {"event_type": _type(name)}
+    event: Document = {"event_type": type_of(name)}
     element["params"] = _parameters(element)
     event["named_by"] = _named_by(name, element, message)
     asked = [element] if element is message else [element, message]
@@ -198,7 +198,29 @@ def _said(sources: list[Document]) -> consent.Words:
 _REQUEST = frozenset({"events", *(row.theirs for row in SHARED)} - {"consent"})
 
 
-def _type(name: object) -> str | None:
+def take_parameters(parameters: Document, event: Document) -> Document:
+    """Moves what a page pushed with an event into the event, which has its type; what is left comes back.
+
+    >>> event = {"event_type": "purchase"}
+    >>> take_parameters({"transaction_id": "T-1", "items": [{"item_id": "p-1"}], "coupon": "SPRING"}, event)
+    {'items': [{'item_id': 'p-1'}], 'coupon': 'SPRING'}
+    >>> event
+    {'event_type': 'purchase', 'order': {'order_id': 'T-1'}, 'product': {'product_id': 'p-1'}}
+    """
+    element: Document = {"params": parameters}
+    if event["event_type"] in _ORDERS:
+        move(element, ORDER_FIELDS, event)
+    move(element, FIELDS, event)
+    _settle_product(event, element)
+    return parameters
+
+
+def type_of(name: object) -> str | None:
+    """The contract's type of a name of GA4's; `custom:<name>` of any other, None of what is no name.
+
+    >>> type_of("view_item"), type_of("Wishlist opened"), type_of("")
+    ('product_view', 'custom:wishlist_opened', None)
+    """
     if not isinstance(name, str) or not name:
         return None
     return TYPES.get(name) or f"custom:{snake(name)}"
