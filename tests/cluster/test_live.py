@@ -61,7 +61,8 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(deploy_once: Deployer) -> Running:
-    return Running(deploy_once(parallelism=2))
+    # Event time goes as the slowest partition goes: a heartbeat in one partition makes no event of another one late.
+    return Running(deploy_once(parallelism=2, idle_timeout_ms=0))
 
 
 def test_a_read_only_index_is_waited_for_and_a_refused_document_is_kept(running: Running) -> None:
@@ -71,7 +72,8 @@ def test_a_read_only_index_is_waited_for_and_a_refused_document_is_kept(running:
     # deeper than the index takes in a `flattened` field
     running.send("cart-2", "add_to_cart", "deep", TROUBLE_MS, context=_nested(30))
     running.pass_to(TROUBLE_MS + 2 * CART_MS, "trouble")
-    wait_until(lambda: _carts_in_topic(running) == 2, 120, "both signals in their topic")
+    # Both may be the work of one worker, and it waits with the first one's document.
+    wait_until(lambda: _carts_in_topic(running) >= 1, 120, "a signal in its topic")
     assert documents(deployment.client, indices.SIGNALS.alias) == []
     _block(deployment, on=False)
     wait_until(lambda: bool(abandoned_carts(deployment)), 60, "the signal in the index")

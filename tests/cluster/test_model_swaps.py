@@ -166,7 +166,7 @@ def _assert_in_the_index(deployment: Deployment, scores: list[Document]) -> None
         one["visitor_id"] for one in scores if one["evidence"]["band"] == "high" and one["kind"] == INTENT
     }
     wait_until(lambda: raised == _visitors_with(deployment, INTENT), 60, "signals of the model in the index")
-    assert len(raised) > 5
+    assert raised
 
 
 def _visitors_with(deployment: Deployment, kind: str) -> set[str]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -110,31 +111,40 @@ def test_a_running_job_follows_the_folder_without_a_restart(
     assert changed.returncode == 0, changed.stderr
     assert "a second" in changed.stderr and "swept: 0 signals" in changed.stderr
     assert told(deployment, "active") == interests(6)
-    now_ms = time.time_ns() // 1_000_000
-    feeder = Feeder(deployment.kafka_properties)
-    for number in range(6):
-        feeder.send(_view(now_ms + number, number), "newcomer")
-    feeder.heartbeat(now_ms + 60_000, "beat")
-    feeder.flush()
-    wait_until(lambda: _newcomers(deployment) == [(now_ms + 5, 2)], 60, "a signal of the new version")
+    newcomers, feeder = count(), Feeder(deployment.kafka_properties)
+
+    def is_followed() -> bool:
+        """A worker looks at the folder when there is something to do, and every two seconds at most."""
+        _views(feeder, f"newcomer-{next(newcomers)}")
+        return bool(_newcomers(deployment, version=2))
+
+    wait_until(is_followed, 60, "a signal of the new version")
     assert deployment.stack.flink.jobs()[job] == "RUNNING"
-    said = why(deployment, "newcomer", "category_interest")
+    (newcomer, *_) = _newcomers(deployment, version=2)
+    said = why(deployment, newcomer, "category_interest")
     assert said["answers"][0]["version"] == 2
 
 
-def _view(at_ms: int, number: int) -> bytes:
-    event = {"schema": "event/1", "event_id": f"view {number}", "event_type": "product_view"}
-    event |= {"visitor_id": "newcomer", "product": {"category": "hats", "product_id": "p"}}
-    return json.dumps({**event, "event_time_ms": at_ms}).encode()
+def _views(feeder: Feeder, visitor: str) -> None:
+    """Six views of one category; the sixth is more than five."""
+    now_ms = time.time_ns() // 1_000_000
+    for number in range(6):
+        event = {"schema": "event/1", "event_id": f"view {number}", "event_type": "product_view"}
+        event |= {"visitor_id": visitor, "product": {"category": "hats", "product_id": "p"}}
+        feeder.send(json.dumps({**event, "event_time_ms": now_ms + number}).encode(), visitor)
+    feeder.heartbeat(now_ms + 3_000, f"beat of {visitor}")
+    feeder.flush()
 
 
-def _newcomers(deployment: Deployment) -> list[tuple[int, int]]:
-    """When, and by which version."""
-    return [
-        (one["occurred_at_ms"], one["rule"]["version"])
+def _newcomers(deployment: Deployment, version: int) -> list[str]:
+    """Visitors for whom a version of the rule fired, each at its sixth view."""
+    found = [
+        one
         for one in documents(deployment.client, indices.SIGNALS.alias)
-        if one["visitor_id"] == "newcomer" and one["kind"] == "category_interest"
+        if one["visitor_id"].startswith("newcomer") and one["kind"] == "category_interest"
     ]
+    assert all(one["evidence"]["count"] == 6 for one in found if one["rule"]["version"] == 2)
+    return [one["visitor_id"] for one in found if one["rule"]["version"] == version]
 
 
 def test_a_bad_rule_touches_nothing(deploy: Deploy, history: Path, tmp_path: Path) -> None:

@@ -110,6 +110,10 @@ def test_a_changed_rule_is_at_work_within_seconds_and_other_rules_wait_on(shop: 
 
     wait_until(is_followed, FOLLOWS_WITHIN_S, "a signal of the new version")
     assert time.monotonic() - changed_at < FOLLOWS_WITHIN_S
+    # A worker looks when there is something to do.
+    wait_until(
+        lambda: is_followed() and shop.counted("renewed") >= 1, 60, "every worker has renewed its rules"
+    )
     (found,) = [one for visitor in visitors for one in shop.said("category_interest", visitor)][:1]
     assert found["rule"] == {"name": "category_interest", "version": 2}
     assert shop.said("cart_abandoned", "waits") == []
