@@ -27,7 +27,7 @@ COLLECTOR = "collector"  # stands for the topic in letters and in an event's sou
 ADAPTER = "footfall"
 MAX_EVENTS = 500  # in a batch; a tracker sends ten
 _OFFSET_BITS = 52  # what every reader of JSON takes as it is
-_NO_CONSENT = "the batch says that consent is denied and names no visitor; its bytes are not kept"
+_NO_CONSENT = "the batch names no visitor and no id may be stored; its bytes are not kept"
 
 
 @dataclass
@@ -56,10 +56,33 @@ def wants_id(document: Any) -> bool:
     )
 
 
-def denies(document: Any) -> bool:
-    """Whether the batch says that the visitor did not consent: then no id is stored on the device."""
+def seed_of(document: Any) -> object:
+    """What the tracker wants the device's id to be made of; with it, it says that an id may be stored."""
+    return document.get("device_seed") if isinstance(document, dict) else None
+
+
+def withdraws(document: Any) -> bool:
+    """Whether the batch's last word on consent is a no: then the id is taken off the device.
+
+    >>> word = {"name": "consent", "properties": {"status": "denied"}}
+    >>> withdraws({"events": [{"name": "click"}, word]}), withdraws({"events": []})
+    (True, False)
+    """
+    events = document.get("events") if isinstance(document, dict) else None
+    said = [_word(one) for one in events if isinstance(one, dict)] if isinstance(events, list) else []
+    return next((word for word in reversed(said) if word is not None), None) == "denied"
+
+
+def _word(event: dict[str, Any]) -> object:
+    properties = event.get("properties")
+    is_word = "consent" in (event.get("event_type"), event.get("name")) and isinstance(properties, dict)
+    return properties.get("status") if is_word and isinstance(properties, dict) else None
+
+
+def may_act(document: Any) -> bool:
+    """Whether the context leaves it open that somebody may act on this visitor."""
     context = document.get("context") if isinstance(document, dict) else None
-    return isinstance(context, dict) and context.get("consent") == "denied"
+    return not (isinstance(context, dict) and context.get("consent") == "denied")
 
 
 def is_too_long(document: Any) -> bool:
@@ -89,7 +112,7 @@ def with_id(body: bytes, device: str) -> bytes:
 
 
 def without_visitor(body: bytes, now_ms: int) -> Batch:
-    """A batch of a visitor who denied consent and has no id: one letter, which keeps nothing of it."""
+    """A batch without any id of a device on which none may be stored: one letter, which keeps nothing."""
     refusal = Refusal(Reject("no_consent", None, _NO_CONSENT), None, None, ADAPTER)
     return _batch(body, [refusal], now_ms)
 

@@ -102,7 +102,7 @@ class Broker:
             BrokerUnavailable: they are not within the time, or too many wait already.
         """
         if self._producer is None:
-            raise BrokerUnavailable("Kafka is not connected yet; check kafka_bootstrap_servers")
+            raise BrokerUnavailable("Kafka is not connected yet")
         if self._pending >= self._max_pending:
             raise BrokerUnavailable(f"{self._pending} batches wait for Kafka already; it is slow or away")
         self._pending += 1

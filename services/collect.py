@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-CONTEXT = {"help_option_names": ["-h", "--help"]}
+from services.telling import CONTEXT, failures_told
 
 
 @click.command(context_settings=CONTEXT)
@@ -19,14 +18,10 @@ def main(file: Path | None, assignments: tuple[str, ...]) -> None:
     POST /c takes batches of Footfall's own tracker and answers 204 once Kafka has acknowledged them.
     Settings: docs/services.md. Exit status: 0 ended by a signal, 2 a setting is no good.
     """
-    from connectors.errors import SettingError
     from services.starting import run_collector
 
-    try:
+    with failures_told():
         run_collector(file, assignments)
-    except SettingError as error:
-        click.echo(f"scripts/collect: {error}", err=True)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -96,7 +97,8 @@ class Collector:
             allow_credentials=True,
             expose_headers=["retry-after"],
         )
-        return Starlette(routes=routes, middleware=[cors], lifespan=self._life)
+        bounded = Middleware(RequestBodyLimitMiddleware, max_body_size=self._settings.max_body_bytes)
+        return Starlette(routes=routes, middleware=[cors, bounded], lifespan=self._life)
 
     @asynccontextmanager
     async def _life(self, _app: Starlette) -> AsyncIterator[None]:
@@ -107,7 +109,7 @@ class Collector:
     async def _collect(self, request: Request) -> Response:
         try:
             response = await self._answer(request)
-        except web.ClientDisconnect:
+        except ClientDisconnect:
             response = Response(status_code=499)
         self._meters.answers.labels(response.status_code).inc()
         return response
@@ -117,27 +119,27 @@ class Collector:
             return PlainTextResponse("this page is none of allowed_origins", 403)
         if not self._limit.takes(web.address_of(request), time.monotonic()):
             return self._later(429)
-        try:
-            body = await web.body_of(request, self._settings.max_body_bytes)
-        except web.TooLarge:
-            return PlainTextResponse(f"at most {self._settings.max_body_bytes} bytes are taken", 413)
+        body = await request.body()
         document = batches.parsed(body)
         if batches.is_too_long(document):
             return PlainTextResponse(f"at most {batches.MAX_EVENTS} events are taken", 413)
         return await self._taken(request, body, document)
 
     async def _taken(self, request: Request, body: bytes, document: object) -> Response:
-        """The batch is read; a browser without an id gets one with the answer, unless it denies consent."""
+        """The batch is read; a browser without an id gets one with the answer, if it may be stored."""
         known = identity.device_of(request.cookies.get(self._settings.cookie_name), self._key)
         now_ms = int(self._now() * 1000)
+        seed, withdraws = batches.seed_of(document), batches.withdraws(document)
         if not batches.wants_id(document):
             return await self._written(batches.read(body, now_ms))
-        if known is None and batches.denies(document):
+        if known is None and seed is None and (withdraws or not batches.may_act(document)):
             return await self._written(batches.without_visitor(body, now_ms))
-        device = known or identity.minted()
+        device = known or identity.minted(seed, self._key)
         response = await self._written(batches.read(batches.with_id(body, device), now_ms))
-        if known is None:
+        if not withdraws and known is None:
             self._set_cookie(response, device)
+        elif withdraws and response.status_code == 204:
+            response.delete_cookie(self._settings.cookie_name, httponly=True, samesite="lax")
         return response
 
     async def _written(self, batch: batches.Batch) -> Response:

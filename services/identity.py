@@ -13,6 +13,7 @@ from connectors.errors import SettingError
 SMALLEST_KEY = 32  # bytes
 _VARIABLE = "FOOTFALL_VISITOR_KEY"
 _SIGNATURE_DIGITS = 32
+_ID_DIGITS = 32
 _PREFIX = "d-"
 
 
@@ -29,15 +30,22 @@ def read_key(file: str) -> bytes:
         raise SettingError(f"{where} cannot be read: {error}") from error
     if len(key.strip()) < SMALLEST_KEY:
         raise SettingError(
-            f"{where}: a secret of at least {SMALLEST_KEY} bytes is required, {len(key.strip())} came; "
-            "make one with `openssl rand -hex 32` and give collector and API the same"
+            f"{where}: a secret of at least {SMALLEST_KEY} bytes is required, {len(key.strip())} came",
+            "make one with `openssl rand -hex 32` and give collector and API the same",
         )
     return key.strip()
 
 
-def minted() -> str:
-    """A new id of a device: 128 random bits."""
-    return _PREFIX + secrets.token_hex(16)
+def minted(seed: object, key: bytes) -> str:
+    """A new id of a device: out of the tracker's seed, always the same, or else of 128 random bits.
+
+    >>> minted("s", bytes(32)) == minted("s", bytes(32)), minted(None, bytes(32)) == minted(None, bytes(32))
+    (True, False)
+    """
+    if not isinstance(seed, str) or not seed:
+        return _PREFIX + secrets.token_hex(16)
+    digest = hmac.digest(key, b"seed\n" + seed.encode("utf-8", "replace"), hashlib.sha256)
+    return _PREFIX + digest.hex()[:_ID_DIGITS]
 
 
 def signed(device: str, key: bytes) -> str:

@@ -40,7 +40,7 @@ def _named(properties: Mapping[str, str]) -> dict[str, str]:
     unknown = sorted(set(properties) - set(_NAMES))
     if unknown:
         raise SettingError(
-            f"kafka_properties_file: the services know {', '.join(_NAMES)}; got {unknown[0]}; "
-            "give it as flink.NAME if it is for the jobs alone"
+            f"kafka_properties_file: the services know {', '.join(_NAMES)}; got {unknown[0]}",
+            "give it as flink.NAME if it is for the jobs alone",
         )
     return {_NAMES[name]: value for name, value in properties.items()}

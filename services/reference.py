@@ -1,12 +1,14 @@
-"""Writes the page of the services' settings: docs/services.md. Run `python -m services.reference`."""
+"""Writes docs/services.md and services/openapi.json: `python -m services.reference`."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from services.settings import CollectorSettings
+from services.api import openapi
+from services.settings import ApiSettings, CollectorSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 _HEAD = """\
@@ -14,8 +16,8 @@ _HEAD = """\
 
 <!-- Written by `python -m services.reference`; a test compares. -->
 
-`scripts/collect` runs the [collector](collector.md). The unit is in the name: `_ms` is milliseconds. Later
-ones win:
+`scripts/collect` runs the [collector](collector.md), `scripts/serve` the [API](api.md). The unit is in the
+name: `_ms` is milliseconds. Later ones win:
 
 1. the default,
 2. a TOML file of `name = value` lines: `--settings FILE`,
@@ -29,12 +31,18 @@ _TABLE = "| setting | default | what it is |\n|---|---|---|"
 
 def pages() -> dict[Path, str]:
     """Text of every generated file by its path."""
-    return {ROOT / "docs" / "services.md": settings_page()}
+    contract = json.dumps(openapi(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return {ROOT / "docs" / "services.md": settings_page(), ROOT / "services" / "openapi.json": contract}
 
 
 def settings_page() -> str:
     """The tables of settings: what both have, then each one's own."""
-    return "\n\n".join([_HEAD, "## The collector", _table(CollectorSettings.model_fields)]) + "\n"
+    collector, api = CollectorSettings.model_fields, ApiSettings.model_fields
+    both = {name: field for name, field in collector.items() if name in api and name != "port"}
+    parts = [_HEAD, "## Both", _table(both)]
+    for title, fields in (("The collector", collector), ("The API", api)):
+        parts += [f"## {title}", _table({name: one for name, one in fields.items() if name not in both})]
+    return "\n\n".join(parts) + "\n"
 
 
 def _table(fields: dict[str, FieldInfo]) -> str:

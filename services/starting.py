@@ -5,12 +5,19 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from starlette.types import ASGIApp
+
 from connectors.contracts import topics
 from services import identity
+from services.api import READ, Api
 from services.broker import Broker
 from services.collector import Collector
+from services.content.folder import ContentFolder
+from services.feed import KafkaFeed
+from services.index import ElasticIndex
 from services.running import server
-from services.settings import CollectorSettings
+from services.settings import ApiSettings, CollectorSettings
+from services.tokens import ServiceKeys
 
 WRITTEN = (topics.EVENTS_RAW.name, topics.EVENTS_REJECTED.name)
 
@@ -23,19 +30,56 @@ def run_collector(file: Path | None = None, assignments: tuple[str, ...] = ()) -
     """
     _log()
     settings = CollectorSettings.read(file, assignments)
-    key = identity.read_key(settings.key_file)
-    collector = Collector(settings, _broker(settings), key)
-    server(
-        collector.app(),
-        settings.host,
-        settings.port,
-        settings.drain_ms,
-        settings.forwarded_allow_ips,
-        collector.end,
-    ).run()
+    collector = Collector(settings, _broker(settings), identity.read_key(settings.key_file))
+    _run(settings, collector.app(), collector)
 
 
-def _broker(settings: CollectorSettings) -> Broker:
+def run_api(file: Path | None = None, assignments: tuple[str, ...] = ()) -> None:
+    """Runs the API until a signal comes.
+
+    Raises:
+        SettingError: a setting is no good.
+        BadContent: the content is no good.
+    """
+    _log()
+    settings = ApiSettings.read(file, assignments)
+    api = api_of(settings)
+    _run(settings, api.app(), api)
+
+
+def api_of(settings: ApiSettings) -> Api:
+    """The API with its real ends; nothing is connected yet."""
+    servers, properties = settings.kafka_bootstrap_servers, settings.kafka_properties_file
+    return Api(
+        settings,
+        KafkaFeed(servers, properties, READ, settings.view_lookback_ms),
+        ElasticIndex(
+            settings.elasticsearch_url, settings.elasticsearch_api_key_file, settings.elasticsearch_ca_file
+        ),
+        _broker(settings),
+        ContentFolder(settings.content_dir, settings.content_poll_ms),
+        identity.read_key(settings.key_file),
+        ServiceKeys(settings.service_keys_file),
+    )
+
+
+def check_content(file: Path | None = None, assignments: tuple[str, ...] = ()) -> str:
+    """A word on the content.
+
+    Raises:
+        BadContent: it is no good; the message names every line that is not.
+    """
+    content = ContentFolder(ApiSettings.read(file, assignments).content_dir).content
+    pieces = sum(map(len, content.pieces.values()))
+    return f"{len(content.slots)} slots, {pieces} contents, version {content.version}"
+
+
+def _run(settings: ApiSettings | CollectorSettings, app: ASGIApp, service: Api | Collector) -> None:
+    allowed = settings.forwarded_allow_ips
+    server(app, settings.host, settings.port, settings.drain_ms, allowed, service.end).run()
+
+
+def _broker(settings: ApiSettings | CollectorSettings) -> Broker:
     return Broker(
         settings.kafka_bootstrap_servers,
         settings.kafka_properties_file,
@@ -47,4 +91,5 @@ def _broker(settings: CollectorSettings) -> Broker:
 
 def _log() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("kafka").setLevel(logging.ERROR)  # it repeats itself; `ready` and the answers say it
+    for name in ("kafka", "elastic_transport"):  # they repeat themselves; `ready` and the answers say it
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -19,7 +19,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
 }
 # In their environment: their code is checked against what they have installed.
 OF_THE_SERVICES: dict[str, tuple[str, ...]] = {
-    "mypy of the services": ("mypy", "services"),
+    "mypy of the services": ("mypy", "services", "clients/python/src/footfall_client"),
     "pip check of the services": CHECKS["pip check"],
 }
 

@@ -26,7 +26,7 @@ from connectors.adapters import ADAPTERS
 from connectors.adapters.mapping import Field
 from jobs.setting_errors import required
 from jobs.settings import GROUPS
-from services import collect
+from services import collect, serve
 from stack.package import ROOT
 from stack.runs.run_settings import LIVE_SETTINGS, REPLAY_SETTINGS
 from state.options import SettingsGroup
@@ -48,6 +48,7 @@ COMMANDS: dict[str, click.Command] = {
     "scripts/heartbeat": heartbeat.main,
     "scripts/replay-rejected": replay_rejected.main,
     "scripts/collect": collect.main,
+    "scripts/serve": serve.main,
 }
 _WIDTH = 100
 _NOTE = "<!-- Written by `python -m tools.reference`; a test compares. -->"

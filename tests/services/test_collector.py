@@ -87,6 +87,40 @@ def test_a_cookie_that_we_did_not_sign_is_nobody(
     assert "set-cookie" in answer.headers and found["anonymous_id"] not in ("d-1", "u-7")
 
 
+def test_a_seed_makes_the_same_id_also_when_the_answer_was_lost(
+    served: Running, broker: PlayedBroker, http: httpx.Client
+) -> None:
+    for _ in range(2):
+        http.cookies.clear()
+        answer = http.post(
+            f"{served.url}/c", content=batch(event(1), device_seed="s" * 32, context={"consent": "denied"})
+        )
+        assert "set-cookie" in answer.headers  # with the seed the tracker says that it may be stored
+    first, second = of(broker, RAW)
+    assert first["anonymous_id"] == second["anonymous_id"] and "s" * 32 not in first["anonymous_id"]
+    assert "device_seed" not in json.dumps(first)
+
+
+def test_who_withdraws_consent_is_told_so_and_loses_the_cookie(
+    served: Running, broker: PlayedBroker, http: httpx.Client
+) -> None:
+    http.post(f"{served.url}/c", content=batch(event(1)))
+    word = {"event_id": "e-2", "name": "consent", "event_time_ms": NOW_MS, "properties": {"status": "denied"}}
+    broker.away = True
+    assert (
+        http.post(f"{served.url}/c", content=batch(word)).status_code == 503 and "footfall_id" in http.cookies
+    )
+    broker.away = False
+    assert (
+        http.post(f"{served.url}/c", content=batch(word)).status_code == 204
+        and "footfall_id" not in http.cookies
+    )
+    first, last = of(broker, RAW)
+    assert last["anonymous_id"] == first["anonymous_id"] and last["event_type"] == "consent"
+    again = http.post(f"{served.url}/c", content=batch(word, device_seed="s"))
+    assert "footfall_id" not in http.cookies and again.status_code == 204
+
+
 def test_who_denies_consent_gets_no_cookie_and_leaves_nothing(
     served: Running, broker: PlayedBroker, http: httpx.Client
 ) -> None:

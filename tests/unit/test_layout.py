@@ -60,6 +60,7 @@ def test_there_are_sources() -> None:
         "stack",
         "tools",
         "services",
+        "clients",
         "tests",
         "examples",
     }

@@ -1,0 +1,20 @@
+"""A typed client of Footfall's API."""
+
+from footfall_client.clients import AsyncClient, Client
+from footfall_client.errors import FootfallError, Refused, Unavailable
+from footfall_client.models import Change, Decision, Signal, Slot, Snapshot, Taken, Visitor
+
+__all__ = [
+    "AsyncClient",
+    "Change",
+    "Client",
+    "Decision",
+    "FootfallError",
+    "Refused",
+    "Signal",
+    "Slot",
+    "Snapshot",
+    "Taken",
+    "Unavailable",
+    "Visitor",
+]

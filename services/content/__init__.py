@@ -1,0 +1,1 @@
+"""Content as data: what may be shown, where, and what calls for it."""
