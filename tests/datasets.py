@@ -64,17 +64,20 @@ def require() -> Path:
     return root
 
 
-def frame(stream: str) -> pl.DataFrame:
-    """One row an event in file order: event_id, event_type, event_time_ms, visitor_id, the rest, sequence."""
+def frame(stream: str, most: int | None = None) -> pl.DataFrame:
+    """One row an event in file order: event_id, event_type, event_time_ms, visitor_id, the rest, sequence.
+
+    `most` reads no more than the first so many; they are the same as in the whole.
+    """
     spec = STREAMS[stream]
-    rows = spec.prepare(pl.read_csv(require() / spec.file, infer_schema=False), stream)
+    rows = spec.prepare(pl.read_csv(require() / spec.file, infer_schema=False, n_rows=most), stream)
     return rows.with_columns(pl.int_range(pl.len()).over("visitor_id", "event_time_ms").alias("sequence"))
 
 
-def canonical_events(stream: str) -> Iterator[Document]:
-    """Every event of the stream in file order, as canonical documents without ``received_at_ms``."""
+def canonical_events(stream: str, most: int | None = None) -> Iterator[Document]:
+    """Events of the stream in file order, as canonical documents without ``received_at_ms``; `most` as above."""
     convert = STREAMS[stream].convert
-    for row in frame(stream).iter_rows():
+    for row in frame(stream, most).iter_rows():
         yield convert(row)
 
 

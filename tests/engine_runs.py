@@ -43,9 +43,9 @@ def lines(events: Iterable[Document]) -> list[bytes]:
 
 
 @cache
-def stream_lines(stream: str) -> list[bytes]:
-    """A real stream as JSON lines, in the order of its file."""
-    return lines(datasets.canonical_events(stream))
+def stream_lines(stream: str, most: int | None = None) -> list[bytes]:
+    """A real stream, or the first of it, as JSON lines in the order of its file."""
+    return lines(datasets.canonical_events(stream, most))
 
 
 @cache

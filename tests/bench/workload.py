@@ -77,7 +77,7 @@ def make(folder: Path, copies: int, most: int | None = None) -> Work:
 
 def _source(most: int | None) -> tuple[str, list[Document]]:
     if (datasets.data_root() / "truth" / "truth.json").is_file():
-        return STREAM, list(islice(datasets.canonical_events(STREAM), most))
+        return STREAM, list(datasets.canonical_events(STREAM, most))
     return "shop", list(islice(_shop_events(), most or _SHOP_EVENTS))
 
 

@@ -140,7 +140,7 @@ def test_state_of_a_newer_release_is_refused(on_disk: Life, savepoint: str, tmp_
     life.flink.wait_job(job, {"FAILED"}, 60)
     told = life.flink.exceptions(job)[0]
     assert "StateTooNew: the state of a Device has version 1, this release reads up to 0" in told
-    assert "run the release that wrote it, or restore a savepoint that this one took" in told
+    assert "run the release that wrote the state, or start from a savepoint of this one" in told
 
 
 def _older(package: Path, target: Path) -> Path:

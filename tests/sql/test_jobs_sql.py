@@ -1,4 +1,4 @@
-"""Every job as its `main` wires it: the planner takes it. No broker, no data."""
+"""Every job as its `main` wires it: the planner takes it, and it writes what it should. No broker, no data."""
 
 from __future__ import annotations
 
@@ -9,9 +9,21 @@ import pytest
 
 from cli.submit import JOBS
 from jobs import wiring
+from tests.sql.plans import sinks
 from tests.sql.tables import Flink
 
 CHANGES = {"live": [], "history": ["--set", "bounded=true", "--set", "triggers_exactly_once=true"]}
+LAKE = ["events_lake", "sessions_lake", "signals_lake"]
+WRITES = {
+    "adapt": ["adapted_topic", "refused_topic"],
+    "ingest": ["ledger_topic", "topics_sink"],
+    "visitors": ["topics_sink"],
+    "triggers": ["suppressed_topic", "trigger_topic"],
+    "index": ["index_failures_topic"],
+    "archive": LAKE,
+    "audit": ["audit_failures_topic"],
+    "suite": [*LAKE, "index_failures_topic", "ledger_topic", "topics_sink"],
+}
 
 
 @pytest.mark.parametrize("arguments", CHANGES.values(), ids=CHANGES)
@@ -24,4 +36,4 @@ def test_the_planner_takes_the_job_with_everything_on(
     monkeypatch.setattr(wiring.Inserts, "submit", lambda inserts: plans.append(inserts.explain()))
     importlib.import_module(f"jobs.{job}").main(["--set", f"archive_dir={tmp_path}", *arguments])
     (plan,) = plans
-    assert "Sink(" in plan
+    assert sinks(plan) == sorted(WRITES[job])

@@ -123,5 +123,7 @@ def test_the_wrong_adapter_is_refused_in_one_sentence(file: str, name: str) -> N
     if name == FILES[file][0] and FILES[file][1]:
         require_an_event(path, name)
         return
-    with pytest.raises(BadInput, match=f"{path.name} holds no event for adapter {name} in .* messages"):
+    with pytest.raises(
+        BadInput, match=f"{path.name} holds no valid event in .* lines for adapter {name}, most often"
+    ):
         require_an_event(path, name)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
+import zlib
 from collections import Counter
 from typing import Any
 
-import orjson
 import pytest
 
 from connectors.contracts.sessions import COUNT_NAMES, Session, count_name
@@ -62,20 +62,25 @@ def wanted_signals(events: list[Document]) -> Counter[tuple[Any, ...]]:
     return found
 
 
+def taken(stream: str, visitor: str) -> bool:
+    """Of the large stream one visitor in eight; all of it is a replay of the cluster's level."""
+    return stream in SMALL or zlib.crc32(visitor.encode()) % 8 == 0
+
+
 @pytest.mark.parametrize("stream", datasets.STREAMS)
 def test_sessions_and_signals_are_those_of_the_truth(stream: str) -> None:
-    values = stream_lines(stream)
-    out = run(mixed(values, seed=3), live=1_000)
-    found = documents(out, "session")
-    assert sessions(found) == datasets.truth_sessions(stream)
-    assert len(found) == len(sessions(found))
-    assert signals(documents(out, "signal")) == wanted_signals([orjson.loads(value) for value in values])
-    assert verdicts(out) == {"valid": len(values), "duplicate": len(values) // 10}
+    events = [one for one in datasets.canonical_events(stream) if taken(stream, one["visitor_id"])]
+    out = run(mixed(lines(events), seed=3), live=1_000)
+    found, truth = documents(out, "session"), datasets.truth_sessions(stream)
+    assert sessions(found) == {one for one in truth if taken(stream, one[0])}
+    assert len(found) == len(sessions(found)) > 100
+    assert signals(documents(out, "signal")) == wanted_signals(events)
+    assert verdicts(out) == {"valid": len(events), "duplicate": len(events) // 10}
 
 
 @pytest.mark.parametrize("stream", SMALL)
 def test_neither_the_slices_nor_the_order_nor_what_is_in_memory_change_anything(stream: str) -> None:
-    values = stream_lines(stream)[:1_500]
+    values = stream_lines(stream, 1_500)
     whole = written(run(values, HOUR, scorer=scorer()))
     assert {kind for kind, *_ in whole} >= {
         "valid",
