@@ -79,5 +79,7 @@ class Lines:
     def _said(self, done: int, rate: float) -> str:
         if self._total is None:
             return f"{done:,} at {rate:,.0f}/s"
+        if done >= self._total:
+            return f"all {self._total:,}, waiting for the end"
         left = f", about {(self._total - done) / rate:,.0f} s left" if rate else ""
         return f"{done:,} of {self._total:,} at {rate:,.0f}/s{left}"

@@ -29,12 +29,14 @@ class Level:
     services: tuple[str, ...] = ()
 
 
+# The tests of one file stay together: what they share is made once.
+_ON_ALL_CORES = ("-n", "logical", "--maxprocesses", "4", "--dist", "loadfile")
 LEVELS: tuple[Level, ...] = (
     Level("lint", "scripts/lint", ("tools.lint",)),
     Level(
         "unit",
         "no JVM: tests/unit and the examples in all docstrings",
-        ("pytest", "--doctest-modules", "tests/unit", *_DOCTESTED),
+        ("pytest", *_ON_ALL_CORES, "--doctest-modules", "tests/unit", *_DOCTESTED),
         ("pytest", "--doctest-modules", "tests/services", "services"),
     ),
     Level(

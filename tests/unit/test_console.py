@@ -33,7 +33,7 @@ def test_a_pipe_gets_text_without_markup_and_colours(capsys: pytest.CaptureFixtu
             1000,
             [
                 "feeding: 110 of 1,000 at 10/s, about 89 s left",
-                "feeding: 1,000 of 1,000 at 40/s, about 0 s left",
+                "feeding: all 1,000, waiting for the end",
             ],
         ),
         (None, ["feeding: 110 at 10/s", "feeding: 1,000 at 40/s"]),

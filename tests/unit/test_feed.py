@@ -31,7 +31,12 @@ def test_gz_is_unpacked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [gzip.compress(GOOD * 1_000)[:-20], b"no gzip at all", gzip.compress(GOOD)[:12] + b"\x00" * 40]
+    "content",
+    [
+        gzip.compress(GOOD * 1_000, mtime=0)[:-20],
+        b"no gzip at all",
+        gzip.compress(GOOD, mtime=0)[:12] + b"\x00" * 40,
+    ],
 )
 def test_a_broken_gz_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "events.jsonl.gz"
