@@ -44,7 +44,7 @@ LEVELS: tuple[Level, ...] = (
         "no JVM: small inputs after public reports, with their right answers",
         ("pytest", "tests/cases"),
     ),
-    Level("browser", "no JVM: the tracker's bundles in a real Chromium", ("pytest", "tests/browser")),
+    Level("browser", "no JVM: what runs in a page, in a real Chromium", ("pytest", "tests/browser")),
     Level("sql", "the SQL statements on a local Flink, tables in, tables out", ("pytest", "tests/sql")),
     Level("cluster", "real Kafka, Flink and Elasticsearch", ("pytest", "tests/cluster")),
     Level("bench", "measurements; only when asked for", ("pytest", "-s", "tests/bench")),

@@ -22,4 +22,11 @@ if (process.argv.includes("--tests")) {
 } else {
   // Members with a trailing underscore are between our own modules: short names, fewer bytes.
   await build({ ...shipped, entryPoints: { t: "src/tracker/main.ts" }, format: "iife", mangleProps: /_$/ });
+  await build({ ...shipped, entryPoints: { slots: "src/slots/main.ts" }, format: "iife" });
+  await build({
+    ...shipped,
+    entryPoints: { react: "src/hooks/react.ts", vue: "src/hooks/vue.ts" },
+    format: "esm",
+    external: ["react", "vue"],
+  });
 }

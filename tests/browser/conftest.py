@@ -17,7 +17,11 @@ def chromium() -> Iterator[Browser]:
     """One browser for all tests."""
     path = required()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=["--no-sandbox"],
+            ignore_default_args=["--disable-back-forward-cache"],  # visitors have one
+        )
         yield browser
         browser.close()
 

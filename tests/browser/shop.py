@@ -17,6 +17,7 @@ from stack.package import ROOT
 DEADLINE_S = 20.0
 DIST = ROOT / "web" / "dist"
 TYPES = {"js": "text/javascript", "html": "text/html; charset=utf-8"}
+TOKEN = "t-1"
 TRACKED = '<script async src="/t.js" data-consent="granted"></script>'
 
 
@@ -43,6 +44,13 @@ class Site:
         pages: HTML by path.
         answer: status of the collector; 0 closes the connection, None keeps the request until `release`.
         retry_after: seconds that go with 503.
+        posts: requests to the collector, in the order in which they were answered.
+        streams: connections that were taken, also those that are closed.
+        asked: paths of the API that were asked, in order.
+        refuse_streams: so many connections get 503.
+        decides: whether decisions are to be had, or 503.
+        signals: newest state of the visitor's signals, by id.
+        contents: by slot the kind of signal that calls, and the fields.
     """
 
     pages: dict[str, str] = field(default_factory=dict)
@@ -50,9 +58,11 @@ class Site:
     retry_after: str | None = None
     posts: list[Post] = field(default_factory=list)
     streams: list[Stream] = field(default_factory=list)
-    opened: int = 0
+    asked: list[str] = field(default_factory=list)
     refuse_streams: int = 0
-    snapshot: dict[str, Any] = field(default_factory=dict)
+    decides: bool = True
+    signals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    contents: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     changed: threading.Condition = field(default_factory=threading.Condition)
     port: int = 0
 
@@ -65,9 +75,7 @@ class Site:
         with self.changed:
             if not self.changed.wait_for(is_so, DEADLINE_S):
                 seen = [(post.status, post.beacon, self.names([post])) for post in self.posts]
-                raise AssertionError(
-                    f"not within {DEADLINE_S} s: {what}; posts {seen}, {self.opened} streams"
-                )
+                raise AssertionError(f"not within {DEADLINE_S} s: {what}; posts {seen}; asked {self.asked}")
             return is_so()
 
     def posted(self) -> list[Post]:
@@ -87,6 +95,45 @@ class Site:
         """The events, once events of all these names were acknowledged."""
         self.wait(lambda: set(names) <= set(self.names()), f"events {names}")
         return self.events()
+
+    def signal(
+        self, signal_id: str, kind: str, status: str = "active", version: int = 1, lives_s: float = 3_600
+    ) -> None:
+        """A signal has changed: the API knows, and tells its open streams."""
+        expires_ms = int((time.time() + lives_s) * 1000)
+        row = {
+            "signal_id": signal_id,
+            "kind": kind,
+            "status": status,
+            "version": version,
+            "expires_at_ms": expires_ms,
+        }
+        self.signals[signal_id] = row
+        for stream in self.streams:
+            stream.send("signal", row, f"{signal_id}:{version}")
+
+    def live(self) -> list[dict[str, Any]]:
+        """Signals that are so now."""
+        return [
+            one
+            for one in self.signals.values()
+            if one["status"] == "active" and one["expires_at_ms"] > time.time() * 1000
+        ]
+
+    def decided(self, slot: str) -> dict[str, Any]:
+        """What is shown in a slot now."""
+        kind, fields = self.contents.get(slot, ("", {}))
+        called = [one for one in self.live() if one["kind"] == kind]
+        if not called:
+            return {"slot": slot, "reason": "default", "fields": {}}
+        because = {"signal_id": called[0]["signal_id"], "kind": kind}
+        return {
+            "slot": slot,
+            "reason": "signal",
+            "content": f"{slot}_content",
+            "fields": fields,
+            "because": because,
+        }
 
     def change(self, **changes: Any) -> None:
         """Other answers from now on; requests that were kept waiting get them."""
@@ -142,26 +189,44 @@ class Handler(BaseHTTPRequestHandler):
         return self.reply(200 if body else 404, (body or "").encode(), TYPES["html"])
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        with self.server.site.changed:
-            self.server.site.changed.wait_for(lambda: self.server.site.answer is not None, DEADLINE_S)
-            status = self.server.site.answer or 0
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        site, path = self.server.site, urlsplit(self.path).path
+        if path == "/c":
+            self.collect(body)
+            return
+        with site.changed:
+            site.asked.append(path)
+            site.changed.notify_all()
+        if path == "/v1/tokens":
+            self.reply_json(
+                {"token": TOKEN, "visitor_id": "d-1", "expires_at_ms": int(time.time() * 1000) + 600_000}
+            )
+        elif self.headers["Authorization"] != f"Bearer {TOKEN}" or not site.decides:
+            self.reply(401 if site.decides else 503, b"", "text/plain")
+        else:
+            slots = [site.decided(slot) for slot in body["slots"]]
+            self.reply_json({"decided_at_ms": int(time.time() * 1000), "slots": slots})
+
+    def collect(self, batch: dict[str, Any]) -> None:
+        site = self.server.site
+        with site.changed:
+            site.changed.wait_for(lambda: site.answer is not None, DEADLINE_S)
+            status = site.answer or 0
             is_beacon = self.headers["Sec-Fetch-Mode"] == "no-cors"
-            self.server.site.posts.append(Post(json.loads(body), is_beacon, status, time.monotonic()))
-            self.server.site.changed.notify_all()
+            site.posts.append(Post(batch, is_beacon, status, time.monotonic()))
+            site.changed.notify_all()
         if status == 0:
             self.close_connection = True
             return
-        headers = (
-            {"Retry-After": self.server.site.retry_after}
-            if status == 503 and self.server.site.retry_after
-            else {}
-        )
+        headers = {"Retry-After": site.retry_after} if status == 503 and site.retry_after else {}
         self.reply(status, b"", "text/plain", headers)
+
+    def reply_json(self, document: dict[str, Any]) -> None:
+        self.reply(200, json.dumps(document).encode(), "application/json")
 
     def reply(self, status: int, body: bytes, kind: str, more: dict[str, str] | None = None) -> None:
         self.send_response(status)
-        for name, value in {"Content-Type": kind, "Cache-Control": "no-store", **(more or {})}.items():
+        for name, value in {"Content-Type": kind, "Cache-Control": "no-cache", **(more or {})}.items():
             self.send_header(name, value)
         if status != 204:
             self.send_header("Content-Length", str(len(body)))
@@ -169,37 +234,33 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def stream(self) -> None:
-        with self.server.site.changed:
-            self.server.site.opened += 1
-            self.server.site.changed.notify_all()
-            refused = self.server.site.refuse_streams > 0
-            self.server.site.refuse_streams -= refused
-        if refused:
-            self.reply(503, b"", "text/plain", {"Retry-After": "0"})
+        site = self.server.site
+        with site.changed:
+            site.asked.append("/v1/stream")
+            refused = site.refuse_streams > 0
+            site.refuse_streams -= refused
+            site.changed.notify_all()
+        if refused or self.headers["Authorization"] != f"Bearer {TOKEN}":
+            self.reply(503 if refused else 401, b"", "text/plain")
             return
         self.close_connection = True
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
-        self.feed(Stream(self.server.site, self.headers["Last-Event-ID"]))
+        self.feed(Stream(site, self.headers["Last-Event-ID"], ["retry: 50\n\n"]))
 
     def feed(self, stream: Stream) -> None:
-        stream.send("snapshot", self.server.site.snapshot)
-        with self.server.site.changed:
-            self.server.site.streams.append(stream)
-            self.server.site.changed.notify_all()
-        try:
+        site = self.server.site
+        with site.changed:
+            stream.send("snapshot", {"visitor_id": "d-1", "signals": site.live()}, "snapshot:1")
+            site.streams.append(stream)
+        with suppress(OSError):  # the browser hung up
             while stream.is_open:
-                with self.server.site.changed:
-                    self.server.site.changed.wait_for(lambda: stream.lines or not stream.is_open, 0.5)
+                with site.changed:
+                    site.changed.wait_for(lambda: stream.lines or not stream.is_open, 0.2)
                     lines, stream.lines = stream.lines, []
                 self.wfile.write("".join([": ping\n\n", *lines]).encode())
-                self.wfile.flush()
-        except OSError:
-            pass
-        with self.server.site.changed:
-            stream.is_open = False
-            self.server.site.changed.notify_all()
+        stream.end()
 
     def handle(self) -> None:
         with suppress(ConnectionError):  # the browser went away

@@ -1,0 +1,1 @@
+import{useCallback as i,useSyncExternalStore as l}from"react";var n=e=>window.footfallSlots?.get(e),r=(e,o)=>{let s,t=()=>{s=window.footfallSlots.subscribe(e,o),o()};return window.footfallSlots?t():addEventListener("footfall:slots",t,{once:!0}),()=>{removeEventListener("footfall:slots",t),s?.()}};var p=e=>l(i(o=>r(e,o),[e]),()=>n(e),()=>{});export{p as useSlot};

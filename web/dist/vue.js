@@ -1,0 +1,1 @@
+import{onScopeDispose as l,shallowRef as i}from"vue";var s=e=>window.footfallSlots?.get(e),r=(e,o)=>{let n,t=()=>{n=window.footfallSlots.subscribe(e,o),o()};return window.footfallSlots?t():addEventListener("footfall:slots",t,{once:!0}),()=>{removeEventListener("footfall:slots",t),n?.()}};var a=e=>{let o=i(s(e));return l(r(e,()=>o.value=s(e))),o};export{a as useSlot};

@@ -1,0 +1,79 @@
+// <footfall-slot slot="…">: fills its <template> with texts, and empties itself when there is nothing to say.
+import type { Answer, Answers, Value } from "./answers";
+
+const SEEN = 0.5; // of its area
+
+const isSafe = (link: string): boolean => /^https?:$/.test(new URL(link, location.href).protocol);
+
+/** The template's content with fields as texts; addresses only where they lead to a page. */
+export const filled = (template: HTMLTemplateElement, fields: Record<string, Value>): DocumentFragment => {
+  const made = document.importNode(template.content, true);
+  made.querySelectorAll<HTMLElement>("[data-field]").forEach((place) => {
+    place.textContent = `${fields[place.dataset.field!] ?? ""}`;
+  });
+  for (const name of ["href", "src"]) {
+    made.querySelectorAll(`[data-${name}]`).forEach((place) => {
+      const link = fields[place.getAttribute(`data-${name}`)!];
+      if (typeof link === "string" && isSafe(link)) place.setAttribute(name, link);
+    });
+  }
+  return made;
+};
+
+/** The element's class, over the page's answers. */
+export const slotElement = (answers: Answers, want: () => void): CustomElementConstructor =>
+  class extends HTMLElement {
+    private nodes: ChildNode[] = [];
+    private leave: (() => void) | undefined;
+    private watcher: IntersectionObserver | undefined;
+
+    connectedCallback(): void {
+      const name = this.getAttribute("slot") || "";
+      this.leave = answers.subscribe(name, () => this.show(answers.get(name)));
+      this.show(answers.get(name));
+      want();
+    }
+
+    disconnectedCallback(): void {
+      this.leave?.();
+      this.empty();
+    }
+
+    private show(answer: Answer | undefined): void {
+      const before = this.nodes.length;
+      this.empty();
+      const template = this.querySelector("template");
+      if (template && answer && Object.keys(answer.fields).length) {
+        const made = filled(template, answer.fields);
+        this.nodes = [...made.childNodes];
+        this.append(made);
+        this.tellWhenSeen(answer);
+      }
+      this.toggleAttribute("filled", this.nodes.length > 0);
+      if (before || this.nodes.length) this.dispatchEvent(new CustomEvent("footfall:slot", { bubbles: true, detail: answer }));
+    }
+
+    private empty(): void {
+      this.watcher?.disconnect();
+      this.onclick = null;
+      this.nodes.forEach((node) => node.remove());
+      this.nodes = [];
+    }
+
+    /** Visibility is told by the page; who was shown what, the API knows itself. */
+    private tellWhenSeen({ slot, content }: Answer): void {
+      if (!content) return;
+      const tell = (name: string): void =>
+        window.footfall?.track(name, { promotion_id: content, creative_slot: slot });
+      this.watcher = new IntersectionObserver(
+        (rows) => {
+          if (!rows.some((row) => row.isIntersecting)) return;
+          this.watcher!.disconnect();
+          tell("view_promotion");
+        },
+        { threshold: SEEN },
+      );
+      this.watcher.observe(this);
+      this.onclick = () => tell("select_promotion");
+    }
+  };
