@@ -63,7 +63,7 @@ def refusal(
 def required(field: FieldInfo) -> str:
     """What a setting's value must be.
 
-    >>> from state.options import EngineSettings
+    >>> from jobs.settings import EngineSettings
     >>> required(EngineSettings.model_fields["session_gap_ms"])
     'a whole number, at least 1'
     """

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from connectors.errors import SettingError
 from connectors.wording import plainly
 from jobs.setting_errors import VARIABLES, Source, refusal, unknown
-from state.options import EngineSettings, NotNegative, Positive, SettingsGroup
+from state.options import Options
 
 Value = str | int | bool
 LEDGER_WINDOW_MS = 300_000
@@ -34,6 +34,23 @@ def _fits_the_window(value: int) -> int:
     if LEDGER_WINDOW_MS % value and value % LEDGER_WINDOW_MS:
         raise ValueError(f"must divide {LEDGER_WINDOW_MS} or be a multiple of it")
     return value
+
+
+NotNegative = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+ASecondOrMore = Annotated[int, Field(ge=1_000)]
+
+
+class SettingsGroup(BaseModel):
+    """Settings of one concern; a field's name carries its unit, the text below it is its help."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        coerce_numbers_to_str=True,
+        hide_input_in_errors=True,
+    )
 
 
 class KafkaSettings(SettingsGroup):
@@ -62,6 +79,49 @@ class ReadSettings(SettingsGroup):
     """readers of the raw topic; more than one need heartbeats in each partition; 0 = parallelism"""
     ledger_step_ms: Annotated[int, Field(ge=1_000), AfterValidator(_divides_the_window)] = 10_000
     """how often an open ledger window is written; divides 300000"""
+
+
+class EngineSettings(SettingsGroup):
+    """The engine."""
+
+    bounded: bool = Options.bounded
+    """read up to the offsets found at the start, then end with the final watermark"""
+    dedup_ttl_ms: ASecondOrMore = Options.dedup_ttl_ms
+    """how long an event_id is remembered after it was last seen"""
+    session_gap_ms: Positive = Options.session_gap_ms
+    """a gap of more than this starts a new session"""
+    session_max_ms: Positive = Options.session_max_ms
+    """a session that lasts so long is closed without a gap"""
+    session_max_events: Positive = Options.session_max_events
+    """a session of so many events is closed without a gap"""
+    visitor_step_ms: ASecondOrMore = Options.visitor_step_ms
+    """a visitor in the index is brought up to date at most so often"""
+    cart_timeout_ms: Positive = Options.cart_timeout_ms
+    """an add_to_cart with no purchase for so long is an abandonment"""
+    cart_recovery_ms: Positive = Options.cart_recovery_ms
+    """a purchase up to so long after the abandonment recovers it"""
+    signal_expires_after_ms: Positive = Options.signal_expires_after_ms
+    """a signal's expires_at_ms after it occurred"""
+    rule_memory_ms: Positive = Options.rule_memory_ms
+    """how long rules that look back for months remember (orders: the last of a visitor)"""
+    visitor_memory_ms: ASecondOrMore = Options.visitor_memory_ms
+    """how long a silent visitor's identity and last word on consent are remembered"""
+    scoring: bool = Options.scoring
+    """false: no model scores anybody"""
+    score_every_events: NotNegative = Options.score_every_events
+    """purchase intent after each so-manieth event of a session; 0 = not so"""
+    score_max_events: Positive = Options.score_max_events
+    """purchase intent up to this event of a session, none in the rest"""
+    consent_required: bool = Options.consent_required
+    """true: only who has said granted last gets through"""
+    bot_events_per_minute: NotNegative = Options.bot_events_per_minute
+    """more events of a visitor in a minute hold it back; 0 = no cap"""
+    bot_events_per_day: NotNegative = Options.bot_events_per_day
+    """more events of a visitor in a day (UTC) hold it back; 0 = no cap"""
+    bot_quarantine_ms: Positive = Options.bot_quarantine_ms
+    """how long a visitor is held back after the last event over a cap"""
+    rejected_payloads: bool = Options.rejected_payloads
+    """false: dead letters name the place of a message, without its bytes"""
 
 
 class RuleSettings(SettingsGroup):

@@ -25,11 +25,10 @@ from cli import (
 from connectors.adapters import ADAPTERS
 from connectors.adapters.mapping import Field
 from jobs.setting_errors import required
-from jobs.settings import GROUPS
+from jobs.settings import GROUPS, SettingsGroup
 from services import collect, serve
 from stack.package import ROOT
 from stack.runs.run_settings import LIVE_SETTINGS, REPLAY_SETTINGS
-from state.options import SettingsGroup
 from tools import lint, test
 
 COMMANDS: dict[str, click.Command] = {
