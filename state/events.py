@@ -9,21 +9,20 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from sys import float_info
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from connectors.contracts.absent import is_absent, is_absent_id
+from connectors.contracts.blocks import ID_LEAVES, Context
 from connectors.contracts.events import (
     EVENT_ID_MAX_LENGTH,
     EVENT_TIME_MAX_MS,
     FUTURE_TOLERANCE_MS,
-    ID_LEAVES,
     SCHEMA,
     SEQUENCE_MAX,
     VISITOR_ID_MAX_LENGTH,
-    Context,
     is_no_event_id,
     validate_event,
 )
@@ -96,17 +95,20 @@ class Event(Struct, array_like=True, dict=True):
         return text if len(text) <= _KEPT else _shortened(self.context)
 
 
+_Id = str | Annotated[int, Meta(gt=-_LARGE, lt=_LARGE)]  # of a larger number the contract has the word
+
+
 class _Message(Struct):
     """What the engine reads of a message; wide enough for the usual confusions of numbers and text."""
 
     schema: str
-    event_id: str | int
+    event_id: _Id
     event_type: str
     event_time_ms: int | float | str
-    visitor_id: str | int | None = None
+    visitor_id: _Id | None = None
     received_at_ms: int | float | str | None = None
-    anonymous_id: str | int | None = None
-    user_id: str | int | None = None
+    anonymous_id: _Id | None = None
+    user_id: _Id | None = None
     session_hint: str | int | None = None
     sequence: int | float | str | None = None
     context: Raw = Raw()

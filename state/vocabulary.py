@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from connectors.contracts.events import CUSTOM_PREFIX, EVENT_TYPES, HEARTBEAT_TYPE
 from connectors.contracts.sessions import CUSTOM_COUNT
+from connectors.contracts.vocabulary import CUSTOM_PREFIX, EVENT_TYPES, HEARTBEAT_TYPE
 
 NAMES: tuple[str, ...] = (*EVENT_TYPES, CUSTOM_COUNT)  # by number; all custom types are one
 CUSTOM = len(EVENT_TYPES)

@@ -22,8 +22,8 @@ from connectors.adapters.reading import (
     time_micros,
 )
 from connectors.contracts.absent import BY_SENDER
-from connectors.contracts.events import HEARTBEAT_TYPE
 from connectors.contracts.messages import Document, text_of
+from connectors.contracts.vocabulary import HEARTBEAT_TYPE
 
 SHARED = (
     Field("client_id", "anonymous_id", person, keep=True),

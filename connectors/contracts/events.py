@@ -9,177 +9,77 @@ know are allowed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from dataclasses import dataclass, field
+from typing import Any
 
 from connectors.contracts.absent import is_absent, is_absent_id
-from connectors.contracts.messages import MAX_EVENT_BYTES as MAX_EVENT_BYTES
-from connectors.contracts.messages import MAX_NESTING as MAX_NESTING
+from connectors.contracts.blocks import Context, Order, Product, Source, leaf_of, told
 from connectors.contracts.messages import (
     TOO_DEEP,
     Document,
-    decimal_of,
     described,
     integer_of,
     parse_object,
     text_of,
 )
 from connectors.contracts.rejected import Reject
+from connectors.contracts.vocabulary import CUSTOM_PREFIX, HEARTBEAT_TYPE, known_type
 
 SCHEMA = "event/1"
-EVENT_TYPES: tuple[str, ...] = (
-    "page_view",
-    "product_view",
-    "product_click",
-    "product_list_view",
-    "search",
-    "click",
-    "scroll",
-    "form_start",
-    "form_submit",
-    "video_start",
-    "video_progress",
-    "video_complete",
-    "promo_view",
-    "promo_click",
-    "add_to_cart",
-    "remove_from_cart",
-    "cart_view",
-    "checkout_start",
-    "checkout_step",
-    "purchase",
-    "refund",
-    "identify",
-    "consent",
-)
-CUSTOM_PREFIX = "custom:"
-# Moves event time on when a partition is quiet; accepted, never forwarded, counted nowhere.
-HEARTBEAT_TYPE = "heartbeat"
-
 REQUIRED_FIELDS = ("schema", "event_id", "event_type", "event_time_ms")
 VISITOR_FIELDS = ("visitor_id", "user_id", "anonymous_id")  # the first that is there says whose it is
 EVENT_ID_MAX_LENGTH = 128  # characters
 VISITOR_ID_MAX_LENGTH = 256  # characters
 EVENT_TIME_MAX_MS = 4_102_444_800_000  # 2100-01-01T00:00:00Z
-ID_LEAVES = frozenset({"order_id"})  # leaves of a block that are read as strictly as a visitor's id
+NUMBER_ID_LIMIT = 1e100  # a number as large is no id
 SEQUENCE_MAX = 2**53 - 1  # the last whole number that JSON readers everywhere take as it is
 FUTURE_TOLERANCE_MS = 300_000
 
 
-class _Block:
-    """A block of an event: all fields are optional, read from a JSON object as well as they can be."""
-
-    @classmethod
-    def read(cls, value: object) -> Self | None:
-        """The block, or None when the value is not an object."""
-        if not isinstance(value, dict):
-            return None
-        known = fields(cls)  # type: ignore[arg-type]
-        return cls(**{leaf.name: _leaf(value.get(leaf.name), str(leaf.type), leaf.name) for leaf in known})
-
-
-@dataclass(frozen=True)
-class Context(_Block):
-    """Where and how the visitor came."""
-
-    device: str | None = None
-    os: str | None = None
-    browser: str | None = None
-    country: str | None = None
-    language: str | None = None
-    channel: str | None = None
-    referrer: str | None = None
-    url: str | None = None
-    path: str | None = None
-    consent: str | None = None
-
-
-@dataclass(frozen=True)
-class Product(_Block):
-    """The product that the event is about; price per piece."""
-
-    product_id: str | None = None
-    category: str | None = None
-    brand: str | None = None
-    price: float | None = None
-    quantity: int | None = None
-    currency: str | None = None
-
-
-@dataclass(frozen=True)
-class Order(_Block):
-    """The order of a purchase or refund; several events may name the same one."""
-
-    order_id: str | None = None
-    revenue: float | None = None
-    currency: str | None = None
-
-
-@dataclass(frozen=True)
-class Source(_Block):
-    """Where the event was read."""
-
-    adapter: str | None = None
-    topic: str | None = None
-    partition: int | None = None
-    offset: int | None = None
-    timestamp_ms: int | None = None
-
-
 @dataclass(frozen=True)
 class Event:
-    """A valid event.
+    """A valid event; schema and page say of a member what stands beside it here.
 
     Attributes:
-        event_id: unique per event, 1 to 128 characters.
-        event_type: one of EVENT_TYPES, ``custom:<name>`` or HEARTBEAT_TYPE.
-        event_time_ms: epoch milliseconds, UTC, after correction of the tracker's clock.
-        visitor_id: the user id when known, else the anonymous id; always text, 1 to 256 characters. Of a
-            message without one it is the user_id, else the anonymous_id.
-        received_at_ms: epoch milliseconds at which the message came in.
-        anonymous_id: the device's id.
-        user_id: the known user's id.
-        session_hint: the tracker's own session id; Footfall cuts its own sessions.
-        sequence: order inside one millisecond of one visitor, from 0 up.
-        context: where and how the visitor came.
-        product: what the event is about.
-        order: the order of a purchase.
-        source: where the event was read.
-        properties: free attributes.
+        visitor_id: of a message without one it is the user_id, else the anonymous_id.
         document: the whole message, properties that the contract does not know included.
     """
 
-    event_id: str
-    event_type: str
-    event_time_ms: int
-    visitor_id: str
-    received_at_ms: int | None
-    anonymous_id: str | None
-    user_id: str | None
-    session_hint: str | None
-    sequence: int
-    context: Context | None
-    product: Product | None
-    order: Order | None
-    source: Source | None
-    properties: Mapping[str, Any]
+    event_id: str = field(
+        metadata=told("Unique per event; a second event of the same device with the same id is a duplicate.")
+    )
+    event_type: str = field(
+        metadata=told(
+            f"A type of the contract, `{CUSTOM_PREFIX}<name>`, or `{HEARTBEAT_TYPE}`, which only moves event "
+            "time."
+        )
+    )
+    event_time_ms: int = field(
+        metadata=told("When it happened, after correction of the tracker's clock. Epoch milliseconds, UTC.")
+    )
+    visitor_id: str = field(
+        metadata=told(
+            "The user id when known, else the anonymous id. Always text, even when it looks like a number. "
+            "Without it the event is that of `user_id`, else of `anonymous_id`; one of the three must be "
+            "there."
+        )
+    )
+    received_at_ms: int | None = field(metadata=told("When the message came in. Epoch milliseconds, UTC."))
+    anonymous_id: str | None = field(metadata=told("The device's id."))
+    user_id: str | None = field(metadata=told("The known user's id."))
+    session_hint: str | None = field(metadata=told("The tracker's own session id."))
+    sequence: int = field(metadata=told("Order inside one millisecond of one visitor."))
+    context: Context | None = field(metadata=told("Where and how the visitor came."))
+    product: Product | None = field(metadata=told("The product that the event is about."))
+    order: Order | None = field(metadata=told("The order of a purchase or refund."))
+    source: Source | None = field(metadata=told("Where the event was read."))
+    properties: Mapping[str, Any] = field(metadata=told("Free attributes."))
     document: Mapping[str, Any]
 
     @property
     def is_heartbeat(self) -> bool:
         """Whether the event only moves event time."""
         return self.event_type == HEARTBEAT_TYPE
-
-
-def known_type(event_type: str) -> bool:
-    """Whether the contract has the type.
-
-    >>> known_type("purchase"), known_type("custom:favourite"), known_type("custom:"), known_type("buy")
-    (True, True, False, False)
-    """
-    if event_type.startswith(CUSTOM_PREFIX):
-        return len(event_type) > len(CUSTOM_PREFIX)
-    return event_type in EVENT_TYPES or event_type == HEARTBEAT_TYPE
 
 
 def validate_event(value: bytes | None, record_timestamp_ms: int | None = None) -> Event | Reject:
@@ -248,6 +148,17 @@ def is_no_event_id(value: object) -> bool:
     return isinstance(value, str) and value != "" and (is_absent(value) or value in NIL_IDS)
 
 
+def is_no_id(value: object) -> bool:
+    """Whether a value can be nobody's id, whatever it says: an object, an array, a boolean, a huge number.
+
+    >>> is_no_id({}), is_no_id(True), is_no_id(1e100), is_no_id(7), is_no_id("true")
+    (True, True, True, False, False)
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return not -NUMBER_ID_LIMIT < value < NUMBER_ID_LIMIT
+    return isinstance(value, (bool, list, dict))
+
+
 NIL_IDS = ("00000000-0000-0000-0000-000000000000", "0" * 32)
 
 
@@ -258,7 +169,7 @@ def visitor_of(document: Document) -> object:
     'a-1'
     """
     given = document.get("visitor_id")
-    if isinstance(given, (bool, list, dict)) or (given is not None and not is_absent_id(text_of(given))):
+    if is_no_id(given) or (given is not None and not is_absent_id(text_of(given))):
         return given  # even what is no id: it is refused, not passed over
     people = [one for name in ("user_id", "anonymous_id") if (one := _person(document.get(name)))]
     # One that is too long is refused as such where there is no other.
@@ -267,7 +178,7 @@ def visitor_of(document: Document) -> object:
 
 def _person(value: object) -> str | None:
     """An id of somebody as text; None for nobody's, and for what is no id."""
-    if value is None or isinstance(value, (bool, list, dict)):
+    if value is None or is_no_id(value):
         return None
     text = text_of(value)
     return None if is_absent_id(text) else text
@@ -280,7 +191,7 @@ def _absent_as(value: object) -> str:
 def _check_types(document: Document) -> Reject | None:
     for name in ("event_id", "event_type", "visitor_id"):
         # A number is taken as its text, digits are taken as a number: many trackers confuse the two.
-        if isinstance(document.get(name), (bool, list, dict)):
+        if is_no_id(document.get(name)):
             return Reject("wrong_type", name, f"a string is required, {described(document[name])} came")
     for name in ("event_time_ms", "sequence"):
         if document.get(name) is not None and integer_of(document[name]) is None:
@@ -326,7 +237,7 @@ def _event(document: Document) -> Event:
         received_at_ms=integer_of(document.get("received_at_ms")),
         anonymous_id=_person(document.get("anonymous_id")),
         user_id=_person(document.get("user_id")),
-        session_hint=_leaf(document.get("session_hint"), "str", "session_hint"),
+        session_hint=leaf_of(document.get("session_hint"), "str", "session_hint"),
         sequence=integer_of(document.get("sequence")) or 0,
         context=Context.read(document.get("context")),
         product=Product.read(document.get("product")),
@@ -335,14 +246,3 @@ def _event(document: Document) -> Event:
         properties=properties if isinstance(properties, dict) else {},
         document=document,
     )
-
-
-def _leaf(value: object, kind: str, name: str) -> Any:
-    """A leaf as text or number; None when there is none or it cannot be read as the kind says."""
-    if value is None or kind.startswith("int"):
-        return integer_of(value)
-    text = text_of(value)
-    if kind.startswith("float"):
-        return decimal_of(text)
-    absent = is_absent_id if name in ID_LEAVES else is_absent
-    return None if absent(text) else text

@@ -6,7 +6,9 @@ import base64
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from connectors.contracts.strict import STRICT, Count, Ordinal
 
 Reason = Literal[
     "oversized",
@@ -41,7 +43,7 @@ class Reject:
 
 
 class Rejected(BaseModel):
-    """A rejected record as it lies in the topic and, with its line, in the dump of a replay.
+    """A record that was refused, with its bytes as they came. Null means absent, but for payload_base64.
 
     >>> place = {"topic": "footfall.events.raw", "partition": 0, "offset": 7, "timestamp_ms": 1_700}
     >>> verdict = Reject("not_json", None, "an empty value")
@@ -49,20 +51,32 @@ class Rejected(BaseModel):
     ''
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = STRICT
 
     reason: Reason
+    """The first reason that applies, in this order."""
     field: str | None = None
+    """The property at fault; absent when the message as a whole is."""
     detail: str
+    """What was required and what came, for a person."""
     topic: str = Field(min_length=1)
-    partition: int = Field(ge=0)
-    offset: int = Field(ge=0)
-    timestamp_ms: int = Field(ge=0)
-    payload_base64: str | None  # None: the record had no value at all
+    """Of the record."""
+    partition: Count
+    """Of the record."""
+    offset: Count
+    """Of the record."""
+    timestamp_ms: Count
+    """The record's own timestamp. Epoch milliseconds, UTC."""
+    payload_base64: str | None = Field(json_schema_extra={"contentEncoding": "base64"})
+    """The record's value, base64; null when it had none or is not kept."""
     adapter: str
+    """Adapter that read it."""
     job_version: str
-    index: int | None = Field(default=None, ge=0)  # of the event, in a message of many
-    line: int | None = Field(default=None, ge=1)
+    """Version of the job that refused it."""
+    index: Count | None = None
+    """Place of the event in a message of many; its payload is the message without the others."""
+    line: Ordinal | None = None
+    """Line of the replayed file; only in the dump of a replay."""
 
     @classmethod
     def of(cls, verdict: Reject, payload: bytes | None, **place: Any) -> Self:

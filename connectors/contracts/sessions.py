@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, WithJsonSchema, model_validator
 
-from connectors.contracts.events import CUSTOM_PREFIX, EVENT_TYPES, VISITOR_ID_MAX_LENGTH
+from connectors.contracts.events import VISITOR_ID_MAX_LENGTH
+from connectors.contracts.strict import STRICT, Count, Ordinal
+from connectors.contracts.vocabulary import CUSTOM_PREFIX, EVENT_TYPES
 
 SCHEMA = "session/1"
 CloseReason = Literal["gap", "max_duration", "max_events"]
@@ -18,6 +20,17 @@ MAX_EVENTS = 5_000
 
 CUSTOM_COUNT = "custom"
 COUNT_NAMES: tuple[str, ...] = (*EVENT_TYPES, CUSTOM_COUNT)
+
+
+_Counts = Annotated[
+    dict[str, Count],
+    WithJsonSchema({
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(COUNT_NAMES),
+        "properties": {name: {"type": "integer", "minimum": 0} for name in COUNT_NAMES},
+    }),
+]  # fmt: skip
 
 
 def session_id(visitor_id: str, started_at_ms: int, part: int = 0) -> str:
@@ -45,31 +58,28 @@ def count_name(event_type: str) -> str:
 
 
 class Session(BaseModel):
-    """One session.
+    """The events of one visitor without a gap of more than 30 minutes, closed and counted."""
 
-    Attributes:
-        visitor_id: whose.
-        session_id: `session_id` of visitor and first event; the id of the document.
-        started_at_ms: event time of the first event, epoch milliseconds.
-        ended_at_ms: event time of the last event, epoch milliseconds.
-        duration_ms: ended_at_ms - started_at_ms.
-        events: how many; the sum of the counts.
-        counts: events by type, an entry for each of COUNT_NAMES.
-        close_reason: why it ended.
-        version: event-time milliseconds of the last change; a higher one replaces a lower one.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = STRICT
 
     visitor_id: str = Field(min_length=1, max_length=VISITOR_ID_MAX_LENGTH)
+    """Whose."""
     session_id: str = Field(pattern="^[0-9a-f]{32}$")
-    started_at_ms: int = Field(ge=0)
-    ended_at_ms: int = Field(ge=0)
-    duration_ms: int = Field(ge=0)
-    events: int = Field(ge=1)
-    counts: dict[str, int]
+    """First 32 hex digits of SHA-256 over visitor_id and started_at_ms, joined by a newline."""
+    started_at_ms: Count
+    """Event time of the first event. Epoch milliseconds, UTC."""
+    ended_at_ms: Count
+    """Event time of the last event. Epoch milliseconds, UTC."""
+    duration_ms: Count
+    """ended_at_ms - started_at_ms."""
+    events: Ordinal
+    """How many; the sum of the counts."""
+    counts: _Counts
+    """Events by type; `custom:<name>` of every name under `custom`."""
     close_reason: CloseReason
-    version: int = Field(ge=0)
+    """Why it ended."""
+    version: Count
+    """Event-time milliseconds of the last change; a higher one replaces a lower one."""
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from connectors.contracts.events import VISITOR_ID_MAX_LENGTH
+from connectors.contracts.strict import STRICT, Count, Ordinal
 
 SIGNAL_SCHEMA = "signal/1"
 TRIGGER_SCHEMA = "trigger/1"
@@ -17,7 +18,12 @@ TriggerStatus = Literal["due", "cancelled", "suppressed"]
 TRIGGER_STATUSES: tuple[TriggerStatus, ...] = get_args(TriggerStatus)
 
 _ID_PATTERN = "^[0-9a-f]{32}$"
-_STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
+_ONE_ORIGIN: dict[str, Any] = {
+    "oneOf": [
+        {"required": ["rule"], "properties": {"rule": {"type": "object"}, "model": {"type": "null"}}},
+        {"required": ["model"], "properties": {"model": {"type": "object"}, "rule": {"type": "null"}}},
+    ]
+}
 
 
 def signal_id(kind: str, rule_name: str, visitor_id: str, anchor: str) -> str:
@@ -54,58 +60,60 @@ def _digest(*parts: str) -> str:
 class RuleRef(BaseModel):
     """The rule that found the signal."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     name: str = Field(min_length=1)
-    version: int = Field(ge=1)
+    """Name."""
+    version: Ordinal
+    """Version."""
 
 
 class ModelRef(BaseModel):
     """The model that found the signal."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     name: str = Field(min_length=1)
+    """Name."""
     version: str = Field(min_length=1)
+    """Version."""
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    """Of the model file."""
 
 
 class Signal(BaseModel):
-    """Something that is so for a visitor.
+    """Something that is so for a visitor. Exactly one of rule and model is there. Null means absent."""
 
-    Attributes:
-        signal_id: `signal_id` of kind, rule or model, visitor and anchor; the id of the document.
-        kind: what it is about.
-        visitor_id: for whom.
-        occurred_at_ms: event time at which it became true, epoch milliseconds.
-        detected_at_ms: wall clock at which Footfall said so, epoch milliseconds.
-        expires_at_ms: from then on nobody shall act on it, epoch milliseconds.
-        session_id: the session that it is about, when it is about one.
-        status: one of SIGNAL_STATUSES.
-        version: event-time milliseconds of the last change; a higher one replaces a lower one.
-        rule: the rule that found it; exactly one of rule and model is there.
-        model: the model that found it.
-        score: of the model.
-        evidence: event ids, counts, values: enough to say why.
-        context: attributes to filter by (device, country …).
-    """
-
-    model_config = _STRICT
+    model_config = ConfigDict(**STRICT, json_schema_extra=_ONE_ORIGIN)
 
     signal_id: str = Field(pattern=_ID_PATTERN)
+    """First 32 hex digits of SHA-256 over kind, rule or model, visitor_id and anchor, joined by newlines."""
     kind: str = Field(min_length=1)
+    """What it is about."""
     visitor_id: str = Field(min_length=1, max_length=VISITOR_ID_MAX_LENGTH)
-    occurred_at_ms: int = Field(ge=0)
-    detected_at_ms: int = Field(ge=0)
-    expires_at_ms: int = Field(ge=0)
+    """For whom."""
+    occurred_at_ms: Count
+    """Event time at which it became true. Epoch milliseconds, UTC."""
+    detected_at_ms: Count
+    """Wall clock at which Footfall said so. Epoch milliseconds, UTC."""
+    expires_at_ms: Count
+    """From then on nobody shall act on it. Epoch milliseconds, UTC."""
     session_id: str | None = Field(default=None, pattern=_ID_PATTERN)
+    """The session that it is about."""
     status: SignalStatus
-    version: int = Field(ge=0)
+    """State of the signal; `expired` is reserved: not written yet."""
+    version: Count
+    """Event-time milliseconds of the last change; a higher one replaces a lower one."""
     rule: RuleRef | None = None
+    """The rule that found it."""
     model: ModelRef | None = None
+    """The model that found it."""
     score: float | None = None
+    """Of the model."""
     evidence: dict[str, Any]
+    """Event ids, counts, values: enough to say why."""
     context: dict[str, Any]
+    """Attributes to filter by."""
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> Self:
@@ -120,35 +128,32 @@ class Signal(BaseModel):
 
 
 class Trigger(BaseModel):
-    """What marketing shall do, once; or that it shall not any more; or why it never was asked to.
+    """What marketing shall do, once; or no longer; or why it was not asked. Null means absent."""
 
-    Attributes:
-        trigger_id: `trigger_id` of signal, action and audience step.
-        signal_id: why.
-        visitor_id: for whom.
-        action: what to do, e.g. ``send_cart_offer``.
-        status: one of TRIGGER_STATUSES; cancelled comes after due, with the same id.
-        reason: why it is cancelled or suppressed.
-        variant: arm of the experiment, or None outside of one.
-        decided_at_ms: event time of the change of the signal that led to it, epoch milliseconds.
-        due_at_ms: when, epoch milliseconds.
-        expires_at_ms: from then on nobody shall do it, epoch milliseconds.
-        payload: what the action needs.
-    """
-
-    model_config = _STRICT
+    model_config = STRICT
 
     trigger_id: str = Field(pattern=_ID_PATTERN)
+    """First 32 hex digits of SHA-256 over signal_id, action and audience step, joined by newlines."""
     signal_id: str = Field(pattern=_ID_PATTERN)
+    """Why."""
     visitor_id: str = Field(min_length=1, max_length=VISITOR_ID_MAX_LENGTH)
+    """For whom."""
     action: str = Field(min_length=1)
+    """What to do."""
     status: TriggerStatus
+    """due, cancelled (after due, same id) or suppressed."""
     reason: str | None = None
+    """Why it is cancelled or suppressed."""
     variant: str | None = None
-    decided_at_ms: int = Field(ge=0)
-    due_at_ms: int = Field(ge=0)
-    expires_at_ms: int = Field(ge=0)
+    """Arm of the experiment; null outside of one. Reserved: not written yet."""
+    decided_at_ms: Count
+    """Event time of the signal's change that led to it. Epoch milliseconds, UTC."""
+    due_at_ms: Count
+    """When. Epoch milliseconds, UTC."""
+    expires_at_ms: Count
+    """From then on nobody shall do it. Epoch milliseconds, UTC."""
     payload: dict[str, Any]
+    """What the action needs."""
 
     def to_document(self) -> dict[str, Any]:
         """The JSON object; a field without a value is left out."""

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import orjson
 import polars as pl
 
-from connectors.contracts.events import Context, Order, Product
+from connectors.contracts.blocks import Context, Order, Product
 from connectors.errors import BadInput
 from connectors.lake.tables import EVENTS, SESSIONS, SIGNALS, LakeTable
 

@@ -11,8 +11,10 @@ import orjson
 from confluent_kafka import Producer
 
 from connectors.contracts import topics
-from connectors.contracts.events import HEARTBEAT_TYPE, MAX_EVENT_BYTES, SCHEMA, validate_event
+from connectors.contracts.events import SCHEMA, validate_event
+from connectors.contracts.messages import MAX_EVENT_BYTES
 from connectors.contracts.rejected import Reject, Rejected
+from connectors.contracts.vocabulary import HEARTBEAT_TYPE
 from connectors.errors import BadInput
 from connectors.files.arrivals import Line as Line
 from connectors.files.arrivals import lines_of as lines_of

@@ -8,11 +8,13 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from connectors.contracts.events import VISITOR_ID_MAX_LENGTH
+from connectors.contracts.messages import integer_of
 from connectors.contracts.signals import SignalStatus
 
 _Time = Annotated[int, Meta(ge=0)]
 _Id = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 _Visitor = Annotated[str, Meta(min_length=1, max_length=VISITOR_ID_MAX_LENGTH)]
+_TIMES = ("version", "occurred_at_ms", "expires_at_ms", "erased_at_ms", "quiet_until_ms")
 NO_EVIDENCE = Raw(b"{}")
 
 
@@ -79,8 +81,22 @@ def read(value: bytes) -> Change | Erased | None:
     try:
         change = _changes.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _order(value)
+        return _order(value) or _written_otherwise(value)
     return change if bytes(change.evidence).lstrip()[:1] == b"{" else None
+
+
+def _written_otherwise(value: bytes) -> Change | Erased | None:
+    """The same of a message that has whole numbers as 2.0 or 1.7e12."""
+    try:
+        document = msgspec.json.decode(value, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    whole = {name: integer_of(found) for name in _TIMES if isinstance(found := document.get(name), float)}
+    return (
+        read(msgspec.json.encode({**document, **whole}))
+        if any(one is not None for one in whole.values())
+        else None
+    )
 
 
 def _order(value: bytes) -> Erased | None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from connectors.adapters import ADAPTERS, AUTO, MAX_FOREIGN_BYTES, UNFORESEEN, Adapted, Place, Refusal, adapt
 from connectors.adapters.reading import corrected
-from connectors.contracts.events import Event, known_type, validate_event
+from connectors.contracts.events import Event, validate_event
+from connectors.contracts.vocabulary import known_type
 from tests.unit.adapter_samples import (
     CANONICAL,
     FOOTFALL,

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from connectors.contracts import absent, events, rejected, sessions, signals, topics
+from connectors.contracts import events, messages, rejected, sessions, signals, topics
+from connectors.contracts.blocks import Context, Order, Product, Source
 from connectors.elasticsearch import indices
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "connectors" / "contracts" / "schemas"
@@ -25,10 +22,10 @@ MODELS: dict[str, type[BaseModel]] = {
     "trigger": signals.Trigger,
 }
 BLOCKS = {
-    "context": events.Context,
-    "product": events.Product,
-    "order": events.Order,
-    "source": events.Source,
+    "context": Context,
+    "product": Product,
+    "order": Order,
+    "source": Source,
 }
 
 
@@ -52,28 +49,6 @@ def test_a_schema_is_a_schema_and_its_examples_follow_it(name: str) -> None:
     jsonschema.Draft202012Validator.check_schema(schema(name))
     for example in examples(name):
         jsonschema.Draft202012Validator(schema(name)).validate(example)
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_schema_and_model_have_the_same_fields(name: str) -> None:
-    fields = MODELS[name].model_fields
-    assert set(schema(name)["properties"]) == set(fields)
-    assert set(schema(name)["required"]) == {field for field, info in fields.items() if info.is_required()}
-    assert schema(name)["additionalProperties"] is False
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_schema_and_model_have_the_same_limits(name: str) -> None:
-    generated = MODELS[name].model_json_schema()["properties"]
-    for field, written in schema(name)["properties"].items():
-        for limit in ("minLength", "maxLength", "minimum", "maximum", "pattern", "enum"):
-            assert written.get(limit) == leaf(generated[field]).get(limit), (field, limit)
-
-
-def leaf(generated: dict[str, Any]) -> dict[str, Any]:
-    """The limits of pydantic's ``anyOf: [<type>, null]`` lie one level deeper."""
-    first: dict[str, Any] = generated.get("anyOf", [generated])[0]
-    return first
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -126,59 +101,6 @@ def test_a_signal_has_one_origin(origin: dict[str, Any]) -> None:
 def test_a_session_adds_up(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         sessions.Session.model_validate(examples("session")[0] | change)
-
-
-def test_the_event_schema_has_the_codes_fields() -> None:
-    properties = schema("event")["properties"]
-    fields = {field.name for field in dataclasses.fields(events.Event)}
-    assert set(properties) == fields - {"document"} | {"schema"}
-    assert tuple(schema("event")["required"]) == events.REQUIRED_FIELDS
-    assert properties["schema"]["const"] == events.SCHEMA
-    for name, block in BLOCKS.items():
-        assert set(properties[name]["properties"]) == {field.name for field in dataclasses.fields(block)}
-
-
-def test_the_event_schema_has_the_codes_types_and_limits() -> None:
-    properties = schema("event")["properties"]
-    known, _, heartbeat = properties["event_type"]["anyOf"]
-    assert tuple(known["enum"]) == events.EVENT_TYPES
-    assert heartbeat["const"] == events.HEARTBEAT_TYPE
-    assert properties["event_id"]["maxLength"] == events.EVENT_ID_MAX_LENGTH
-    assert properties["visitor_id"]["maxLength"] == events.VISITOR_ID_MAX_LENGTH
-    assert properties["event_time_ms"]["maximum"] == events.EVENT_TIME_MAX_MS
-    assert properties["sequence"]["maximum"] == events.SEQUENCE_MAX
-
-
-def test_the_event_schema_has_the_codes_texts_without_value() -> None:
-    defs = schema("event")["$defs"]
-    assert set(defs["no_event_id"]["anyOf"][1]["enum"]) == {text for text in absent.ABSENT if text} | set(
-        events.NIL_IDS
-    )
-    assert set(defs["somebody"]["not"]["anyOf"][2]["enum"]) == {text for text in absent.ABSENT_IDS if text}
-    blank = re.compile(defs["blank"]["pattern"])
-    assert {sign for sign in map(chr, range(0x10000)) if blank.search(sign)} == set(absent.BLANKS)
-
-
-_ID = st.one_of(
-    st.none(),
-    st.sampled_from(sorted(absent.ABSENT_IDS)),
-    st.text(max_size=4),
-    st.just("{{id}}"),
-    st.just("x" * 300),
-)
-_WHOLE = st.integers(-2, 3).flatmap(lambda number: st.sampled_from([number, float(number), number + 0.5]))
-
-
-@given(st.fixed_dictionaries({}, optional={
-    "event_id": _ID, "visitor_id": _ID, "user_id": _ID, "anonymous_id": _ID,
-    "sequence": st.none() | _WHOLE, "event_time_ms": _WHOLE.map(lambda number: number * 1_000),
-    "product": st.fixed_dictionaries({}, optional={"quantity": st.none() | _WHOLE, "product_id": _ID}),
-}))  # fmt: skip
-def test_what_the_schema_takes_the_code_takes(changes: dict[str, Any]) -> None:
-    document = {**examples("event")[0], **changes}
-    padded = any(isinstance(value, str) and value != value.strip(absent.BLANKS) for value in changes.values())
-    if is_valid("event", document) and not padded:  # blanks around a word are only known to the code
-        assert isinstance(events.validate_event(json.dumps(document).encode()), events.Event)
 
 
 def test_an_event_may_have_more_than_the_contract_knows_at_every_level() -> None:
@@ -260,7 +182,7 @@ def test_every_value_of_a_topic_is_a_contract() -> None:
 
 
 def test_an_oversized_event_still_fits_the_topics_that_must_carry_it() -> None:
-    assert topics.EVENTS_RAW.max_message_bytes > events.MAX_EVENT_BYTES
+    assert topics.EVENTS_RAW.max_message_bytes > messages.MAX_EVENT_BYTES
     base64_of_largest = topics.EVENTS_RAW.max_message_bytes * 4 // 3
     assert topics.EVENTS_REJECTED.max_message_bytes > base64_of_largest
 
@@ -274,7 +196,7 @@ def test_whatever_becomes_of_the_largest_event_fits_its_topic() -> None:
             and "ingest" not in row.readers
             and row.readers != ("adapt",)
         ):
-            assert row.max_message_bytes > 2 * 6 * events.MAX_EVENT_BYTES, row.name
+            assert row.max_message_bytes > 2 * 6 * messages.MAX_EVENT_BYTES, row.name
 
 
 def test_a_rejected_record_gives_its_bytes_back() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from connectors.contracts import features
-from connectors.contracts.events import EVENT_TYPES
+from connectors.contracts.vocabulary import EVENT_TYPES
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "features.md"
 

@@ -9,8 +9,9 @@ from itertools import islice, pairwise
 
 import pytest
 
-from connectors.contracts.events import Event, known_type, validate_event
+from connectors.contracts.events import Event, validate_event
 from connectors.contracts.rejected import Reject
+from connectors.contracts.vocabulary import known_type
 from stack.shop import world as shop_world
 from stack.shop.shop import Record, Shop
 from tests import oracle

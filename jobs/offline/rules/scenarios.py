@@ -18,8 +18,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from connectors.contracts.events import HEARTBEAT_TYPE, SCHEMA
+from connectors.contracts.events import SCHEMA
 from connectors.contracts.signals import SignalStatus
+from connectors.contracts.vocabulary import HEARTBEAT_TYPE
 from connectors.errors import BadInput
 from connectors.wording import plainly
 from state.rules.language.spans import UNITS_MS, text_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from connectors.contracts.events import CUSTOM_PREFIX
+from connectors.contracts.vocabulary import CUSTOM_PREFIX
 from state.rules.language.fields import MONEY, field
 from state.rules.language.filters import Place, Where
 from state.rules.language.model import (

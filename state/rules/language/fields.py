@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, Literal
 
-from connectors.contracts.events import CUSTOM_PREFIX, EVENT_TYPES, Context, Order, Product
+from connectors.contracts.blocks import Context, Order, Product
+from connectors.contracts.vocabulary import CUSTOM_PREFIX, EVENT_TYPES
 from state.events import Block, Event, integer_in, number_in, text_in
 
 FieldType = Literal["text", "number"]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from connectors.contracts.events import CUSTOM_PREFIX
+from connectors.contracts.vocabulary import CUSTOM_PREFIX
 from state.events import Event
 from state.rules.language.conditions import Condition, Test, check_value, compared_as
 from state.rules.language.fields import field, known_type
