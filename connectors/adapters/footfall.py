@@ -10,8 +10,8 @@ from connectors.adapters import ga4
 from connectors.adapters.adapter import Adapter, listed
 from connectors.adapters.mapping import Field, move
 from connectors.adapters.reading import event_identifier, helping_time_ms, integer, person, text, time_ms
-from connectors.contracts.events import CUSTOM_PREFIX, EVENT_TYPES
 from connectors.contracts.messages import Document
+from connectors.contracts.vocabulary import CUSTOM_PREFIX, EVENT_TYPES
 
 SHARED = (
     Field("sent_at_ms", "clock.sent", helping_time_ms, keep=True),

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.contracts.absent import ABSENT, ABSENT_IDS, BLANKS
-from connectors.contracts.events import VISITOR_FIELDS, Context, Event, Order, Product, validate_event
+from connectors.contracts.blocks import Context, Order, Product
+from connectors.contracts.events import VISITOR_FIELDS, Event, validate_event
 from connectors.contracts.rejected import REASONS, Reject
 
 NOW_MS = 1_700_000_000_000
