@@ -16,7 +16,9 @@ from connectors.contracts.model_inputs import OFFERED
 from connectors.contracts.model_manifest import Manifest
 from connectors.errors import ModelRefused
 from connectors.models.registry import LIVE, SHADOW, Pointer, Registry
+from jobs.offline import models
 from jobs.offline.times import stamp
+from udfs.model_runtime import load_pointed
 
 _NAME = click.argument("name")
 _VERSION = click.argument("version")
@@ -100,10 +102,10 @@ def described(manifest: Manifest, live: Pointer | None) -> list[str]:
 def verify(registry: Registry, name: str | None, version: str | None) -> None:
     """Do every check of a worker: on one version, or on all (of a model) and on those that have a role."""
     with failures_told():
-        models = [name] if name else registry.names()
+        chosen = [name] if name else registry.names()
         checks: list[tuple[str, Callable[[], object]]] = [
-            (f"{model} {one}", partial(registry.verify, model, one, OFFERED))
-            for model in models
+            (f"{model} {one}", partial(models.verify, registry, model, one, OFFERED))
+            for model in chosen
             for one in ([version] if version else registry.versions(model))
         ]
         if not checks:
@@ -112,7 +114,7 @@ def verify(registry: Registry, name: str | None, version: str | None) -> None:
             )
         checks += [
             (f"{model} {role}", partial(_verify_role, registry, model, role))
-            for model in models
+            for model in chosen
             for role in (LIVE, SHADOW)
             if not version and registry.stamp(model, role)
         ]
@@ -124,7 +126,7 @@ def verify(registry: Registry, name: str | None, version: str | None) -> None:
 def _verify_role(registry: Registry, name: str, role: str) -> None:
     pointer = registry.pointer(name, role)
     if pointer:
-        registry.load(name, pointer, OFFERED)
+        load_pointed(registry, name, pointer, OFFERED)
 
 
 def _checked(what: str, check: Callable[[], object]) -> ModelRefused | None:
@@ -144,7 +146,7 @@ def _checked(what: str, check: Callable[[], object]) -> ModelRefused | None:
 def publish(registry: Registry, folder: Path) -> None:
     """Add the version in FOLDER, as scripts/train wrote it. It is not live by that."""
     with failures_told():
-        manifest = registry.publish(folder)
+        manifest = models.publish(registry, folder)
         click.echo(f"{manifest.name} {manifest.version}")
 
 
@@ -156,8 +158,8 @@ def publish(registry: Registry, folder: Path) -> None:
 def promote(registry: Registry, name: str, version: str, note: str) -> None:
     """Make VERSION live. Running workers follow between two batches, within 5 seconds."""
     with failures_told():
-        registry.verify(name, version, OFFERED)
-        _tell(name, registry.promote(name, version, note=note))
+        models.verify(registry, name, version, OFFERED)
+        _tell(name, models.promote(registry, name, version, note=note))
 
 
 @main.command()
@@ -167,7 +169,7 @@ def promote(registry: Registry, name: str, version: str, note: str) -> None:
 def rollback(registry: Registry, name: str, note: str) -> None:
     """Make the version live that was live before."""
     with failures_told():
-        _tell(name, registry.rollback(name, note=note))
+        _tell(name, models.rollback(registry, name, note=note))
 
 
 @main.command()
@@ -184,8 +186,8 @@ def shadow(registry: Registry, name: str, version: str | None, off: bool) -> Non
             registry.clear(name)
             click.echo(f"{name}: nothing shadows")
             return
-        registry.verify(name, version, OFFERED)
-        _tell(name, registry.promote(name, version, SHADOW))
+        models.verify(registry, name, version, OFFERED)
+        _tell(name, models.promote(registry, name, version, SHADOW))
 
 
 for _command in (show_drift, show_quality, show_comparison, show_watch):

@@ -17,6 +17,7 @@ from cli.options import CONTEXT, failures_told
 from connectors.contracts.model_inputs import CHURN, INTENT, MODELS
 from connectors.errors import BadInput
 from connectors.models.registry import Registry
+from jobs.offline import models
 from jobs.offline.training import gate, pipeline, report
 from jobs.offline.training.evaluation import Estimate, evaluate
 from jobs.offline.training.events import Events, Messages, read_events
@@ -31,6 +32,7 @@ from jobs.offline.training.tables import column_aucs, read_table, table_examples
 from jobs.wiring import VERSION
 from stack.console import new_console
 from stack.shop.shop import Shop
+from udfs.model_runtime import load_pointed
 
 _DAY_MS = 24 * HOUR_MS
 _NEEDED_DAYS = {
@@ -202,7 +204,7 @@ def _train(
         console.print(f"refused: {text}", style="red")
     console.print(f"report: {page}")
     if publish and not objections:
-        manifest = registry.publish(folder / outcome.manifest.version)
+        manifest = models.publish(registry, folder / outcome.manifest.version)
         console.print(f"published {manifest.name} {manifest.version}; scripts/models promote makes it live")
     click.echo(outcome.manifest.version)
     return not objections
@@ -221,7 +223,7 @@ def _live(outcome: Outcome, registry: Registry) -> Estimate | None:
     pointer = registry.pointer(outcome.task.name)
     if pointer is None:
         return None
-    model = registry.load(outcome.task.name, pointer)
+    model = load_pointed(registry, outcome.task.name, pointer)
     test = outcome.split.test
     if not gate.same_inputs(model.manifest, test.names):
         return None

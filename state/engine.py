@@ -16,10 +16,10 @@ from state.devices.judged import Judged, bucket_of
 from state.devices.logic import DevicesLogic, Read
 from state.logic import NEVER, Out, Place
 from state.options import Options
+from state.visitor import Visitor
 from state.visitors.logic import VisitorsLogic
 from state.visitors.rules import NoRules, Rules
 from state.visitors.scoring import Scorer
-from state.visitors.visitor import Visitor
 
 FINAL = NEVER - 1  # event time when everything is over
 

@@ -14,8 +14,8 @@ from state.engine import Engine
 from state.logic import Out
 from state.options import Options
 from state.rules.pack import SHIPPED, Pack, load
+from state.visitor import Moment
 from state.visitors.scoring import BatchScorer
-from state.visitors.visitor import Moment
 from tests import datasets
 
 Document = dict[str, Any]

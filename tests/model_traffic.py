@@ -14,8 +14,8 @@ from jobs.offline.training.asked import run
 from jobs.offline.training.events import Events, Messages
 from jobs.offline.training.rows import Moments
 from state.logic import Out
+from state.visitor import Moment
 from state.visitors.scoring import Answer, BatchScorer, Matrix, matrix
-from state.visitors.visitor import Moment
 from udfs.model_runtime import Model
 
 Document = dict[str, Any]

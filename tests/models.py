@@ -12,8 +12,8 @@ import orjson
 from onnx import TensorProto, helper
 
 from connectors.contracts.model_manifest import Input, Manifest, Training
+from connectors.models.files import GOLDEN, GRAPH, MANIFEST
 from state.drift import distribution
-from udfs.model_runtime import GOLDEN, GRAPH, MANIFEST
 
 NAMES = ("events", "count_add_to_cart")
 

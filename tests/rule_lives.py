@@ -8,7 +8,7 @@ import orjson
 
 from state.events import Event, read_event
 from state.rules.kinds.base import Finding
-from state.visitors.visitor import Session, Visitor
+from state.visitor import Session, Visitor
 from tests.rule_stories import pack
 from tests.words import Document, t
 

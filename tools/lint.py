@@ -7,30 +7,33 @@ import sys
 
 import click
 
-from cli.options import CONTEXT
 from stack.package import ROOT
 from tools.environments import in_services
+from tools.options import CONTEXT
 
+# Import Linter is no module that runs; its contracts are in pyproject.toml.
+_IMPORTS = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
 CHECKS: dict[str, tuple[str, ...]] = {
-    "ruff check": ("ruff", "check", "."),
-    "ruff format": ("ruff", "format", "--check", "."),
-    "mypy": ("mypy",),
-    "pip check": ("pip", "check", "--disable-pip-version-check"),
+    "ruff check": ("-m", "ruff", "check", "."),
+    "ruff format": ("-m", "ruff", "format", "--check", "."),
+    "mypy": ("-m", "mypy"),
+    "imports": ("-c", _IMPORTS),
+    "pip check": ("-m", "pip", "check", "--disable-pip-version-check"),
 }
 # In their environment: their code is checked against what they have installed.
 OF_THE_SERVICES: dict[str, tuple[str, ...]] = {
     "mypy of the services": ("mypy", "services", "clients/python/src/footfall_client"),
-    "pip check of the services": CHECKS["pip check"],
+    "pip check of the services": ("pip", "check", "--disable-pip-version-check"),
 }
 
 
 @click.command(context_settings=CONTEXT)
 def main() -> None:
-    """Check style, formatting (ruff), types (mypy --strict) and the installed requirements (pip check).
+    """Check style and formatting (ruff), types (mypy --strict), imports and the installed requirements.
 
     All checks run, whatever the first ones say. Exit status: 0 all pass, 1 one or more do not.
     """
-    commands = {name: [sys.executable, "-m", *command] for name, command in CHECKS.items()}
+    commands = {name: [sys.executable, *command] for name, command in CHECKS.items()}
     commands |= {name: in_services(*command) for name, command in OF_THE_SERVICES.items()}
     failed = [name for name, command in commands.items() if not _passes(name, command)]
     if failed:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import click
 
-from cli.options import CONTEXT
 from stack.package import ROOT
 from tools.environments import in_services
+from tools.options import CONTEXT
 
 _DOCTESTED = ("jobs", "state", "udfs", "connectors", "cli", "stack", "tools")
 

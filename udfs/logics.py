@@ -13,10 +13,10 @@ from state.devices.logic import DevicesLogic
 from state.options import Options
 from state.rules.language.loading import AnyRule
 from state.triggers.actions import ActionTable
+from state.visitor import Moment
 from state.visitors.ingest import AdmissionLogic
 from state.visitors.logic import VisitorsLogic
 from state.visitors.scoring import BatchScorer, matrix
-from state.visitors.visitor import Moment
 from udfs.keyed import Hosted
 from udfs.model_scorer import Scorer
 from udfs.models import ModelMetrics, registry_at

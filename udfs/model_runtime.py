@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,18 +14,16 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 import orjson
-from pydantic import ValidationError
 
 from connectors.contracts.model_manifest import INPUT_NAME, OUTPUT_NAME, Manifest
 from connectors.errors import ModelRefused
+from connectors.models.files import GOLDEN, GRAPH, read_golden, read_graph, read_manifest
+from connectors.models.registry import Pointer, Registry
 from connectors.wording import plainly
 
 Matrix = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]
 
-GRAPH, MANIFEST, GOLDEN = "model.onnx", "manifest.json", "golden.jsonl"
-MAX_GRAPH_BYTES = 32 << 20
-MAX_GOLDEN_BYTES = 1 << 20
 GOLDEN_TOLERANCE = 1e-5
 ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 
@@ -76,57 +73,28 @@ def load(folder: Traversable | Path, offered: Iterable[str] | None = None) -> Mo
     """
     manifest = read_manifest(folder)
     _check_offered(folder, manifest, offered)
-    graph = _read(folder, GRAPH, MAX_GRAPH_BYTES, manifest.sha256)
-    golden = _read(folder, GOLDEN, MAX_GOLDEN_BYTES, manifest.golden_sha256)
+    graph = read_graph(folder, manifest)
+    golden = read_golden(folder, manifest)
     check_graph(graph, len(manifest.inputs), str(folder))
     model = Model(manifest, open_session(graph, str(folder)))
     _check_golden(folder, model, golden)
     return model
 
 
-def read_manifest(folder: Traversable | Path) -> Manifest:
-    """The manifest of a version's folder.
+def load_pointed(
+    registry: Registry, name: str, pointer: Pointer, offered: Iterable[str] | None = None
+) -> Model:
+    """The version that a pointer of the registry names, after every check.
 
     Raises:
-        ModelRefused: it is missing or does not fit the contract.
+        ModelRefused: see `load`; or the version is not the pointer's.
     """
-    text = _read(folder, MANIFEST, MAX_GOLDEN_BYTES)
-    try:
-        manifest = Manifest.model_validate_json(text)
-    except ValidationError as error:
-        raise ModelRefused(f"{folder}/{MANIFEST}: {_first(error)}", "publish the version again") from error
-    if folder.name != manifest.version:
+    model = load(registry.folder(name, pointer.version), offered)
+    if model.manifest.sha256 != pointer.sha256 or model.manifest.name != name:
         raise ModelRefused(
-            f"{folder}: the manifest is of version {manifest.version}, and the folder must have that name"
+            f"{name} {pointer.version}: the pointer means another graph", "promote the version again"
         )
-    return manifest
-
-
-def _first(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    return f"{'.'.join(map(str, problem['loc'])) or 'manifest'}: {problem['msg']}"
-
-
-def _read(folder: Traversable | Path, name: str, largest: int, sha256: str | None = None) -> bytes:
-    path = folder.joinpath(name)
-    if isinstance(path, Path) and (path.is_symlink() or (path.exists() and path.stat().st_size > largest)):
-        size = "a link" if path.is_symlink() else f"{path.stat().st_size} bytes"
-        raise ModelRefused(f"{path}: a file of at most {largest} bytes is required, {size} came")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelRefused(
-            f"{path}: cannot be read ({plainly(error)})", "publish the version again"
-        ) from error
-    if len(content) > largest:
-        raise ModelRefused(f"{path}: at most {largest} bytes are allowed, {len(content)} came")
-    came = hashlib.sha256(content).hexdigest()
-    if sha256 is not None and came != sha256:
-        raise ModelRefused(
-            f"{path}: sha256 {sha256} is required, {came} came",
-            "promote another version: it was changed after publishing",
-        )
-    return content
+    return model
 
 
 def _check_offered(folder: Traversable | Path, manifest: Manifest, offered: Iterable[str] | None) -> None:

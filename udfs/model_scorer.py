@@ -1,4 +1,4 @@
-"""Scoring batches with whichever versions are live and shadowing at the moment: what a worker does. Pure.
+"""Scoring batches with whichever versions are live and shadowing at the moment: what a worker does.
 
 A worker looks at the pointers at most every two seconds, and only between batches: a row is scored by the one
 version that is live when its batch begins. A version that cannot be used is refused and the one before stays.
@@ -19,7 +19,7 @@ from connectors.contracts.model_manifest import Manifest
 from connectors.errors import ModelRefused
 from connectors.models.registry import LIVE, SHADOW, Registry
 from state.drift import MOVED, binned, stability_index
-from udfs.model_runtime import Matrix, Model, Scores
+from udfs.model_runtime import Matrix, Model, Scores, load_pointed
 
 Answer = dict[str, Any]
 
@@ -79,12 +79,12 @@ class Scorer:
     """Scores rows by the name of their model.
 
     Attributes:
-        counts: of `rows`, `fallbacks`, `swaps`, `refused`, `rollbacks`, `shadow_rows` since the start.
+        counts: of `rows`, `fallbacks`, `swaps`, `refused`, `taken_back`, `shadow_rows` since the start.
 
     Args:
         registry: where the versions are.
         offered: names of the columns that rows have.
-        limits: of the automatic roll-back.
+        limits: when a version is taken back.
         clock: seconds, rising.
     """
 
@@ -212,7 +212,7 @@ class Scorer:
 
     def _loaded(self, name: str, role: str) -> Model | None:
         pointer = self._registry.pointer(name, role)
-        return self._registry.load(name, pointer, self._offered) if pointer else None
+        return load_pointed(self._registry, name, pointer, self._offered) if pointer else None
 
     def _seated(self, seat: Seat) -> Seat:
         if seat.model:
@@ -220,7 +220,10 @@ class Scorer:
         return seat
 
     def _judge(self, name: str, seat: Seat) -> None:
-        """Takes a new version back when it does badly and the one before did not."""
+        """Refuses a new version that does badly where the one before did not, for this worker alone.
+
+        The registry is not written here: which version is live is decided in jobs/offline/models.py.
+        """
         before = self._before.get(name)
         if before is None or before.model is None or seat.model is None or seat.rows < self._limits.rows:
             return
@@ -229,16 +232,13 @@ class Scorer:
         if share > self._limits.fallback_share or has_moved:
             bad = seat.model.manifest.version
             self._seats[name, LIVE] = replace(before, stamp=seat.stamp)
-            self._take_back(name, bad, f"{bad}: {share:.1%} fallbacks, drift {seat.drift:.2f}")
+            self.counts["taken_back"] += 1
+            _LOG.error(
+                "%s %s is taken back by this worker: %.1f %% fallbacks, drift %.2f; the registry stays as it "
+                "is: decide with scripts/models rollback %s",
+                name, bad, 100 * share, seat.drift, name,
+            )  # fmt: skip
         del self._before[name]
-
-    def _take_back(self, name: str, bad: str, why: str) -> None:
-        self.counts["rollbacks"] += 1
-        _LOG.error("rolled back: %s", why)
-        try:
-            self._registry.rollback(name, since=bad, note=f"rolled back by a worker: {why}")
-        except (ModelRefused, OSError) as error:
-            _LOG.error("only this worker rolled back, the registry cannot be changed: %s", error)
 
 
 def _bands(manifest: Manifest, scores: Scores) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from connectors.models.registry import Registry
 from udfs.model_scorer import Scorer
 
-COUNTS = ("rows", "fallbacks", "swaps", "refused", "rollbacks", "shadow_rows")
+COUNTS = ("rows", "fallbacks", "swaps", "refused", "taken_back", "shadow_rows")
 
 
 def registry_at(model_dir: str) -> Registry:

@@ -14,7 +14,6 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -22,11 +21,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connectors.contracts.model_manifest import VERSION_PATTERN, Manifest
 from connectors.errors import ModelRefused
+from connectors.models.files import GOLDEN, GRAPH, MANIFEST, read_golden, read_graph, read_manifest
 from connectors.wording import plainly
-from udfs.model_runtime import GOLDEN, GRAPH, MANIFEST, Model, load, read_manifest
 
 LIVE, SHADOW = "live", "shadow"
-KEPT = 10  # versions that a pointer remembers for roll-backs
 
 
 class Pointer(BaseModel):
@@ -80,28 +78,7 @@ class Registry:
         Raises:
             ModelRefused: there is none, or it does not fit.
         """
-        return read_manifest(self._folder(name, version))
-
-    def load(self, name: str, pointer: Pointer, offered: Iterable[str] | None = None) -> Model:
-        """The version that a pointer names, after every check.
-
-        Raises:
-            ModelRefused: see `udfs.model_runtime.load`; or the version is not the pointer's.
-        """
-        model = load(self._folder(name, pointer.version), offered)
-        if model.manifest.sha256 != pointer.sha256 or model.manifest.name != name:
-            raise ModelRefused(
-                f"{name} {pointer.version}: the pointer means another graph", "promote the version again"
-            )
-        return model
-
-    def verify(self, name: str, version: str, offered: Iterable[str] | None = None) -> Model:
-        """Every check that a worker does, whatever the role of the version.
-
-        Raises:
-            ModelRefused: see `udfs.model_runtime.load`.
-        """
-        return load(self._folder(name, version), offered)
+        return read_manifest(self.folder(name, version))
 
     def pointer(self, name: str, role: str = LIVE) -> Pointer | None:
         """Which version has the role; None when none has.
@@ -128,16 +105,18 @@ class Registry:
             return 0
         return hash((found.st_mtime_ns, found.st_ino, found.st_size)) or 1
 
-    def publish(self, folder: Path) -> Manifest:
+    def add(self, folder: Path) -> Manifest:
         """Adds a version; one that is there already, byte by byte, stays as it is.
+
+        Whether a version is sound is not judged here, see jobs/offline/models.py.
 
         Args:
             folder: with the three files.
 
         Raises:
-            ModelRefused: it does not pass the checks, or the version exists with other content.
+            ModelRefused: the manifest does not fit, or the version exists with other content.
         """
-        manifest = load(folder).manifest
+        manifest = read_manifest(folder)
         target = self._writable() / manifest.name / manifest.version
         if target.exists():
             if _digests(folder) != _digests(target):
@@ -151,54 +130,18 @@ class Registry:
             staged.mkdir()
             for name in (GRAPH, MANIFEST, GOLDEN):
                 shutil.copyfile(folder / name, staged / name)
-            load(staged)  # what was copied, and not what lies there by now
+            _check_copied(staged, manifest)
             staged.rename(target)
         return manifest
-
-    def promote(self, name: str, version: str, role: str = LIVE, note: str = "") -> Pointer:
-        """Gives the role to a version, after every check.
-
-        Raises:
-            ModelRefused: the version does not pass.
-        """
-        model = self.verify(name, version)
-        now = self.pointer(name, role)
-        before = [old for old in ((now.version, *now.previous) if now else ()) if old != version]
-        return self._point(name, role, model.manifest, tuple(before[:KEPT]), note)
-
-    def rollback(self, name: str, since: str | None = None, note: str = "") -> Pointer:
-        """Makes the previous version live again.
-
-        Args:
-            name: of the model.
-            since: do so only while this version is live: many workers may ask at once.
-            note: why.
-
-        Returns:
-            The pointer as it is now.
-
-        Raises:
-            ModelRefused: there is no live version, no previous one, or it does not pass the checks.
-        """
-        now = self.pointer(name)
-        if now is None:
-            raise ModelRefused(f"{name}: no version is live", "promote one")
-        if since is not None and now.version != since:
-            return now
-        if not now.previous:
-            raise ModelRefused(f"{name}: no version was live before {now.version}", "promote another one")
-        model = self.verify(name, now.previous[0])
-        return self._point(
-            name, LIVE, model.manifest, now.previous[1:], note or f"rolled back from {now.version}"
-        )
 
     def clear(self, name: str, role: str = SHADOW) -> None:
         """Takes the role from whichever version has it."""
         (self._writable() / name / f"{role}.json").unlink(missing_ok=True)
 
-    def _point(
+    def point(
         self, name: str, role: str, manifest: Manifest, previous: tuple[str, ...], note: str
     ) -> Pointer:
+        """Gives the role to a version; `previous` had it before, the last one first. Judges nothing."""
         pointer = Pointer(
             version=manifest.version,
             sha256=manifest.sha256,
@@ -213,7 +156,12 @@ class Registry:
         Path(file.name).replace(target)
         return pointer
 
-    def _folder(self, name: str, version: str) -> Traversable:
+    def folder(self, name: str, version: str) -> Traversable:
+        """The folder of a version.
+
+        Raises:
+            ModelRefused: the text names no version.
+        """
         if not VERSION_PATTERN.fullmatch(version):
             raise ModelRefused(f"{name}: {version!r} is no version", "scripts/models list shows them")
         return self.root.joinpath(name, version)
@@ -228,3 +176,11 @@ class Registry:
 
 def _digests(folder: Path) -> list[str]:
     return [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (GRAPH, MANIFEST, GOLDEN)]
+
+
+def _check_copied(staged: Path, manifest: Manifest) -> None:
+    """What was copied is what the manifest means, and not what lies there by now."""
+    if read_manifest(staged) != manifest:
+        raise ModelRefused(f"{staged}: the manifest has changed while it was copied", "publish it again")
+    read_graph(staged, manifest)
+    read_golden(staged, manifest)

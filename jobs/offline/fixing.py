@@ -1,4 +1,4 @@
-"""Mending dead letters before they are sent again: a mapping file of renames, casts and defaults. Pure.
+"""Mending dead letters before they are sent again: a mapping file of renames, casts and defaults.
 
 Nothing in it is executed: paths, names of casts, and plain values.
 """

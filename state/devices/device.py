@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from state.codec import Codec
 from state.devices.judged import Judged
-from state.visitors.visitor import Word
+from state.visitor import Word
 
 
 class Device(Struct, array_like=True, gc=False, omit_defaults=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from connectors.contracts.events import VISITOR_ID_MAX_LENGTH
 from state.devices.device import Device
 from state.events import Event
-from state.visitors.visitor import Word
+from state.visitor import Word
 from state.vocabulary import CONSENT
 
 GRANTED, DENIED, ERASED = "granted", "denied", "erased"

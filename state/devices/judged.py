@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from state.events import Event
 from state.logic import Place
-from state.visitors.visitor import Word
+from state.visitor import Word
 
 Cause = tuple[int, int, str]  # time, sequence and id of an event
 

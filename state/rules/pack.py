@@ -39,7 +39,7 @@ from state.rules.language.model import (
     Funnel,
     Sequence,
 )
-from state.visitors.visitor import Session, Visitor
+from state.visitor import Session, Visitor
 from state.vocabulary import NAMES
 
 _MEMORY_MS, _LATE_MS = Spans().memory_ms, Spans().late_ms

@@ -1,4 +1,4 @@
-"""The table of actions: what is done about a signal, and when it is not. Pure; read from a YAML file."""
+"""The table of actions: what is done about a signal, and when it is not."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ from state.documents import event_document, place_id, withheld_letter
 from state.logic import Out
 from state.options import Options
 from state.rules.kinds.base import Finding, RuleRef
+from state.visitor import Admission
 from state.visitors.documents import alias_document
 from state.visitors.signals import Signals
-from state.visitors.visitor import Admission
 from state.vocabulary import CONSENT
 
 NO_CONSENT = Reject(

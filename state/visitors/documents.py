@@ -15,8 +15,8 @@ from connectors.contracts.sessions import CloseReason
 from connectors.contracts.signals import signal_id
 from state.documents import block
 from state.rules.kinds.base import Finding
+from state.visitor import Asked, Moment, Score, Session, Visitor
 from state.visitors.scoring import Answer
-from state.visitors.visitor import Asked, Moment, Score, Session, Visitor
 from state.vocabulary import NAMES
 
 _NO_COUNTS = dict.fromkeys(NAMES, 0)

@@ -10,7 +10,7 @@ from connectors.contracts.sessions import COUNT_NAMES
 from state import vocabulary
 from state.events import Event, number_in, read_block, text_in
 from state.options import DAY_MS, HOUR_MS, MINUTE_MS
-from state.visitors.visitor import Moment, Session, Visitor
+from state.visitor import Moment, Session, Visitor
 from state.vocabulary import ADD_TO_CART, KIND, PURCHASE, SCROLL
 
 LARGEST = 1e12  # of an amount: a number may be written that no sum survives

@@ -8,9 +8,9 @@ from state.codec import Codec
 from state.devices.judged import ORDINARY, Judged, order_of, unpack_judged
 from state.logic import Logic, Out, Place
 from state.options import Options
+from state.visitor import Admission
 from state.visitors.admission import Gate
 from state.visitors.signals import Signals
-from state.visitors.visitor import Admission
 
 CODEC = Codec(Admission, version=1)
 

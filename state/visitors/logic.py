@@ -15,6 +15,7 @@ from state.documents import NOWHERE
 from state.events import Event, read_event
 from state.logic import NEVER, Logic, Out, Place
 from state.options import Options
+from state.visitor import Session, Visitor
 from state.visitors import sessions
 from state.visitors.admission import Gate, may_be_told
 from state.visitors.documents import session_document
@@ -23,7 +24,6 @@ from state.visitors.models import Models
 from state.visitors.rules import Rules
 from state.visitors.scoring import Scorer, is_moment
 from state.visitors.signals import Signals
-from state.visitors.visitor import Session, Visitor
 
 CODEC = Codec(Visitor, version=1)
 

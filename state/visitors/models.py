@@ -9,6 +9,7 @@ from __future__ import annotations
 from connectors.contracts.model_inputs import CHURN, INTENT
 from state.logic import Out
 from state.options import Options
+from state.visitor import Asked, Moment, Score, Session, Visitor
 from state.visitors.documents import (
     features_document,
     score_document,
@@ -19,7 +20,6 @@ from state.visitors.documents import (
 from state.visitors.features import moment_of
 from state.visitors.scoring import Answer, Request, Scorer
 from state.visitors.signals import Signals
-from state.visitors.visitor import Asked, Moment, Score, Session, Visitor
 
 _DOCUMENT = ""  # in the place of a model: the visitor's document
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from state.events import Event
 from state.logic import NEVER
 from state.rules.kinds.base import Emit
-from state.visitors.visitor import Session, Visitor
+from state.visitor import Session, Visitor
 
 
 class Rules(Protocol):

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from connectors.contracts.features import NAMES
 from connectors.contracts.model_inputs import context_values
 from state.options import Options
-from state.visitors.visitor import Moment, Session
+from state.visitor import Moment, Session
 from state.vocabulary import ADD_TO_CART, CHECKOUT_START, CHECKOUT_STEP, PURCHASE
 
 Answer = dict[

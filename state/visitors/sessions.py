@@ -6,7 +6,7 @@ from connectors.contracts.sessions import CloseReason, session_id
 from state.events import Event
 from state.logic import NEVER
 from state.options import Options
-from state.visitors.visitor import Session, Visitor
+from state.visitor import Session, Visitor
 
 
 def goes_on(visitor: Visitor, at: int, options: Options) -> bool:

@@ -16,16 +16,17 @@ import pytest
 
 from connectors.contracts.model_inputs import CHURN, INTENT, MODELS, OFFERED
 from connectors.models.registry import Registry
+from jobs.offline import models as roles
 from jobs.offline.training.candidates import TREES_MISSING, Candidate
 from jobs.offline.training.export import Calibrated, to_graph
 from stack.package import ROOT
+from state.visitor import Moment
 from state.visitors.scoring import BatchScorer, matrix
-from state.visitors.visitor import Moment
 from tests import models
 from tests.bench import engine_run, figures, workload
 from tests.bench.engine_run import HOUR_MS
 from tests.bench.stack_runs import fresh_stack
-from udfs.model_runtime import Matrix, Model, open_session
+from udfs.model_runtime import Matrix, Model, load_pointed, open_session
 from udfs.model_scorer import Scorer
 
 COPIES, MOST = figures.number("COPIES", 2), figures.number("MOST", 0) or None
@@ -80,7 +81,7 @@ def _alone(folder: Path, moments: list[Moment], size: int) -> float:
     registry = Registry(folder)
     pointer = registry.pointer(INTENT)
     assert pointer
-    model = registry.load(INTENT, pointer, OFFERED)
+    model = load_pointed(registry, INTENT, pointer, OFFERED)
     columns = [OFFERED.index(name) for name in model.manifest.names]
     batch = model._filled(matrix((moments * (size // len(moments) + 1))[:size])[:, columns])
     return _each_us(lambda: model.session.run(None, {"features": batch}), size)
@@ -114,7 +115,7 @@ def tree_registry(root: Path, vectors: Matrix) -> Path:
         root / INTENT, weights, content=graph, golden=golden, names=OFFERED, threshold=0.9, high=0.95
     )
     for one in (written, models.write(root / CHURN, name=CHURN)):
-        Registry(root).promote(one.name, one.version)
+        roles.promote(Registry(root), one.name, one.version)
     return root
 
 

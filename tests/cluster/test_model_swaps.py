@@ -20,6 +20,7 @@ from connectors.contracts.scores import score_id
 from connectors.elasticsearch import indices
 from connectors.kafka.topic_reader import read_topic
 from connectors.models.registry import Registry
+from jobs.offline import models as roles
 from jobs.offline.training.asked import asked_in
 from jobs.offline.training.events import Messages
 from jobs.offline.training.rows import Moments
@@ -83,8 +84,8 @@ def _registry(folder: Path) -> tuple[Registry, list[str]]:
     """Two versions of one model, the first is live, and one of the other."""
     registry = Registry(folder)
     versions = [models.write(folder / INTENT, (0.1, weight), high=0.6).version for weight in (0.5, 0.6)]
-    registry.promote(INTENT, versions[0])
-    registry.promote(CHURN, models.write(folder / CHURN, (-0.3, 0.0), 0.5, name=CHURN).version)
+    roles.promote(registry, INTENT, versions[0])
+    roles.promote(registry, CHURN, models.write(folder / CHURN, (-0.3, 0.0), 0.5, name=CHURN).version)
     return registry, versions
 
 
@@ -120,7 +121,7 @@ def test_swaps_under_load_lose_nothing_and_score_nothing_twice(deploy: Deploy, t
     swaps = [(0, versions[0])]
     for number in range(1, SWAPS + 1):
         swaps.append((_now_ms(), versions[number % 2]))
-        registry.promote(INTENT, versions[number % 2])
+        roles.promote(registry, INTENT, versions[number % 2])
         traffic.flow(SWAP_S)
     swapped_at = _now_ms()
     traffic.flow(QUIET_S)

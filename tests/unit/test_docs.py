@@ -214,3 +214,26 @@ def test_no_file_knows_a_machine_or_a_registry() -> None:
         ]
         odd += [f"{path}: {found}" for found in MACHINE_PATH.findall(text)]
     assert odd == []
+
+
+def where_is() -> list[tuple[str, str, list[str]]]:
+    """(question, path, names) of each row of "Where is …" in CONTRIBUTING.md."""
+    section = page("CONTRIBUTING.md").partition("## Where is …")[2].partition("\n## ")[0]
+    cells = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")][1:]
+    return [(asked, path.strip("`"), re.findall(r"`([A-Za-z_]+)`", names)) for asked, path, names in cells]
+
+
+def test_seven_questions_are_answered() -> None:
+    assert len(where_is()) == 7
+
+
+@pytest.mark.parametrize(
+    ("path", "names"), [row[1:] for row in where_is()], ids=[row[0] for row in where_is()]
+)
+def test_what_is_asked_for_is_where_the_page_says(path: str, names: list[str]) -> None:
+    assert names
+    defined = {
+        getattr(node, "name", None) or getattr(node, "id", None) or getattr(node, "attr", None)
+        for node in ast.walk(ast.parse(page(path)))
+    }
+    assert set(names) <= defined

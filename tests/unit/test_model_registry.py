@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from connectors.errors import ModelRefused
+from connectors.models import files
+from connectors.models.files import GOLDEN, GRAPH, MANIFEST
 from connectors.models.registry import SHADOW, Registry
+from jobs.offline import models as roles
 from tests import models
 from tests.models import NAMES, graph
-from udfs import model_runtime
-from udfs.model_runtime import GOLDEN, GRAPH, MANIFEST, load
+from udfs.model_runtime import load, load_pointed
 
 
 @pytest.fixture
@@ -20,7 +22,7 @@ def registry(tmp_path):
 
 def published(registry, tmp_path, bias):
     manifest = models.write(tmp_path / "built", bias=bias)
-    return registry.publish(tmp_path / "built" / manifest.version)
+    return roles.publish(registry, tmp_path / "built" / manifest.version)
 
 
 def test_a_sound_version_scores_as_its_golden_rows_say(tmp_path):
@@ -85,7 +87,7 @@ def test_a_link_is_refused(tmp_path):
 
 def test_an_oversized_graph_is_refused(tmp_path, monkeypatch):
     folder = tmp_path / models.write(tmp_path).version
-    monkeypatch.setattr(model_runtime, "MAX_GRAPH_BYTES", 10)
+    monkeypatch.setattr(files, "MAX_GRAPH_BYTES", 10)
     with pytest.raises(ModelRefused, match="at most 10 bytes"):
         load(folder)
 
@@ -108,22 +110,21 @@ def test_promote_and_roll_back(registry, tmp_path):
     assert registry.pointer(first.name) is None and registry.stamp(first.name) == 0
     stamps = set()
     for version in (first, second, third):
-        registry.promote(first.name, version.version)
+        roles.promote(registry, first.name, version.version)
         stamps.add(registry.stamp(first.name))
     assert len(stamps) == 3
     assert registry.pointer(first.name).previous == (second.version, first.version)
-    assert registry.rollback(first.name).version == second.version
-    assert registry.rollback(first.name, since=third.version).version == second.version, "somebody was faster"
-    assert registry.rollback(first.name, since=second.version).version == first.version
+    assert roles.rollback(registry, first.name).version == second.version
+    assert roles.rollback(registry, first.name).version == first.version
     with pytest.raises(ModelRefused, match="no version was live before"):
-        registry.rollback(first.name)
-    assert registry.load(first.name, registry.pointer(first.name), NAMES).manifest == first
+        roles.rollback(registry, first.name)
+    assert load_pointed(registry, first.name, registry.pointer(first.name), NAMES).manifest == first
 
 
 def test_the_shadow_is_a_role_of_its_own(registry, tmp_path):
     first, second = (published(registry, tmp_path, bias) for bias in (-1.0, -2.0))
-    registry.promote(first.name, first.version)
-    registry.promote(first.name, second.version, SHADOW)
+    roles.promote(registry, first.name, first.version)
+    roles.promote(registry, first.name, second.version, SHADOW)
     assert registry.pointer(first.name).version == first.version
     assert registry.pointer(first.name, SHADOW).version == second.version
     registry.clear(first.name)
@@ -136,16 +137,16 @@ def test_versions_never_change(registry, tmp_path):
     folder = tmp_path / "built" / manifest.version
     (folder / MANIFEST).write_text(manifest.model_copy(update={"fallback": 0.2}).to_json())
     with pytest.raises(ModelRefused, match="never change"):
-        registry.publish(folder)
+        roles.publish(registry, folder)
 
 
 def test_a_wrong_version_is_not_promoted(registry, tmp_path):
     manifest = published(registry, tmp_path, -1.0)
     (registry.root / manifest.name / manifest.version / GRAPH).write_bytes(b"other")
     with pytest.raises(ModelRefused):
-        registry.promote(manifest.name, manifest.version)
+        roles.promote(registry, manifest.name, manifest.version)
     with pytest.raises(ModelRefused, match="is no version"):
-        registry.promote(manifest.name, "../../etc")
+        roles.promote(registry, manifest.name, "../../etc")
     assert registry.pointer(manifest.name) is None
 
 

@@ -6,9 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from cli.models import main
+from connectors.models.files import GOLDEN, MANIFEST
 from connectors.models.registry import Registry
 from tests import models
-from udfs.model_runtime import GOLDEN, MANIFEST
 
 NAME = "purchase_intent"
 

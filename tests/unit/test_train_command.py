@@ -13,6 +13,7 @@ from connectors.models.registry import Registry
 from stack.package import ROOT
 from tests import model_traffic
 from tests.lake_files import write_lake
+from udfs.model_runtime import load_pointed
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_from_the_lake_to_a_gated_candidate(run, lake, tmp_path):
 
 def test_from_the_log_of_scores(run, lake, tmp_path):
     registry = Registry(ROOT / "model_artifacts")
-    model = registry.load("purchase_intent", registry.pointer("purchase_intent"))
+    model = load_pointed(registry, "purchase_intent", registry.pointer("purchase_intent"))
     log = tmp_path / "scores.jsonl"
     log.write_bytes(b"\n".join(model_traffic.scores(model, lake[1])))
     told = run("purchase_intent", "--events", str(lake[0]), "--scores", str(log))

@@ -1,4 +1,4 @@
-"""Scenarios: a timeline of events with a clock, the signals it must give and those it must not. Pure.
+"""Scenarios: a timeline of events with a clock, the signals it must give and those it must not.
 
 A scenario is told several times in one stream, each time to visitors of its own: as it is, shuffled within
 the out-of-orderness bound, and with every event twice. Heartbeats are the clock: at each arrival one of that

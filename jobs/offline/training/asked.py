@@ -20,10 +20,10 @@ from state.devices.judged import Judged
 from state.engine import FINAL, Engine
 from state.logic import Out
 from state.options import Options
+from state.visitor import Visitor
 from state.visitors.logic import VisitorsLogic
 from state.visitors.rules import NoRules
 from state.visitors.scoring import Answer, Request, Scorer, matrix
-from state.visitors.visitor import Visitor
 
 _SLICE = 2_000  # events that are taken together; what comes out does not depend on it
 _CHUNK = 20_000  # questions that are kept as objects

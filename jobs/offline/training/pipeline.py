@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 
 from connectors.contracts.model_manifest import Distribution, Input, Manifest, Training
+from connectors.models.files import GOLDEN, GRAPH, MANIFEST
 from jobs.offline.training import evaluation
 from jobs.offline.training.candidates import ALGORITHMS, Probabilities
 from jobs.offline.training.evaluation import Estimate
@@ -26,7 +27,7 @@ from jobs.offline.training.export import (
 )
 from jobs.offline.training.search import TRIALS, Progress, search
 from state.drift import distribution
-from udfs.model_runtime import GOLDEN, GRAPH, MANIFEST, load
+from udfs.model_runtime import load
 
 GOLDEN_ROWS = 25
 PRIOR, LAST_ACTION = "prior", "last action"

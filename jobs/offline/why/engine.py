@@ -22,8 +22,8 @@ from state.rules.kinds.base import Emit, Kind, short
 from state.rules.kinds.count import SpanCount
 from state.rules.kinds.sequence import SequenceKind
 from state.rules.pack import Pack
+from state.visitor import Session, Visitor
 from state.visitors.logic import VisitorsLogic
-from state.visitors.visitor import Session, Visitor
 from udfs.rules import compiled
 
 _AT, _NEXT = 0, 2  # of a sequence that has begun: when, and which step comes next

@@ -45,8 +45,8 @@ from state.devices.pseudonyms import pseudonym
 from state.engine import FINAL
 from state.logic import Place as ReadAt
 from state.options import Options
+from state.visitor import Admission
 from state.visitors.ingest import AdmissionLogic
-from state.visitors.visitor import Admission
 
 _MOST = 1_000  # signals of one visitor
 _RUNS_RULES = ("footfall-suite", "footfall-visitors")

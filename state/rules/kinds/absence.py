@@ -21,7 +21,7 @@ from state.rules.kinds.base import (
 from state.rules.kinds.money import Money, band, cents, total
 from state.rules.language.filters import EVERY_KIND
 from state.rules.language.model import Absence
-from state.visitors.visitor import Session, Visitor, Wait
+from state.visitor import Session, Visitor, Wait
 
 MOST_IN_VAIN = 100  # waits of a rule that may still be recovered or taken back; the oldest goes first
 MOST_LATE = 20  # late answers that are remembered for waits that are not over yet

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from state.events import Event
 from state.rules.language.fields import TextReader, field
 from state.rules.language.model import DEFAULT_EXPIRES_MS
-from state.visitors.visitor import Session, Visitor
+from state.visitor import Session, Visitor
 
 DAY_MS = 86_400_000
 NOTHING: frozenset[int] = frozenset()

@@ -10,7 +10,7 @@ from state.rules.kinds.base import DAY_MS, MOST_KEYS, Emit, Kept, Spans, bounded
 from state.rules.kinds.money import Money, Sums, put, total
 from state.rules.language.fields import amount_reader, field
 from state.rules.language.model import Absence
-from state.visitors.visitor import Session, Visitor, Wait
+from state.visitor import Session, Visitor, Wait
 from state.vocabulary import ADD_TO_CART, PURCHASE, REMOVE_FROM_CART
 
 CART_MEMORY_MS = 30 * DAY_MS  # so long after its last event a cart is forgotten

@@ -21,7 +21,7 @@ from state.rules.kinds.money import MOST_CURRENCIES, Money, Sums, put, total
 from state.rules.language.fields import field
 from state.rules.language.filters import EVERY_KIND
 from state.rules.language.model import MEASURED, Count
-from state.visitors.visitor import Session, Visitor
+from state.visitor import Session, Visitor
 
 
 class SessionCount(Kind):

@@ -6,7 +6,7 @@ from typing import Any
 
 from state.rules.kinds.base import Kept, SessionEndKind, Spans, short
 from state.rules.language.model import Deviation
-from state.visitors.visitor import Session, Visitor
+from state.visitor import Session, Visitor
 
 
 class DeviationKind(SessionEndKind):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from state.events import Event
 from state.rules.kinds.base import Emit, Kept, Key, Kind, Spans, bounded, short
 from state.rules.language.model import Dwell
-from state.visitors.visitor import Session, Visitor
+from state.visitor import Session, Visitor
 
 _FIRED = -1
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from state.rules.kinds.base import SessionEndKind, Spans
 from state.rules.language.model import Funnel
-from state.visitors.visitor import Session, Visitor
+from state.visitor import Session, Visitor
 
 
 class FunnelKind(SessionEndKind):

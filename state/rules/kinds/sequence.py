@@ -7,7 +7,7 @@ from typing import Any
 from state.events import Event
 from state.rules.kinds.base import Emit, Kept, Key, Kind, Spans, bounded, short
 from state.rules.language.model import Sequence
-from state.visitors.visitor import Session, Visitor
+from state.visitor import Session, Visitor
 
 MOST_BEGUN = 50  # sequences of one key that have begun and not ended; the oldest goes first
 MOST_BEGUN_KEYS = 200  # of which sequences have begun; the longest untouched goes first

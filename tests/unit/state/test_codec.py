@@ -15,9 +15,9 @@ from state.devices.device import Device
 from state.devices.judged import Judged
 from state.events import Event
 from state.logic import Place
+from state.visitor import Admission, Asked, Moment, Score, Session, Visitor, Wait
 from state.visitors.ingest import CODEC as ADMISSIONS
 from state.visitors.logic import CODEC as VISITORS
-from state.visitors.visitor import Admission, Asked, Moment, Score, Session, Visitor, Wait
 
 EVENT = Event("e", 14, "add_to_cart", 5, "d", sequence=2, product_json=b'{"price":1}')
 DEVICE = Device(

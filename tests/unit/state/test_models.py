@@ -12,8 +12,8 @@ from connectors.contracts.signals import Signal
 from state.engine import Engine
 from state.logic import Out
 from state.options import KINDS, Options
+from state.visitor import Moment
 from state.visitors.scoring import BatchScorer, Request, matrix
-from state.visitors.visitor import Moment
 from tests.engine_runs import (
     HOUR,
     MINUTE,
