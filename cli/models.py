@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from itertools import starmap
 from pathlib import Path
 
 import click
 
+from cli.models_verify import verify
 from cli.monitor import show_comparison, show_drift, show_quality
 from cli.options import CONTEXT, failures_told
 from cli.watch import show_watch
 from connectors.contracts.model_inputs import OFFERED
-from connectors.contracts.model_manifest import Manifest
 from connectors.errors import ModelRefused
 from connectors.models.registry import LIVE, SHADOW, Pointer, Registry
 from jobs.offline import models
-from jobs.offline.times import stamp
-from udfs.model_runtime import load_pointed
+from jobs.offline.models_told import described, facts_of
 
 _NAME = click.argument("name")
 _VERSION = click.argument("version")
@@ -43,20 +39,7 @@ def show_all(registry: Registry) -> None:
         roles = {role: registry.pointer(name, role) for role in (LIVE, SHADOW)}
         for version in registry.versions(name):
             held = [role for role, pointer in roles.items() if pointer and pointer.version == version]
-            click.echo(f"{name}  {version}  {_facts(registry, name, version)}  {' '.join(held)}".rstrip())
-
-
-def _facts(registry: Registry, name: str, version: str) -> str:
-    try:
-        manifest = registry.manifest(name, version)
-    except ModelRefused as error:
-        return f"REFUSED: {error}"
-    shown = (
-        f"{metric} {manifest.metrics[metric]:.3f}"
-        for metric in ("average_precision", "auc")
-        if metric in manifest.metrics
-    )
-    return f"{manifest.training.algorithm:8}  {', '.join(shown)}"
+            click.echo(f"{name}  {version}  {facts_of(registry, name, version)}  {' '.join(held)}".rstrip())
 
 
 @main.command()
@@ -72,72 +55,6 @@ def show(registry: Registry, name: str, version: str | None) -> None:
             raise ModelRefused(f"{name}: no version is live", "scripts/models list shows what there is")
         for line in described(registry.manifest(name, chosen), pointer):
             click.echo(line)
-
-
-def described(manifest: Manifest, live: Pointer | None) -> list[str]:
-    """What an operator wants to know of a version."""
-    training = manifest.training
-    importance = ", ".join(f"{name} {share:.0%}" for name, share in list(manifest.importance.items())[:5])
-    lines = [
-        f"{manifest.name} {manifest.version}, sha256 {manifest.sha256}",
-        f"score: probability of {training.label}",
-        f"{training.algorithm}, trained on {training.rows:,} rows, {training.positives:,} positive,",
-        f"  from {stamp(training.from_ms)} to {stamp(training.to_ms)}, at: {', '.join(training.points)}",
-        f"medium from {manifest.threshold:.4f}, high from {manifest.high:.4f}",
-        f"fallback: {manifest.fallback:.4f}",
-        f"{len(manifest.inputs)} inputs; most used: {importance}",
-        *(f"{name}: {value:.4f}" for name, value in manifest.metrics.items()),
-    ]
-    if live and live.version == manifest.version:
-        lines.append(
-            f"live since {stamp(live.since_ms)}; before: {', '.join(live.previous) or 'none'}; {live.note}"
-        )
-    return lines
-
-
-@main.command()
-@click.argument("name", required=False)
-@click.argument("version", required=False)
-@click.pass_obj
-def verify(registry: Registry, name: str | None, version: str | None) -> None:
-    """Do every check of a worker: on one version, or on all (of a model) and on those that have a role."""
-    with failures_told():
-        chosen = [name] if name else registry.names()
-        checks: list[tuple[str, Callable[[], object]]] = [
-            (f"{model} {one}", partial(models.verify, registry, model, one, OFFERED))
-            for model in chosen
-            for one in ([version] if version else registry.versions(model))
-        ]
-        if not checks:
-            raise ModelRefused(
-                f"{name or registry.root}: no version to verify", "publish one (scripts/train --publish)"
-            )
-        checks += [
-            (f"{model} {role}", partial(_verify_role, registry, model, role))
-            for model in chosen
-            for role in (LIVE, SHADOW)
-            if not version and registry.stamp(model, role)
-        ]
-        refused = [error for error in starmap(_checked, checks) if error]
-        if refused:
-            raise ModelRefused(f"{len(refused)} of {len(checks)} checks failed, the first: {refused[0]}")
-
-
-def _verify_role(registry: Registry, name: str, role: str) -> None:
-    pointer = registry.pointer(name, role)
-    if pointer:
-        load_pointed(registry, name, pointer, OFFERED)
-
-
-def _checked(what: str, check: Callable[[], object]) -> ModelRefused | None:
-    """Says whether it is sound; returns what is wrong."""
-    try:
-        check()
-    except ModelRefused as error:
-        click.echo(f"{what} is REFUSED: {error}")
-        return error
-    click.echo(f"{what} is sound")
-    return None
 
 
 @main.command()
@@ -190,7 +107,7 @@ def shadow(registry: Registry, name: str, version: str | None, off: bool) -> Non
         _tell(name, models.promote(registry, name, version, SHADOW))
 
 
-for _command in (show_drift, show_quality, show_comparison, show_watch):
+for _command in (show_drift, show_quality, show_comparison, show_watch, verify):
     main.add_command(_command)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,14 +10,13 @@ import click
 
 from cli.options import embedded_addresses, failures_told
 from connectors.contracts import topics
-from connectors.contracts.model_manifest import Manifest
-from connectors.errors import BadInput, ModelRefused
+from connectors.errors import BadInput
 from connectors.kafka.topic_reader import read_topic
 from connectors.models.registry import Registry
-from connectors.wording import plainly
+from jobs.offline.models import live_manifest
 from jobs.offline.times import stamp
 from jobs.offline.training.events import read_events
-from jobs.offline.training.monitor import HOUR_MS, ScoreLog, comparison, drift, quality, read_log
+from jobs.offline.training.monitor import HOUR_MS, ScoreLog, comparison, drift, lines_of, quality, read_log
 from jobs.offline.training.rows import Moments
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -104,36 +101,8 @@ def show_comparison(registry: Registry, name: str, file: Path | None) -> None:
         click.echo("nothing was scored by two versions; scripts/models shadow sets one up")
 
 
-def live_manifest(registry: Registry, name: str) -> Manifest:
-    """The manifest of the live version.
-
-    Raises:
-        ModelRefused: none is live.
-    """
-    pointer = registry.pointer(name)
-    if pointer is None:
-        raise ModelRefused(f"{name}: no version is live", "scripts/models list shows what there is")
-    return registry.manifest(name, pointer.version)
-
-
 def _log(file: Path | None, name: str) -> ScoreLog:
     return read_log(lines_of(file) if file else _messages(), name)
-
-
-def lines_of(file: Path) -> Iterator[bytes]:
-    """The lines of a file, plain or .gz.
-
-    Raises:
-        BadInput: it cannot be read.
-    """
-    opener: Callable[..., Any] = gzip.open if file.suffix == ".gz" else open
-    try:
-        with opener(file, "rb") as stream:
-            yield from (line for line in stream if line.strip())
-    except (OSError, EOFError, zlib.error) as error:
-        raise BadInput(
-            f"{file} cannot be read: {plainly(error)}", "give the lines of footfall.scores, plain or .gz"
-        ) from error
 
 
 def _messages() -> Iterator[bytes]:

@@ -12,8 +12,12 @@ from typing import Any, TypeVar
 import click
 import psutil
 
+from connectors.elasticsearch.ends import ElasticsearchEnds
 from connectors.errors import INPUT, BadInput, FootfallError, plain_os
+from jobs.settings import load
 from stack.embedded import ADDRESSES, DEFAULT_WORKDIR
+
+_TIMEOUT_MS = 10_000
 
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -70,3 +74,16 @@ def embedded_settings() -> dict[str, Any]:
     names = {"kafka": "kafka_bootstrap_servers", "elasticsearch": "elasticsearch_url"}
     addresses = embedded_addresses()
     return {name: addresses[part] for part, name in names.items() if part in addresses}
+
+
+def elasticsearch_ends(
+    url: str | None, settings_file: Path | None, assignments: tuple[str, ...]
+) -> ElasticsearchEnds:
+    """Elasticsearch as the command line says, or that of a running scripts/run, or the setting's."""
+    settings = load(settings_file, assignments, embedded_settings())
+    return ElasticsearchEnds(
+        url=url or settings.elasticsearch_url,
+        api_key_file=settings.elasticsearch_api_key_file,
+        ca_file=settings.elasticsearch_ca_file,
+        timeout_ms=min(settings.elasticsearch_timeout_ms, _TIMEOUT_MS),
+    )

@@ -10,12 +10,12 @@ import click
 import orjson
 
 from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
-from cli.signals import since_ms
 from connectors.adapters import ADAPTERS, AUTO
 from connectors.contracts.rejected import REASONS
 from jobs import ends
 from jobs.offline.fixing import Fix, load_fix
 from jobs.offline.letters import Choice, Report, Sender, letters, mend, replayed
+from jobs.offline.times import since_ms
 from jobs.settings import load
 
 

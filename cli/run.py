@@ -6,39 +6,30 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from cli.options import failures_told
+from cli.options import CONTEXT, failures_told, settings_options
 from connectors.adapters import ADAPTERS, AUTO
 from connectors.files import messages
 from jobs.settings import Settings, Value, load
 from stack.console import new_console
-from stack.embedded import EmbeddedStack
 from stack.package import ROOT
-from stack.runs.deploy import Deployment
 from stack.runs.feed import require_an_event
-from stack.runs.interrupts import STATUS, ended_in_time
-from stack.runs.live import live
-from stack.runs.replay import CANONICAL, replay
-from stack.runs.run_settings import LIVE_SETTINGS, REPLAY_FLINK, REPLAY_SETTINGS
+from stack.runs.interrupts import STATUS
+from stack.runs.replay import CANONICAL
+from stack.runs.run_settings import LIVE_SETTINGS, REPLAY_SETTINGS
+from stack.runs.start import run_suite
 
 # What `scripts/models promote` changes, so that the workers follow.
 _DEFAULTS = {"model_dir": str(ROOT / "model_artifacts")}
-# Up to so many events a second the quick compiler keeps up on two cores.
-_QUICK_RATE = 1_000.0
-_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
-@click.command(context_settings=_CONTEXT)
+@click.command(context_settings=CONTEXT)
 @click.option("--seconds", type=click.IntRange(1), help="Live: stop by itself after so many seconds.")
 @click.option(
-    "--rate",
-    type=click.FloatRange(1, 50_000),
-    default=500.0,
-    show_default=True,
+    "--rate", type=click.FloatRange(1, 50_000), default=500.0, show_default=True,
     help="Live: events per second of the generated shop. Above 1,000 Java compiles for speed and not for a "
     "quick start: the first minutes are slow.",
-)
+)  # fmt: skip
 @click.option("--seed", type=int, default=1, show_default=True, help="Live: seed of the generated shop.")
 @click.option(
     "--replay",
@@ -66,21 +57,14 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
     help="Of every operator; wins over the setting. One instance of each keeps two to three cores busy.",
 )
 @click.option(
-    "--state-backend",
-    type=click.Choice(["hashmap", "rocksdb"]),
-    default="hashmap",
-    show_default=True,
+    "--state-backend", type=click.Choice(["hashmap", "rocksdb"]), default="hashmap", show_default=True,
     help="Where Flink keeps state: on the heap, or on disk for state that outgrows memory.",
-)
+)  # fmt: skip
 @click.option(
-    "--workdir",
-    type=click.Path(path_type=Path),
-    default=Path(".footfall"),
-    show_default=True,
+    "--workdir", type=click.Path(path_type=Path), default=Path(".footfall"), show_default=True,
     help="Logs, data and generated configuration of the stack.",
-)
-@click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="TOML file of settings.")
-@click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="One setting; repeatable.")
+)  # fmt: skip
+@settings_options
 def main(
     seconds: int | None,
     rate: float,
@@ -105,7 +89,7 @@ def main(
             _check(file, target, seconds, adapter)
             settings = _settings(bool(file), parallelism, settings_file, assignments)
             run_of = (console, settings, workdir, state_backend, file, adapter, target, rate, seed, seconds)
-            balanced = _run(*run_of)
+            balanced = run_suite(*run_of)
     except KeyboardInterrupt:
         console.print("stopped; nothing is left running")
         sys.exit(STATUS)
@@ -129,38 +113,6 @@ def _check(file: Path | None, target: Path | None, seconds: int | None, adapter:
         require_an_event(file)
     elif file:
         messages.require_an_event(file, adapter)
-
-
-def _run(
-    console: Console,
-    settings: Settings,
-    workdir: Path,
-    state_backend: str,
-    file: Path | None,
-    adapter: str,
-    target: Path | None,
-    rate: float,
-    seed: int,
-    seconds: int | None,
-) -> bool:
-    stack = EmbeddedStack(
-        workdir,
-        parallelism=settings.parallelism,
-        # Beside a live suite there is room for one more job: triggers, or the audit.
-        slots=settings.parallelism * (1 if file else 2),
-        state_backend=state_backend,
-        console=console,
-        lake=bool(settings.archive_dir),
-        # A file is read at full speed; a demonstration is warm from its first seconds on.
-        quick=file is None and rate <= _QUICK_RATE,
-        flink_overrides=REPLAY_FLINK if file else None,
-    )
-    with ended_in_time(), stack:
-        deployment = Deployment(stack, settings, workdir)
-        deployment.prepare()
-        if file and target:
-            return replay(deployment, file, target, console, adapter)
-        return live(deployment, console, rate=rate, seed=seed, seconds=seconds)
 
 
 if __name__ == "__main__":

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 import orjson
-from elastic_transport import TransportError
-from elasticsearch import ApiError, Elasticsearch
 from rich.table import Table
 
-from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
+from cli.options import CONTEXT, elasticsearch_ends, failures_told, settings_options
 from connectors.contracts.signals import SIGNAL_STATUSES
-from connectors.elasticsearch import indices
-from connectors.elasticsearch.ends import ElasticsearchEnds
-from connectors.errors import IndexUnavailable, SettingError
-from connectors.wording import plainly
-from jobs.offline.times import utc
-from jobs.settings import load
+from jobs.offline.signals import Document, query_of, search
+from jobs.offline.times import since_ms, utc
 from stack.console import new_console
-
-Document = dict[str, Any]
-_SPAN = re.compile(r"(\d{1,6})(s|m|h|d)")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_TIMEOUT_MS = 10_000
 
 
 @click.command(context_settings=CONTEXT)
@@ -63,91 +50,6 @@ def main(
         query = query_of(terms, since_ms(since, datetime.now(UTC)) if since else None)
         signals = search(elasticsearch_ends(url, settings_file, assignments), query, limit)
     _print_lines(signals) if as_json else _print_table(signals)
-
-
-def query_of(terms: dict[str, str | None], occurred_since_ms: int | None) -> Document:
-    """The query; what is None does not restrict.
-
-    >>> query_of({"kind": "cart_abandoned", "status": None}, None)
-    {'bool': {'filter': [{'term': {'kind': 'cart_abandoned'}}]}}
-    """
-    filters: list[Document] = [{"term": {name: value}} for name, value in terms.items() if value is not None]
-    if occurred_since_ms is not None:
-        filters.append({"range": {"occurred_at_ms": {"gte": occurred_since_ms}}})
-    return {"bool": {"filter": filters}}
-
-
-def since_ms(text: str, now: datetime) -> int:
-    """Epoch milliseconds of a span before now, or of a time; a time without a zone is UTC.
-
-    >>> since_ms("2h", datetime(2024, 1, 1, 2, tzinfo=UTC)) == since_ms("2024-01-01", datetime.now(UTC))
-    True
-
-    Raises:
-        SettingError: the text is neither.
-    """
-    if span := _SPAN.fullmatch(text):
-        return int((now - timedelta(**{_UNITS[span[2]]: int(span[1])})).timestamp() * 1000)
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise SettingError(
-            f"--since takes 90s, 15m, 2h, 7d or an ISO 8601 time like 2024-01-31T12:00; got {text!r}"
-        ) from error
-    return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
-
-
-def search(ends: ElasticsearchEnds, query: Document, limit: int) -> list[Document]:
-    """The newest signals that match.
-
-    Raises:
-        IndexUnavailable: Elasticsearch does not answer or refuses.
-        SettingError: the address is none.
-    """
-    try:
-        return _search(ends.client(), query, limit)
-    except ApiError as error:
-        raise _refusal(ends.url, error) from error
-    except ValueError as error:
-        raise SettingError(f"elasticsearch_url {ends.url!r} is no address: {plainly(error)}") from error
-    except TransportError as error:
-        raise IndexUnavailable(
-            f"no Elasticsearch at {ends.url}: {plainly(error)}",
-            "start one (scripts/run has one) or correct --url",
-        ) from error
-
-
-def _search(client: Elasticsearch, query: Document, limit: int) -> list[Document]:
-    answer = client.search(
-        index=indices.SIGNALS.alias, query=query, size=limit, sort=[{"occurred_at_ms": "desc"}]
-    )
-    return [hit["_source"] for hit in answer["hits"]["hits"]]
-
-
-def _refusal(url: str, error: ApiError) -> IndexUnavailable:
-    refuses = f"Elasticsearch at {url} refuses"
-    if error.meta.status == 404:
-        return IndexUnavailable(
-            f"{refuses}: there is no {indices.SIGNALS.alias}", "set up a job on it: scripts/submit --prepare"
-        )
-    if error.meta.status in (401, 403):
-        return IndexUnavailable(
-            f"{refuses}: {plainly(error)}", "check elasticsearch_api_key_file and the key's rights"
-        )
-    return IndexUnavailable(f"{refuses}: {plainly(error)}")
-
-
-def elasticsearch_ends(
-    url: str | None, settings_file: Path | None, assignments: tuple[str, ...]
-) -> ElasticsearchEnds:
-    """Elasticsearch as the command line says, or that of a running scripts/run, or the setting's."""
-    settings = load(settings_file, assignments, embedded_settings())
-    return ElasticsearchEnds(
-        url=url or settings.elasticsearch_url,
-        api_key_file=settings.elasticsearch_api_key_file,
-        ca_file=settings.elasticsearch_ca_file,
-        timeout_ms=min(settings.elasticsearch_timeout_ms, _TIMEOUT_MS),
-    )
 
 
 def _print_lines(signals: list[Document]) -> None:

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
-from elastic_transport import TransportError
-from elasticsearch import ApiError
 
 from cli.options import CONTEXT, embedded_addresses, embedded_settings, failures_told, settings_options
-from connectors.elasticsearch.admin import create_indices
-from connectors.errors import IndexUnavailable
-from connectors.kafka.admin import create_topics
-from connectors.wording import plainly
-from jobs import ends
 from jobs.settings import Settings, load
-from stack import jars
-from stack.console import new_console
-from stack.embedded import DEFAULT_WORKDIR
-from stack.fetching import RichProgress
-from stack.flink_remote import RemoteFlink
-from stack.package import pack
 from stack.ports import LOOPBACK
-from stack.runs.assignments import arguments
+from stack.runs.deploy import create_ends
+from stack.runs.submission import python_at, submit
 
 JOBS = ("adapt", "ingest", "visitors", "triggers", "index", "archive", "audit", "suite")
 DEFAULT_URL = f"http://{LOOPBACK}:8081"
@@ -84,16 +69,7 @@ def main(
             create_ends(settings, prepare)
         url = rest_url or addresses.get("flink", DEFAULT_URL)
         flags = ["-n"] if drops_state else []
-        click.echo(_submit(job, url, settings, python or _python_at(url), from_savepoint, flags))
-
-
-def _python_at(url: str) -> str:
-    """The default interpreter of the workers.
-
-    >>> _python_at("http://flink.example:8081")
-    'python3'
-    """
-    return sys.executable if urlsplit(url).hostname in (LOOPBACK, "localhost") else "python3"
+        click.echo(submit(job, url, settings, python or python_at(url), from_savepoint, flags))
 
 
 def _warn_of_secrets(settings: Settings) -> None:
@@ -103,41 +79,6 @@ def _warn_of_secrets(settings: Settings) -> None:
             "FOOTFALL_ELASTICSEARCH_API_KEY where the TaskManagers run",
             err=True,
         )
-
-
-def create_ends(settings: Settings, copies: int) -> None:
-    """Creates the topics and indices that are missing.
-
-    Raises:
-        EndUnavailable: Kafka or Elasticsearch does not answer, or refuses.
-    """
-    create_topics(ends.kafka("submit", settings).client_properties(), replication=copies)
-    try:
-        create_indices(ends.elasticsearch(settings).client(), replicas=copies - 1)
-    except (ApiError, TransportError) as error:
-        raise IndexUnavailable(
-            f"indices cannot be created at {settings.elasticsearch_url}: {plainly(error)}",
-            "check elasticsearch_url and the API key's rights",
-        ) from error
-
-
-def _submit(
-    job: str, url: str, settings: Settings, python: str, from_savepoint: str | None, flags: Sequence[str]
-) -> str:
-    folder = (DEFAULT_WORKDIR / f"submit-{job}").resolve()
-    with RichProgress(new_console()) as progress:
-        connectors = jars.fetch("flink", None, progress)
-        connectors += jars.fetch("lake", None, progress) if settings.archive_dir else []
-    flink = RemoteFlink(url, connectors, folder, python)
-    flink.prepare()
-    return flink.run(
-        f"jobs.{job}",
-        pack(folder / "suite.zip"),
-        arguments(settings),
-        parallelism=settings.parallelism,
-        from_savepoint=from_savepoint,
-        flags=flags,
-    )
 
 
 if __name__ == "__main__":

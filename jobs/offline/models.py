@@ -62,3 +62,15 @@ def rollback(registry: Registry, name: str, note: str = "") -> Pointer:
     return registry.point(
         name, LIVE, model.manifest, now.previous[1:], note or f"rolled back from {now.version}"
     )
+
+
+def live_manifest(registry: Registry, name: str) -> Manifest:
+    """The manifest of the live version.
+
+    Raises:
+        ModelRefused: none is live.
+    """
+    pointer = registry.pointer(name)
+    if pointer is None:
+        raise ModelRefused(f"{name}: no version is live", "scripts/models list shows what there is")
+    return registry.manifest(name, pointer.version)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
+
+from connectors.errors import SettingError
+
+_SPAN = re.compile(r"(\d{1,6})(s|m|h|d)")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def utc(milliseconds: int, form: str = "%Y-%m-%d %H:%M:%S") -> str:
@@ -21,3 +27,23 @@ def stamp(milliseconds: int) -> str:
     '2016-07-31T21:20Z'
     """
     return utc(milliseconds, "%Y-%m-%dT%H:%MZ")
+
+
+def since_ms(text: str, now: datetime) -> int:
+    """Epoch milliseconds of a span before now, or of a time; a time without a zone is UTC.
+
+    >>> since_ms("2h", datetime(2024, 1, 1, 2, tzinfo=UTC)) == since_ms("2024-01-01", datetime.now(UTC))
+    True
+
+    Raises:
+        SettingError: the text is neither.
+    """
+    if span := _SPAN.fullmatch(text):
+        return int((now - timedelta(**{_UNITS[span[2]]: int(span[1])})).timestamp() * 1000)
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise SettingError(
+            f"--since takes 90s, 15m, 2h, 7d or an ISO 8601 time like 2024-01-31T12:00; got {text!r}"
+        ) from error
+    return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from elasticsearch import Elasticsearch
+from elastic_transport import TransportError
+from elasticsearch import ApiError, Elasticsearch
 
 from connectors.elasticsearch.admin import create_indices, drop_indices
 from connectors.elasticsearch.indices import SIGNALS
+from connectors.errors import IndexUnavailable
 from connectors.kafka.admin import create_topics, drop_topics
+from connectors.wording import plainly
+from jobs import ends
 from jobs.ends import elasticsearch
 from jobs.settings import Settings
 from stack.embedded import EmbeddedStack
@@ -62,3 +66,19 @@ def drop_all(properties: Mapping[str, str], client: Elasticsearch) -> None:
     """
     drop_topics(properties)
     drop_indices(client)
+
+
+def create_ends(settings: Settings, copies: int) -> None:
+    """Creates the topics and indices that are missing.
+
+    Raises:
+        EndUnavailable: Kafka or Elasticsearch does not answer, or refuses.
+    """
+    create_topics(ends.kafka("submit", settings).client_properties(), replication=copies)
+    try:
+        create_indices(ends.elasticsearch(settings).client(), replicas=copies - 1)
+    except (ApiError, TransportError) as error:
+        raise IndexUnavailable(
+            f"indices cannot be created at {settings.elasticsearch_url}: {plainly(error)}",
+            "check elasticsearch_url and the API key's rights",
+        ) from error

@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cli.train import generated_events
-from cli.watch import Post, watches_of
 from connectors.contracts import topics
 from connectors.contracts.model_inputs import INTENT, OFFERED
 from connectors.models.registry import Registry
 from jobs.offline.training.events import Messages
+from jobs.offline.training.post import Post, watches_of
 from jobs.offline.training.watch import Finding
 from jobs.settings import Settings
 from stack.package import ROOT
+from stack.shop.history import generated_events
 from state.drift import MIN_ROWS
 from tests import model_traffic
 from tests.model_traffic import Document, changed, head, with_product
-from udfs.model_runtime import Model
+from udfs.model_runtime import Model, load_pointed
 
 EVENTS = 250_000 if os.environ.get("CI", "").lower() == "true" else 700_000
 CHANGED = 250_000  # enough for some fifteen windows
@@ -38,7 +38,7 @@ CONSOLE = Console(stderr=True)
 def model() -> Model:
     pointer = REGISTRY.pointer(INTENT)
     assert pointer
-    return REGISTRY.load(INTENT, pointer, OFFERED)
+    return load_pointed(REGISTRY, INTENT, pointer, OFFERED)
 
 
 @pytest.fixture(scope="module")

@@ -13,15 +13,16 @@ import orjson
 import pytest
 from confluent_kafka import Producer
 
-from cli.train import generated_events
-from cli.watch import LINES, STATE, Post, watches_of
 from connectors.contracts import topics
 from connectors.contracts.model_inputs import MODELS, OFFERED
 from connectors.models.registry import Registry
+from jobs.offline.training.post import LINES, STATE, Post, watches_of
 from jobs.settings import Settings
 from stack.package import ROOT
+from stack.shop.history import generated_events
 from tests import model_traffic
 from tests.cluster.conftest import Deployer
+from udfs.model_runtime import load_pointed
 
 REGISTRY = Registry(ROOT / "model_artifacts")
 HOURS = (3.0, 6.0, 5.0)
@@ -43,7 +44,7 @@ def traffic() -> Traffic:
     for name in MODELS:
         pointer = REGISTRY.pointer(name)
         assert pointer
-        scores += model_traffic.scores(REGISTRY.load(name, pointer, OFFERED), events)
+        scores += model_traffic.scores(load_pointed(REGISTRY, name, pointer, OFFERED), events)
     return {topics.SCORES.name: scores, topics.FEATURES.name: list(model_traffic.features(events))}
 
 

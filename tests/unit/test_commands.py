@@ -21,10 +21,13 @@ from cli import run, signals, submit
 from cli.options import embedded_addresses
 from connectors.elasticsearch.ends import ElasticsearchEnds
 from connectors.errors import IndexUnavailable, SettingError
+from jobs.offline import signals as found_signals
+from jobs.offline.times import since_ms
 from jobs.settings import Settings
 from stack.embedded import ADDRESSES
 from stack.errors import StackError
 from stack.package import ROOT, pack
+from stack.runs import start, submission
 from tools import lint, test
 from tools.reference import COMMANDS
 
@@ -114,7 +117,7 @@ def test_what_does_not_answer_ends_with_status_1_and_its_address(
     command: click.Command, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(submit.jars, "fetch", lambda *arguments: [])
+    monkeypatch.setattr(submission.jars, "fetch", lambda *arguments: [])
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
     status, output, errors = invoke(command, *arguments)
     assert (status, output) == (1, "")
@@ -125,7 +128,7 @@ def test_a_failures_text_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch) -> N
     def fail(*arguments: object, **keywords: object) -> None:
         raise StackError("its last lines: [main] ERROR [/logs/flink] gone")
 
-    monkeypatch.setattr(run, "EmbeddedStack", fail)
+    monkeypatch.setattr(start, "EmbeddedStack", fail)
     status, _, errors = invoke(run.main)
     assert status == 1
     assert "error: its last lines: [main] ERROR [/logs/flink] gone what to do: read the log" in " ".join(
@@ -159,12 +162,14 @@ def test_all_checks_run_whatever_the_first_says(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(subprocess, "call", lambda command, **keywords: asked.append(command[2]) or 1)
     status, output, _ = invoke(lint.main)
     assert status == 1
-    assert asked[:4] == ["ruff", "ruff", "mypy", "pip"] and len(asked) == 6  # two are the services'
-    assert "ruff check, ruff format, mypy, pip check, mypy of the services" in output
+    assert (
+        asked[:3] == ["ruff", "ruff", "mypy"] and asked[4] == "pip" and len(asked) == 7
+    )  # two are the services'
+    assert "ruff check, ruff format, mypy, imports, pip check, mypy of the services" in output
 
 
 def test_a_query_restricts_by_what_was_given() -> None:
-    query = signals.query_of({"kind": "k", "status": None, "visitor_id": "v"}, 5)
+    query = found_signals.query_of({"kind": "k", "status": None, "visitor_id": "v"}, 5)
     assert query["bool"]["filter"] == [
         {"term": {"kind": "k"}},
         {"term": {"visitor_id": "v"}},
@@ -183,7 +188,7 @@ def test_a_query_restricts_by_what_was_given() -> None:
     ],
 )
 def test_since_is_a_span_or_a_time(text: str, milliseconds: int) -> None:
-    assert signals.since_ms(text, datetime.fromtimestamp(1_700_000_000, UTC)) == milliseconds
+    assert since_ms(text, datetime.fromtimestamp(1_700_000_000, UTC)) == milliseconds
 
 
 class FakeClient:
@@ -219,12 +224,12 @@ def refusal(status: int) -> ApiError:
 )
 def test_a_search_that_fails_says_why(monkeypatch: pytest.MonkeyPatch, error: Exception, words: str) -> None:
     with pytest.raises(IndexUnavailable, match=words):
-        signals.search(answering(monkeypatch, error), {}, 1)
+        found_signals.search(answering(monkeypatch, error), {}, 1)
 
 
 def test_an_address_that_is_none_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingError, match="elasticsearch_url"):
-        signals.search(answering(monkeypatch, ValueError("no scheme")), {}, 1)
+        found_signals.search(answering(monkeypatch, ValueError("no scheme")), {}, 1)
 
 
 def test_signals_come_as_a_table_or_as_lines(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import pytest
 from cli.submit import JOBS
 from stack.package import PACKAGES, ROOT, pack
 
-MAX_FILE_LINES, MAX_FUNCTION_LINES = 350, 60
+MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_COMMAND_LINES = 350, 60, 120
 # What the engine may import beside contracts: libraries that do no I/O. Who of ours imports whom: pyproject.toml.
 LIBRARIES = {"msgspec", "numpy", "orjson"}
 YAML = ("state/rules/", "state/triggers/actions.py")  # rules and actions are read from files
@@ -113,6 +113,11 @@ def of_the_world(node: ast.AST) -> bool:
 def test_a_module_that_says_pure_reads_no_clock_no_file_no_environment(path: str) -> None:
     found = [node for node in ast.walk(tree(path)) if of_the_world(node)]
     assert [(node.lineno, ast.unparse(node)) for node in found] == []  # type: ignore[attr-defined]
+
+
+def test_files_of_commands_are_shorter() -> None:
+    long = {path: len((ROOT / path).read_text().splitlines()) for path in SOURCES if path.startswith("cli/")}
+    assert {path: lines for path, lines in long.items() if lines > MAX_COMMAND_LINES} == {}
 
 
 def test_files_are_short() -> None:

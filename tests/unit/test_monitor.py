@@ -6,14 +6,15 @@ import pytest
 from click.testing import CliRunner
 
 from cli import models as command
-from cli.train import generated_events
 from connectors.contracts.model_inputs import INTENT, OFFERED
 from connectors.models.registry import Registry
 from jobs.offline.training.monitor import comparison, drift, quality, read_log
 from jobs.offline.training.rows import Moments
 from stack.package import ROOT
+from stack.shop.history import generated_events
 from state.drift import MOVED
 from tests import model_traffic
+from udfs.model_runtime import load_pointed
 
 REGISTRY = Registry(ROOT / "model_artifacts")
 HOUR = 3_600_000
@@ -22,7 +23,7 @@ HOUR = 3_600_000
 @pytest.fixture(scope="module")
 def model():
     pointer = REGISTRY.pointer(INTENT)
-    return REGISTRY.load(INTENT, pointer, OFFERED)
+    return load_pointed(REGISTRY, INTENT, pointer, OFFERED)
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,10 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from cli.train import generated_events, main
+from cli.train import main
 from connectors.models.registry import Registry
 from stack.package import ROOT
+from stack.shop.history import generated_events
 from tests import model_traffic
 from tests.lake_files import write_lake
 from udfs.model_runtime import load_pointed

@@ -10,7 +10,6 @@ import orjson
 import polars as pl
 import pytest
 
-from cli.train import generated_events
 from connectors.contracts.model_inputs import CHURN, INTENT, OFFERED
 from connectors.errors import BadInput
 from connectors.models.registry import Registry
@@ -20,8 +19,10 @@ from jobs.offline.training.logged import logged_examples
 from jobs.offline.training.monitor import read_log
 from jobs.offline.training.rows import HOUR_MS, Moments, model_rows
 from stack.package import ROOT
+from stack.shop.history import generated_events
 from tests import datasets, feature_oracle, model_traffic
 from tests.lake_files import write_lake
+from udfs.model_runtime import load_pointed
 
 HOUR = HOUR_MS
 REGISTRY = Registry(ROOT / "model_artifacts")
@@ -113,7 +114,7 @@ def test_what_was_judged_before_is_not_judged_again(tmp_path):
 def test_what_was_scored_teaches_what_the_events_teach(shop, model):
     """The log's own vectors with labels from the events are the rows that the events alone give."""
     pointer = REGISTRY.pointer(model)
-    scored = list(model_traffic.scores(REGISTRY.load(model, pointer, OFFERED), shop))
+    scored = list(model_traffic.scores(load_pointed(REGISTRY, model, pointer, OFFERED), shop))
     moments = Moments(horizon_ms=HOUR)
     found = logged_examples(read_log(scored, model), model, shop, moments)
     rows = model_rows(model, shop, moments)
@@ -202,7 +203,7 @@ def test_no_feature_knows_the_future(shop, model):
 def test_moments_are_those_of_the_stream(shop):
     """The rows are the very questions: what the stream writes of the same events is as many scores."""
     pointer = REGISTRY.pointer(INTENT)
-    scored = read_log(model_traffic.scores(REGISTRY.load(INTENT, pointer, OFFERED), shop), INTENT)
+    scored = read_log(model_traffic.scores(load_pointed(REGISTRY, INTENT, pointer, OFFERED), shop), INTENT)
     rows = model_rows(INTENT, shop, Moments())
     assert np.array_equal(scored.vectors, rows.features, equal_nan=True)
 

@@ -13,8 +13,6 @@ from click.testing import CliRunner
 
 from cli import models as command
 from cli import watch as cli_watch
-from cli.train import generated_events
-from cli.watch import LINES, STATE, Post, alone_at, watches_of
 from connectors.contracts import topics
 from connectors.contracts.model_inputs import CHURN, INTENT, MODELS, OFFERED
 from connectors.errors import BadInput, BrokerUnavailable
@@ -22,12 +20,14 @@ from connectors.models.registry import Registry
 from jobs.offline.training import maturing, watch_report
 from jobs.offline.training.events import Messages
 from jobs.offline.training.monitor import HOUR_MS, quality, read_log
+from jobs.offline.training.post import LINES, STATE, Post, alone_at, watches_of
 from jobs.offline.training.rows import Moments
 from jobs.offline.training.watch import BIAS, FALLBACKS, Finding, Spans, Watch
 from jobs.settings import Settings
 from stack.package import ROOT
+from stack.shop.history import generated_events
 from tests import model_traffic
-from udfs.model_runtime import Model
+from udfs.model_runtime import Model, load_pointed
 
 REGISTRY = Registry(ROOT / "model_artifacts")
 HOURS = (3.0, 6.0, 5.0)  # of drift, of quality, of churn's horizon
@@ -37,7 +37,7 @@ Topics = dict[str, list[bytes]]
 def loaded(name: str) -> Model:
     pointer = REGISTRY.pointer(name)
     assert pointer
-    return REGISTRY.load(name, pointer, OFFERED)
+    return load_pointed(REGISTRY, name, pointer, OFFERED)
 
 
 @pytest.fixture(scope="module")

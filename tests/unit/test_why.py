@@ -13,6 +13,7 @@ from cli import why
 from connectors.contracts.signals import signal_id
 from connectors.errors import BadInput
 from jobs.active_rules import active_rules
+from jobs.offline.why import told as told_in
 from jobs.offline.why.answers import Answer, explain, others
 from jobs.offline.why.facts import EventTime, Facts, Refused, Running
 from jobs.settings import Settings
@@ -145,12 +146,12 @@ def test_rules_of_a_folder_are_those_that_run_and_both_versions_are_told() -> No
     known = replace(facts(CART, running=running(t(10))), now_ms=t(12), follows=True)
     (answer,) = explain(rule, known)
     assert (answer.reason, answer.version) == ("pending", 7)
-    (last,) = [line for line in why.headlines([rule], known) if "submitted with" in line]
+    (last,) = [line for line in told_in.headlines([rule], known) if "submitted with" in line]
     assert "its folder has by now, which it follows" in last and "cart_abandoned 2 -> 7" in last
     assert "bounce 1 -> none" in last
-    found = why.document([rule], known, [answer])
+    found = told_in.document([rule], known, [answer])
     assert (found["rules_submitted"]["cart_abandoned"], found["rules_active"]) == (2, {"cart_abandoned": 7})
-    assert not [line for line in why.headlines(list(RULES.values()), known) if "submitted with" in line]
+    assert not [line for line in told_in.headlines(list(RULES.values()), known) if "submitted with" in line]
 
 
 def test_a_signal_that_the_index_lacks_is_told() -> None:
@@ -285,7 +286,7 @@ def test_an_unknown_rule_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     result = asked(monkeypatch, facts(), "v", "cart_abandonned")
     assert result.exit_code == 2 and "cart_abandoned" in result.output
     with pytest.raises(BadInput):
-        why.chosen_rules([], "bounce")
+        told_in.chosen_rules([], "bounce")
 
 
 def test_numbers_are_those_of_the_running_job(tmp_path: Any) -> None:
@@ -296,5 +297,5 @@ def test_numbers_are_those_of_the_running_job(tmp_path: Any) -> None:
 
 def test_only_the_newest_answers_of_a_rule_are_shown() -> None:
     told = [Answer("bounce", 1, True, "active", "x", at * HOUR) for at in range(5)]
-    shown = why.lines(told)
+    shown = told_in.lines(told)
     assert len(shown) == 4 and shown[-1].endswith("and 2 earlier (--json has all)")

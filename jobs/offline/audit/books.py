@@ -8,16 +8,27 @@ from pathlib import Path
 
 import orjson
 import polars as pl
-from elasticsearch import Elasticsearch
+from elastic_transport import TransportError
+from elasticsearch import ApiError, Elasticsearch
 from elasticsearch.helpers import scan
 
 from connectors.contracts import topics
 from connectors.elasticsearch import indices
 from connectors.elasticsearch.bulk import BulkWriter, Write
+from connectors.elasticsearch.ends import ElasticsearchEnds
 from connectors.elasticsearch.erasures import Register
+from connectors.errors import IndexUnavailable
 from connectors.kafka.topic_reader import read_topic
 from connectors.lake.reading import scan_events
-from jobs.offline.audit.sums import WINDOW_MS, Document, SignalWindow, hash_code, newest, signal_windows
+from connectors.wording import plainly
+from jobs.offline.audit.sums import (
+    WINDOW_MS,
+    Document,
+    SignalWindow,
+    hash_code,
+    newest,
+    signal_windows,
+)
 
 _RETRY_MS = 30_000
 _BATCH = 1_000
@@ -184,3 +195,21 @@ def _event_id(value: bytes | None) -> str | None:
         return None
     found = document.get("event_id") if isinstance(document, dict) else None
     return None if found is None else str(found)
+
+
+class reachable:  # noqa: N801 - reads as a word
+    """A client whose failures are told as Footfall's."""
+
+    def __init__(self, ends_: ElasticsearchEnds) -> None:
+        self._url, self._client = ends_.url, ends_.client()
+
+    def __enter__(self) -> Elasticsearch:
+        return self._client
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._client.close()
+        if isinstance(error, (ApiError, TransportError)):
+            raise IndexUnavailable(
+                f"Elasticsearch at {self._url} does not answer or refuses: {plainly(error)}",
+                "check elasticsearch_url, and that scripts/submit --prepare made the indices",
+            ) from error

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import gzip
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,8 @@ import polars as pl
 
 from connectors.contracts.model_inputs import OFFERED, context_values
 from connectors.contracts.model_manifest import Manifest
+from connectors.errors import BadInput
+from connectors.wording import plainly
 from jobs.offline.training.evaluation import Judge
 from jobs.offline.training.events import Events
 from jobs.offline.training.examples import Floats
@@ -204,3 +209,19 @@ def comparison(log: ScoreLog, manifest: Manifest) -> dict[str, float]:
         "called_by_live_alone": float((called[0] & ~called[1]).mean()),
         "called_by_shadow_alone": float((~called[0] & called[1]).mean()),
     }
+
+
+def lines_of(file: Path) -> Iterator[bytes]:
+    """The lines of a file, plain or .gz.
+
+    Raises:
+        BadInput: it cannot be read.
+    """
+    opener: Callable[..., Any] = gzip.open if file.suffix == ".gz" else open
+    try:
+        with opener(file, "rb") as stream:
+            yield from (line for line in stream if line.strip())
+    except (OSError, EOFError, zlib.error) as error:
+        raise BadInput(
+            f"{file} cannot be read: {plainly(error)}", "give the lines of footfall.scores, plain or .gz"
+        ) from error
