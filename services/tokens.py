@@ -1,4 +1,4 @@
-"""Who asks: a visitor with a short-lived token for itself alone, or a server with a key. Pure."""
+"""Who asks: a visitor with a short-lived token for itself alone, or a server with a key."""
 
 from __future__ import annotations
 
