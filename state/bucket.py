@@ -113,6 +113,13 @@ class Bucket(Generic[E, I]):
         self.logic.slice_end = 0
         self._finish(out)
 
+    def take_part(self, items: Sequence[I], ends_at: int, out: Out) -> None:
+        """Takes some items of a slice, none earlier than those taken already; `take` ends the slice."""
+        self.logic.slice_end = ends_at
+        self._take(items, out)
+        self.logic.slice_end = 0
+        self._finish(out)
+
     def _take(self, items: Sequence[I], out: Out) -> None:
         logic, dues, live, number, item = self.logic, self.due, self.live, self.number, None
         try:
@@ -244,16 +251,23 @@ class Bucket(Generic[E, I]):
             heappush(self.heap, (due, key))
 
 
+def read_items(
+    logic: Logic[E, I], values: Sequence[bytes], places: Sequence[Place] | None, late: bool, out: Out
+) -> list[I]:
+    """The items in values; an error names the value that could not be read."""
+    try:
+        return logic.items(values, places, late, out)
+    except Exception as error:
+        tell_unread(error, logic, values, places)
+        raise
+
+
 def taken(
     bucket: Bucket[E, I], values: Sequence[bytes], places: Sequence[Place] | None, ends_at: int, late: bool
 ) -> Out:
     """What a handed-over slice leads to: items are read from it, then taken."""
-    out, logic = Out(), bucket.logic
-    try:
-        found = logic.items(values, places, late, out)
-    except Exception as error:
-        tell_unread(error, logic, values, places)
-        raise
+    out = Out()
+    found = read_items(bucket.logic, values, places, late, out)
     if late:
         bucket.take_late(found, out)
     else:

@@ -162,4 +162,4 @@ class Logic(ABC, Generic[E, I]):
         self.codec.check(data)
 
     def end_slice(self, out: Out) -> None:
-        """Called once behind each slice, when its items are taken: what was gathered meanwhile goes out."""
+        """Called behind each slice, or piece of one, when its items are taken: what was gathered goes out."""

@@ -9,15 +9,16 @@ any hook.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import MapStateDescriptor
 
-from state.bucket import Bucket, Counts, Live, taken
+from state.bucket import Bucket, Counts, Live
 from state.logic import NEVER, Logic, Out, Place
+from state.pieces import taken_in_pieces
 
 END_OF_TIME = (1 << 63) - 1  # the watermark behind the last element of a bounded read
 DOCUMENT = Types.ROW_NAMED(
@@ -41,31 +42,6 @@ class Hosted(NamedTuple):
     renew: Callable[[], None] | None = None
 
 
-class MapStore:
-    """A bucket's store: the operator's MapState under the current key."""
-
-    def __init__(self, state: Any) -> None:
-        self._state = state
-
-    def get(self, key: str) -> bytes | None:
-        """The bytes, if there are any."""
-        value: bytes | None = self._state.get(key)
-        return value
-
-    def put(self, key: str, value: bytes) -> None:
-        """Writes the bytes."""
-        self._state.put(key, value)
-
-    def remove(self, key: str) -> None:
-        """Forgets them."""
-        self._state.remove(key)
-
-    def items(self) -> Iterable[tuple[str, bytes]]:
-        """All of them."""
-        found: Iterable[tuple[str, bytes]] = self._state.items()
-        return found
-
-
 class Keyed(KeyedProcessFunction):  # type: ignore[misc]
     """Hosts the logic that `make` makes on the worker."""
 
@@ -85,9 +61,8 @@ class Keyed(KeyedProcessFunction):  # type: ignore[misc]
         self._logic, self._renew = self._make(runtime_context)
         self._renewed_at = time.monotonic()
         kind = Types.PRIMITIVE_ARRAY(Types.BYTE())
-        self._store = MapStore(
-            runtime_context.get_map_state(MapStateDescriptor(self._name, Types.STRING(), kind))
-        )
+        # A MapState has the verbs of state.bucket.Store, for the bucket that is the current key.
+        self._store = runtime_context.get_map_state(MapStateDescriptor(self._name, Types.STRING(), kind))
         self._live, self._counts = Live(self._most_live), Counts()
         self._buckets: dict[int, Bucket[Any, Any]] = {}
         self._timers: dict[int, int] = {}
@@ -98,9 +73,9 @@ class Keyed(KeyedProcessFunction):  # type: ignore[misc]
         started = time.perf_counter_ns()
         self._poll()
         number, (ends_at, late, values, *places) = ctx.get_current_key(), value
-        out = taken(self._bucket(number), values, _places(places), ends_at, late)
         self._rows.update(len(values))
-        yield from self._leave(number, out, ctx, started)
+        for out in taken_in_pieces(self._bucket(number), values, _places(places), ends_at, late):
+            yield from self._leave(number, out, ctx, started)
 
     def on_timer(self, timestamp: int, ctx: Any) -> Iterator[Any]:
         """Settles what is due, up to the end of the slice that the timer stands for."""

@@ -20,6 +20,7 @@ from state.logic import Logic, Out, Place
 from state.options import DAY_MS, MINUTE_MS, Options
 from state.vocabulary import HEARTBEAT
 
+_PACK = 1_000  # events of a pack: whoever takes a large slice in pieces reads packs one by one
 _IDS = 2_000  # of the newest events that are remembered: a bot must not fill the state
 
 
@@ -139,10 +140,12 @@ class DevicesLogic(Logic[Device, Read]):
         self._late[bucket_of(visitor_id, self._buckets)].append(judged)
 
     def end_slice(self, out: Out) -> None:
-        """What was judged goes out, a document for each bucket of visitors."""
+        """What was judged goes out, in packs for each bucket of visitors."""
         for kind, gathered in (("judged", self._judged), ("judged_late", self._late)):
             for bucket, items in gathered.items():
-                out.add(kind, str(bucket), "", items[-1].at, pack_judged(items))
+                for first in range(0, len(items), _PACK):
+                    pack = items[first : first + _PACK]
+                    out.add(kind, str(bucket), "", pack[-1].at, pack_judged(pack))
             gathered.clear()
 
     def settle(self, entity: Device, now: int, out: Out) -> None:
