@@ -19,7 +19,7 @@ from cli.rules_options import (
 from jobs.offline.rules.folder import RulesFolder
 from jobs.offline.rules.history import history_of
 from jobs.settings import load as load_settings
-from state.rules.pack import Loaded
+from state.rules.language.loading import Loaded
 
 if TYPE_CHECKING:
     from jobs.offline.rules.change import Change, Signals

@@ -11,7 +11,7 @@ import click
 
 from jobs.settings import Settings
 from jobs.settings import load as load_settings
-from state.rules.pack import SHIPPED, Loaded, load
+from state.rules.language.loading import SHIPPED, Loaded, load
 
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch

@@ -31,8 +31,6 @@ def plainly(error: BaseException) -> str:
         return "the compressed file is cut off" if isinstance(error, EOFError) else "it is no whole gzip file"
     if isinstance(error, UnicodeDecodeError):
         return f"UTF-8 is required, byte {error.start} is not: {error.reason}"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
     if isinstance(error, ApiError):
         return _answered(error)
     if isinstance(error, TransportError):

@@ -18,7 +18,6 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from connectors.errors import BrokerUnavailable
-from connectors.wording import plainly
 from services.kafka_config import client_config
 from services.records import Record
 
@@ -111,7 +110,7 @@ class Broker:
             await self._acknowledged(records)
         except (KafkaError, TimeoutError) as error:
             self._failed_at = time.monotonic()
-            raise BrokerUnavailable(f"Kafka did not acknowledge: {plainly(error)}") from error
+            raise BrokerUnavailable(f"Kafka did not acknowledge: {type(error).__name__} {error}") from error
         finally:
             self._pending -= 1
 

@@ -13,7 +13,8 @@ import orjson
 from state.engine import Engine
 from state.logic import Out
 from state.options import Options
-from state.rules.pack import SHIPPED, Pack, load
+from state.rules.language.loading import SHIPPED, load
+from state.rules.pack import Pack
 from state.visitor import Moment
 from state.visitors.scoring import BatchScorer
 from tests import datasets

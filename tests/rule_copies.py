@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from state.rules.pack import Loaded
+from state.rules.language.loading import Loaded
 
 
 def write_rule(folder: Path, one: Loaded, suffix: str = "") -> str:

@@ -15,7 +15,8 @@ from ruamel.yaml import YAML
 from state.engine import Engine
 from state.options import Options
 from state.rules.language.analyse import problems
-from state.rules.pack import SHIPPED, Pack, adapter, load
+from state.rules.language.loading import SHIPPED, adapter, load
+from state.rules.pack import Pack
 from tests.words import DAY, HOUR, MINUTE, Document
 
 ENGINES_OWN = ("visitor_merged", "bot_suspected")  # kinds of signals that no rule finds

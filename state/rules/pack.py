@@ -14,22 +14,13 @@ from state.events import Event
 from state.logic import NEVER
 from state.rules.kinds.absence import EndAbsence, ReturnKind, WaitKind
 from state.rules.kinds.base import Emit, Kind, SessionEndKind, Spans
-from state.rules.kinds.base import Finding as Finding
-from state.rules.kinds.base import RuleRef as RuleRef
 from state.rules.kinds.cart import CartKind
 from state.rules.kinds.count import count_kind
 from state.rules.kinds.deviation import DeviationKind
 from state.rules.kinds.dwell import DwellKind
 from state.rules.kinds.funnel import FunnelKind
 from state.rules.kinds.sequence import SequenceKind
-from state.rules.language.loading import SHIPPED as SHIPPED
-from state.rules.language.loading import AnyRule as AnyRule
-from state.rules.language.loading import BadRule as BadRule
-from state.rules.language.loading import Loaded as Loaded
-from state.rules.language.loading import adapter as adapter
-from state.rules.language.loading import changed_meaning as changed_meaning
-from state.rules.language.loading import load as load
-from state.rules.language.loading import load_file as load_file
+from state.rules.language.loading import AnyRule
 from state.rules.language.model import (
     DEFAULT_EXPIRES_MS,
     Absence,

@@ -19,7 +19,7 @@ from jobs.offline.audit import books as audit_books
 from stack.runs.deploy import Deployment
 from stack.runs.dump import documents
 from stack.runs.replay import replay
-from state.rules.pack import SHIPPED
+from state.rules.language.loading import SHIPPED
 from tests import datasets
 from tests.cluster import expected
 from tests.cluster.conftest import CONSOLE, Deployer, Document, read_lines

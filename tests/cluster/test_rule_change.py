@@ -20,7 +20,7 @@ from stack.runs.deploy import Deployment
 from stack.runs.dump import documents
 from stack.runs.feed import Feeder
 from stack.runs.replay import feed_file
-from state.rules.pack import SHIPPED
+from state.rules.language.loading import SHIPPED
 from tests import datasets
 from tests.cluster.conftest import CONSOLE, wait_until, why
 from tests.oracle import session_parts

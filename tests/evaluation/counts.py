@@ -7,6 +7,7 @@ from typing import Any
 
 from state.rules.language.fields import field
 from state.rules.language.model import Count, Dwell
+from tests.evaluation.documents import text
 from tests.evaluation.histories import Event, History, Session, at
 from tests.evaluation.occurrences import Occurrence, by_key, passing
 
@@ -25,7 +26,7 @@ def counted_in_span(rule: Count, history: History) -> dict[str, list[Event]]:
     if rule.distinct:
         firsts = []
         for event in events:
-            value = field(rule.distinct).text(event) or str(event["event_id"])
+            value = text(rule.distinct, event) or str(event["event_id"])
             if value not in seen:
                 firsts.append(event)
             seen.add(value)
@@ -44,7 +45,7 @@ def bursts(rule: Count, history: History) -> Iterator[Occurrence]:
             if full != (rule.exactly is None):
                 continue
             event_id, session = str(latest[-1]["event_id"]), None
-            anchor = (field(rule.distinct).text(latest[-1]) or event_id) if rule.distinct else event_id
+            anchor = (text(rule.distinct, latest[-1]) or event_id) if rule.distinct else event_id
             if rule.once == "session":
                 session = sessions[event_id]
                 anchor = session.session_id + (f"/{key}" if rule.key else "")

@@ -11,8 +11,9 @@ from itertools import pairwise
 from typing import Any
 
 from state.rules.language.fields import field
-from state.rules.language.model import Absence, Count, Deviation, Dwell, Funnel, Sequence, is_at_end
+from state.rules.language.model import Absence, Count, Deviation, Dwell, Funnel, Sequence
 from tests.evaluation.counts import bursts, count_in_sessions, dwells, first_of_each
+from tests.evaluation.documents import holds
 from tests.evaluation.histories import Event, History, at
 from tests.evaluation.occurrences import Occurrence, by_key
 from tests.evaluation.sessions import at_end, deviations
@@ -35,7 +36,7 @@ def evaluate(rule: Any, history: History, late: Iterable[Event] = ()) -> list[Oc
 
 
 def _count(rule: Count, history: History) -> Iterator[Occurrence]:
-    if is_at_end(rule):
+    if _is_at_end(rule):
         yield from at_end(rule, history)
     elif rule.within == "session":
         yield from count_in_sessions(rule, history)
@@ -74,7 +75,7 @@ def _sequence(rule: Sequence, history: History) -> Iterator[Occurrence]:
 
 def steps_by_key(rule: Sequence, history: History) -> dict[str, list[Event]]:
     """Events that can be a step, by key."""
-    return by_key(rule, [event for event in history.events if any(step.holds(event) for step in rule.steps)])
+    return by_key(rule, [event for event in history.events if any(holds(step, event) for step in rule.steps)])
 
 
 def walk(rule: Sequence, events: list[Event], start: int) -> list[int]:
@@ -82,7 +83,7 @@ def walk(rule: Sequence, events: list[Event], start: int) -> list[int]:
     found: list[int] = []
     number = start
     for step in rule.steps:
-        while number < len(events) and not step.holds(events[number]):
+        while number < len(events) and not holds(step, events[number]):
             if not found:
                 return []
             number += 1
@@ -101,3 +102,10 @@ _KINDS: dict[type, Callable[[Any, History], Iterator[Occurrence]]] = {
     Funnel: at_end,
     Deviation: deviations,
 }
+
+
+def _is_at_end(rule: object) -> bool:
+    """Whether a session that is over answers the rule, and nothing else does."""
+    if isinstance(rule, Absence):
+        return rule.within == "session"
+    return isinstance(rule, Funnel) or (isinstance(rule, Count) and rule.at == "session_end")

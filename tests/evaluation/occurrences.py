@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.contracts.signals import SignalStatus
-from state.rules.language.fields import field
+from tests.evaluation.documents import holds, text
 from tests.evaluation.histories import Event
 
 
@@ -40,7 +40,7 @@ class Occurrence:
 
 def key_of(rule: Any, event: Event) -> str | None:
     """The value that the rule counts apart, '' for a rule without a key; None when the event has none."""
-    return field(rule.key).text(event) if rule.key else ""
+    return text(rule.key, event) if rule.key else ""
 
 
 def by_key(rule: Any, events: Iterable[Event]) -> dict[str, list[Event]]:
@@ -54,4 +54,4 @@ def by_key(rule: Any, events: Iterable[Event]) -> dict[str, list[Event]]:
 
 def passing(where: Any, events: Iterable[Event]) -> list[Event]:
     """Those that pass the filter."""
-    return [event for event in events if where.holds(event)]
+    return [event for event in events if holds(where, event)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from state.rules.language.fields import field
 from state.rules.language.model import Absence, Count, Deviation, Funnel
+from tests.evaluation.documents import number, text
 from tests.evaluation.histories import Event, History, Session
 from tests.evaluation.occurrences import Occurrence, passing
 
@@ -55,20 +55,20 @@ def session_sum(rule: Count, session: Session) -> float | None:
 
 def _currency(rule: Count, event: Event) -> str:
     block = "order" if rule.sum_ == "revenue" else "product"
-    return (field(f"{block}.currency").text(event) or "").upper()
+    return (text(f"{block}.currency", event) or "").upper()
 
 
 def _order(rule: Count, event: Event) -> str | None:
-    return field("order.order_id").text(event) if rule.sum_ == "revenue" else None
+    return text("order.order_id", event) if rule.sum_ == "revenue" else None
 
 
 def _summand(measure: str | None, event: Event) -> float | None:
     if measure == "revenue":
-        return field("order.revenue").number(event) if event["event_type"] == "purchase" else None
-    price = field("product.price").number(event)
+        return number("order.revenue", event) if event["event_type"] == "purchase" else None
+    price = number("product.price", event)
     if event["event_type"] != "add_to_cart" or price is None:
         return None
-    quantity = field("product.quantity").number(event)
+    quantity = number("product.quantity", event)
     return price * (1.0 if quantity is None else quantity)
 
 
@@ -84,19 +84,19 @@ def _furthest(rule: Funnel, session: Session) -> dict[str, Any] | None:
 def beginnings(history: History) -> list[tuple[str, Session]]:
     """The first category viewed in each session that has one."""
     found = []
-    category = field("product.category")
+    category = "product.category"
     for session in history.sessions:
-        viewed = [event for event in session.events if event["event_type"] in VIEWS and category.text(event)]
+        viewed = [event for event in session.events if event["event_type"] in VIEWS and text(category, event)]
         if viewed:
-            found.append((str(category.text(viewed[0])), session))
+            found.append((str(text(category, viewed[0])), session))
     return found
 
 
 def deviations(rule: Deviation, history: History) -> Iterator[Occurrence]:
     """Sessions that do not agree with those before them."""
     began = beginnings(history)
-    for number, (value, session) in enumerate(began):
-        last = began[max(0, number + 1 - rule.sessions) : number + 1]
+    for place, (value, session) in enumerate(began):
+        last = began[max(0, place + 1 - rule.sessions) : place + 1]
         since_ms, different = last[0][1].started_at_ms, len({told for told, _ in last})
         near = session.started_at_ms - since_ms <= rule.within
         if len(last) == rule.sessions and different >= rule.distinct and near:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from state.rules.language.fields import field
 from state.rules.language.model import Absence
+from tests.evaluation.documents import holds, number
 from tests.evaluation.histories import Event, History, at, place
 from tests.evaluation.occurrences import Occurrence, passing
 
@@ -64,7 +64,7 @@ def wait_windows(rule: Absence, history: History) -> Iterator[list[tuple[Event, 
 
 def _moves(rule: Absence, history: History) -> list[tuple[Event, bool]]:
     if rule.since == "last":
-        moves = [(event, rule.where.holds(event)) for event in history.events]
+        moves = [(event, holds(rule.where, event)) for event in history.events]
         return [(event, starts) for event, starts in moves if starts or _holds(rule.without, event)]
     found = []
     for session in history.sessions:
@@ -75,7 +75,7 @@ def _moves(rule: Absence, history: History) -> list[tuple[Event, bool]]:
 
 
 def _holds(where: Any, event: Event) -> bool:
-    return where is not None and bool(where.holds(event))
+    return where is not None and holds(where, event)
 
 
 def _wait_evidence(rule: Absence, begun: list[Event], last: Event) -> dict[str, Any]:
@@ -93,9 +93,9 @@ def _wait_evidence(rule: Absence, begun: list[Event], last: Event) -> dict[str, 
 
 
 def _amount(rule: Absence, event: Event) -> float | None:
-    if rule.value is None or (price := field(rule.value.price).number(event)) is None:
+    if rule.value is None or (price := number(rule.value.price, event)) is None:
         return None
-    quantity = field(rule.value.quantity).number(event) if rule.value.quantity else None
+    quantity = number(rule.value.quantity, event) if rule.value.quantity else None
     return price * (1.0 if quantity is None else quantity)
 
 

@@ -131,7 +131,6 @@ def test_no_message_begins_with_a_class_or_holds_a_number_of_the_operating_syste
             "connection refused",
         ),
         (ConnectionTimeout("ReadTimeoutError(…)"), "no answer in time"),
-        (TimeoutError(), "no answer in time"),
         (BadInput("it is so", "do it"), "it is so"),
         (KeyError("x"), "'x'"),
         (ValueError(), "ValueError"),

@@ -23,7 +23,7 @@ from jobs.offline.rules.folder import RulesFolder
 from jobs.offline.rules.history import History, history_of
 from jobs.offline.rules.scenarios import BEGINNING_MS, VARIANTS, Scenario, read, stream, tellings
 from jobs.settings import Settings
-from state.rules.pack import SHIPPED, BadRule
+from state.rules.language.loading import SHIPPED, BadRule
 from tests import datasets
 from tests.rule_oracle import answers
 from tests.words import Document, cart, event, page, purchase, t

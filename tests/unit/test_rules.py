@@ -11,8 +11,8 @@ from ruamel.yaml import YAML
 from jobs.offline.rules.trial import options_of
 from jobs.settings import Settings
 from state.rules.language import schema
+from state.rules.language.loading import SHIPPED, BadRule, Loaded, changed_meaning, load, load_file
 from state.rules.language.model import KINDS
-from state.rules.pack import SHIPPED, BadRule, Loaded, changed_meaning, load, load_file
 from tests.rule_stories import PLAIN_CART
 from udfs.rules import with_cart_spans
 

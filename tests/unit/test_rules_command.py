@@ -18,7 +18,8 @@ from jobs.offline.rules.scenarios import read
 from jobs.offline.rules.trial import judge, signals_by_arrival
 from jobs.settings import Settings
 from state.rules.kinds.base import MOST_KEYS
-from state.rules.pack import SHIPPED, Loaded, Pack, load
+from state.rules.language.loading import SHIPPED, Loaded, load
+from state.rules.pack import Pack
 from state.vocabulary import NAMES
 from tests.random_histories import history
 from tests.rule_lives import Life

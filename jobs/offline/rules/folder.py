@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 
 from connectors.errors import BadInput
-from state.rules.pack import SHIPPED, BadRule, Loaded, changed_meaning, load, load_file
+from state.rules.language.loading import SHIPPED, BadRule, Loaded, changed_meaning, load, load_file
 
 
 @dataclass(frozen=True)

@@ -97,20 +97,6 @@ class Condition(BaseModel):
             yield _compared(read, lambda came, wanted: came in wanted, frozenset(self.in_))
         yield from (_compared(read, test, bound) for test, bound in self._bounds())
 
-    def holds(self, value: str | float | None) -> bool:
-        """Whether the condition is true of a value; None is one that is absent.
-
-        >>> Condition(gte=3).holds(3.0), Condition(gte=3).holds(None), Condition(exists=False).holds(None)
-        (True, False, True)
-        """
-        if self.exists is not None and self.exists != (value is not None):
-            return False
-        if value is None:
-            return not self.values()
-        if self.eq is not None and value != self.eq or self.in_ is not None and value not in self.in_:
-            return False
-        return all(test(value, bound) for test, bound in self._bounds())
-
 
 def compared_as(name: str, condition: Condition) -> FieldType:
     """A property is a number where it is compared with one."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Literal
 
 from connectors.contracts.blocks import Context, Order, Product
 from connectors.contracts.vocabulary import CUSTOM_PREFIX, EVENT_TYPES
@@ -69,26 +68,6 @@ class EventField:
         if self.whole:
             return lambda event: integer_in(block_of(event), leaf)
         return lambda event: number_in(block_of(event), leaf)
-
-    def text(self, event: Mapping[str, Any]) -> str | None:
-        """The value in an event's document as text; None where it is absent or no leaf.
-
-        >>> field("product.product_id").text({"product": {"product_id": 7}})
-        '7'
-        """
-        holder = event if self.block is None else event.get(self.block)
-        found = holder.get(self.leaf) if isinstance(holder, Mapping) else None
-        if found is None or isinstance(found, (Mapping, list)):
-            return None
-        return str(found).lower() if isinstance(found, bool) else str(found)
-
-    def number(self, event: Mapping[str, Any]) -> float | None:
-        """The value in an event's document as a number; None where it is none."""
-        try:
-            found = float(self.text(event) or "")
-        except ValueError:
-            return None
-        return found if math.isfinite(found) and not (self.whole and not found.is_integer()) else None
 
 
 def _block_reader(block: str) -> Callable[[Event], Block]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from connectors.contracts.vocabulary import CUSTOM_PREFIX
 from state.events import Event
-from state.rules.language.conditions import Condition, Test, check_value, compared_as
+from state.rules.language.conditions import Condition, Test, check_value
 from state.rules.language.fields import field, known_type
 from state.vocabulary import CUSTOM, KIND, NAMES
 
@@ -129,22 +129,6 @@ class Where(BaseModel):
         if self.not_:
             yield _opposite(self.not_.compiled(currencies).holds)
 
-    def holds(self, event: Mapping[str, Any]) -> bool:
-        """Whether an event's document passes.
-
-        >>> Where.model_validate({"event_type": "search"}).holds({"event_type": "click"})
-        False
-        """
-        return (
-            all(
-                condition.holds(_value(event, name, condition))
-                for name, condition in self.conditions().items()
-            )
-            and all(part.holds(event) for part in self.all_ or ())
-            and (not self.any_ or any(part.holds(event) for part in self.any_))
-            and not (self.not_ and self.not_.holds(event))
-        )
-
 
 _THERE = Condition(exists=True)
 
@@ -178,11 +162,6 @@ def _types(condition: Condition | None) -> frozenset[str] | None:
     ]
     told = [side for side in sides if side is not None]
     return frozenset(str(value) for value in set.intersection(*told))
-
-
-def _value(event: Mapping[str, Any], name: str, condition: Condition) -> str | float | None:
-    declared = field(name)
-    return declared.number(event) if compared_as(name, condition) == "number" else declared.text(event)
 
 
 def _problem(name: str, condition: Condition) -> str | None:

@@ -176,11 +176,6 @@ class Absence(_Rule):
         named = {"value.price": self.value.price, "value.quantity": self.value.quantity}
         return {name: value for name, value in named.items() if value}
 
-    @property
-    def is_return(self) -> bool:
-        """Whether it is about a silence that ends."""
-        return self.without is None
-
 
 class Sequence(_Rule):
     """Two to five steps in their order, with anything between them."""
@@ -255,15 +250,7 @@ class Deviation(_Rule):
 
 
 Rule = Annotated[Count | Absence | Sequence | Dwell | Funnel | Deviation, Field(discriminator="kind")]
-AtEnd = Count | Absence | Funnel
 KINDS: tuple[str, ...] = ("count", "absence", "sequence", "dwell", "funnel", "deviation")
-
-
-def is_at_end(rule: object) -> bool:
-    """Whether a session that is over answers the rule, and nothing else does."""
-    if isinstance(rule, Absence):
-        return rule.within == "session"
-    return isinstance(rule, Funnel) or (isinstance(rule, Count) and rule.at == "session_end")
 
 
 def fields_exist(rule: _Rule) -> list[tuple[str, str]]:

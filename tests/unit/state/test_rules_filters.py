@@ -11,6 +11,7 @@ from state.events import Event, read_event
 from state.rules.language.fields import FIELDS, field
 from state.rules.language.filters import EVERY_KIND, Where
 from state.vocabulary import CUSTOM, KIND
+from tests.evaluation.documents import holds as over_documents
 from tests.rule_stories import WAYS, Way, rule, shipped, signals
 from tests.words import Document, cart, event, purchase, t
 
@@ -69,7 +70,7 @@ def test_a_filter_over_events_is_the_filter_over_documents(where: Document) -> N
     documents = [
         {**one, "anonymous_id": str(one["anonymous_id"])} if "anonymous_id" in one else one for one in EVENTS
     ]
-    assert found == [told.holds(document) for document in documents]
+    assert found == [over_documents(told, document) for document in documents]
     # What is called by the type alone need not ask for it again.
     for document, holds in zip(EVENTS, found, strict=True):
         event_ = read(document)

@@ -13,7 +13,7 @@ from state.logic import NEVER
 from state.rules.kinds.absence import MOST_IN_VAIN, MOST_LATE
 from state.rules.kinds.base import MOST_KEYS
 from state.rules.kinds.sequence import MOST_BEGUN
-from state.rules.pack import SHIPPED, load
+from state.rules.language.loading import SHIPPED, load
 from tests.rule_lives import Life, told
 from tests.rule_stories import OPTIONS, found_in, pack, rule, shipped, signals
 from tests.words import DAY, Document, cart, event, page, purchase, t, taken_out

@@ -13,7 +13,8 @@ import orjson
 import pytest
 
 from connectors.contracts.signals import signal_id
-from state.rules.pack import SHIPPED, Pack, load
+from state.rules.language.loading import SHIPPED, load
+from state.rules.pack import Pack
 from tests import cart_oracle, datasets, oracle
 from tests.evaluation.evaluate import evaluate
 from tests.evaluation.histories import History, Spans
