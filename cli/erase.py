@@ -14,6 +14,7 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError
 
 from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
+from connectors.contracts.pseudonyms import pseudonym
 from connectors.errors import IndexUnavailable
 from connectors.keys import KeyPlace
 from connectors.wording import plainly
@@ -21,7 +22,6 @@ from jobs import ends
 from jobs.offline.erasing import Receipt, erase, remains
 from jobs.offline.times import utc
 from jobs.settings import Settings, load
-from state.devices.pseudonyms import pseudonym
 
 
 @click.command(context_settings=CONTEXT)

@@ -49,6 +49,7 @@ class Api:
         key: bytes,
         service_keys: tokens.ServiceKeys,
         now: Callable[[], float] = time.time,
+        name_of: Callable[[str], str] = str,
     ) -> None:
         """Puts it together.
 
@@ -61,7 +62,9 @@ class Api:
             key: signs tokens and cookies.
             service_keys: of other servers.
             now: the wall clock, seconds.
+            name_of: a visitor's name in topics and indices: itself, or its pseudonym.
         """
+        self.name_of = name_of
         self.settings, self.feed, self.index, self.broker = settings, feed, index, broker
         self.content, self.key, self.service_keys, self.now = content, key, service_keys, now
         self.streams = Streams(settings.max_streams, settings.stream_backlog, settings.stream_ping_ms)
@@ -107,6 +110,7 @@ class Api:
             allow_methods=["GET", "POST"],
             allow_headers=["authorization", "content-type", "last-event-id"],
             allow_credentials=True,
+            expose_headers=["retry-after"],
         )
         return app
 

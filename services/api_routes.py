@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-import orjson
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
 from starlette.responses import Response, StreamingResponse
 
+from connectors.adapters.adapter import dumped
 from connectors.errors import BrokerUnavailable, IndexUnavailable
 from services import batches, identity, schemas, tokens, web
 from services.streams import Full
@@ -23,6 +23,8 @@ _JSON = msgspec.json.Encoder()
 _REFUSED: dict[int | str, dict[str, Any]] = {
     401: {"model": schemas.Refusal, "description": "no token, or none of ours"},
     403: {"model": schemas.Refusal, "description": "another visitor's"},
+    404: {"model": schemas.Refusal, "description": "no such path"},
+    422: {"model": schemas.Refusal, "description": "the request does not fit; detail says where"},
     429: {"model": schemas.Refusal, "description": "this address asks too often"},
 }
 _WITH_BODY: dict[int | str, dict[str, Any]] = {
@@ -76,8 +78,7 @@ class _Handlers:
         """
         if secret is not None and self._api.service_keys.have(secret):
             return Caller(None)
-        if not self._api.limit.takes(web.address_of(request), time.monotonic()):
-            raise HTTPException(429, "this address asks too often", {"retry-after": "1"})
+        self._limit(request)
         if secret is None:
             raise HTTPException(
                 401, "a visitor's token or a server's key is required", {"www-authenticate": "Bearer"}
@@ -87,6 +88,10 @@ class _Handlers:
             return Caller(tokens.visitor_of(secret, self._api.key, now_s, longest_s))
         except tokens.BadToken as error:
             raise HTTPException(401, str(error), {"www-authenticate": "Bearer"}) from error
+
+    def _limit(self, request: Request) -> None:
+        if not self._api.limit.takes(web.address_of(request), time.monotonic()):
+            raise HTTPException(429, "this address asks too often", {"retry-after": "1"})
 
     def _device(self, request: Request) -> str | None:
         return identity.device_of(request.cookies.get(self._api.settings.cookie_name), self._api.key)
@@ -98,14 +103,14 @@ class _Handlers:
         device = self._device(request)
         sending = self._sending(asked.events, device or visitor_id)
         unit = asked.unit or device or visitor_id
-        decision = await self._api.decider.decide(
-            visitor_id, unit, asked.slots, asked.language, self._api.now_ms
-        )
+        name = self._api.name_of(visitor_id)
+        decision = await self._api.decider.decide(name, unit, asked.slots, asked.language, self._api.now_ms)
         taken = await self._taken(sending, began)
         degraded = decision.degraded if self._api.feed.caught_up else [*decision.degraded, "view"]
         answers = msgspec.to_builtins(decision.answers)
         for answer in answers:
             self._api.meters.decisions.labels(answer["reason"]).inc()
+            answer.setdefault("fields", {})
             answer.pop("exposed", None)
             if not asked.explain:
                 answer.pop("passed_over", None)
@@ -129,9 +134,9 @@ class _Handlers:
         if batches.is_too_long(events):
             raise HTTPException(413, f"at most {batches.MAX_EVENTS} events are taken")
         try:
-            body = orjson.dumps(events)
-        except TypeError as error:
-            raise HTTPException(400, "events: numbers of 64 bits and texts of UTF-8 are required") from error
+            body = dumped(events)
+        except (TypeError, ValueError) as error:
+            raise HTTPException(422, "events: finite numbers and whole characters are required") from error
         if batches.wants_id(events):
             body = batches.with_id(body, device)
         batch = batches.read(body, self._api.now_ms)
@@ -159,8 +164,9 @@ class _Handlers:
     ) -> Response:
         """Signals, scores, segment of a visitor; with explain the evidence of each signal, and features."""
         _visitor(self._caller(request, secret), visitor_id)
-        facts = self._api.view.of(visitor_id, self._api.now_ms)
-        found = await self._api.decider.profile(visitor_id, features=explain)
+        name = self._api.name_of(visitor_id)
+        facts = self._api.view.of(name, self._api.now_ms)
+        found = await self._api.decider.profile(name, features=explain)
         degraded = {"index"} if found.degraded else set()
         signals = msgspec.to_builtins(facts)
         if explain:
@@ -198,7 +204,7 @@ class _Handlers:
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> Response:
         """Server-Sent Events: `snapshot` at first, then `signal` for every change."""
-        visitor = _visitor(self._caller(request, secret or token), visitor_id)
+        visitor = self._api.name_of(_visitor(self._caller(request, secret or token), visitor_id))
         retry = {"retry-after": "5"}
         if not self._api.feed.caught_up:
             raise HTTPException(503, "signals are still being read", retry)
@@ -213,6 +219,7 @@ class _Handlers:
         """A short-lived token: a server asks for any visitor, a browser for the device of its cookie."""
         visitor_id = asked.visitor_id
         if secret is None:
+            self._limit(request)
             device = self._device(request)
             if device is None or visitor_id not in (None, device):
                 raise HTTPException(401, "the collector's cookie or a server's key is required")

@@ -66,7 +66,7 @@ class DecideRequest(BaseModel):
         None, description="what experiments go by; absent: the device's id, else the visitor"
     )
     events: dict[str, Any] | None = Field(None, description="a batch as POST /c takes it")
-    explain: bool = Field(False, description="say also which contents were passed over, and why")
+    explain: bool = Field(False, strict=True, description="say also which contents were passed over, and why")
 
 
 class Because(BaseModel):
@@ -80,12 +80,12 @@ class Because(BaseModel):
 
 
 class SlotAnswer(BaseModel):
-    """What is shown in one slot; without `fields` nothing is."""
+    """What is shown in one slot; nothing where `fields` is empty."""
 
     slot: str
     reason: Literal["signal", "segment", "score", "always", "default", "unknown_visitor", "unknown_slot"]
     content: str | None = None
-    fields: dict[str, str | int | float | bool] = {}
+    fields: dict[str, str | int | float | bool]
     because: Because | None = None
     passed_over: dict[str, str] = Field({}, description="with explain")
 

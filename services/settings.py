@@ -125,6 +125,12 @@ class ApiSettings(_Common):
     token_max_s: int = Field(
         3_600, ge=60, le=86_400, description="longest life of a visitor's token that is taken"
     )
+    pseudonymise: bool = Field(
+        False, description="as the jobs have it: ids of visitors are keyed hashes in the data"
+    )
+    pseudonym_key_file: str = Field(
+        "", description="the jobs' key of the hash; none reads FOOTFALL_PSEUDONYM_KEY"
+    )
     decide_deadline_ms: int = Field(50, ge=5, description="a decision is made by then, with what is known")
     view_max_signals: int = Field(
         1_000_000, ge=1_000, description="signals in memory; of more, those that expire first are given up"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from starlette.types import ASGIApp
 
 from connectors.contracts import topics
+from connectors.contracts.pseudonyms import pseudonym
+from connectors.keys import KeyPlace
 from services import identity
 from services.api import READ, Api
 from services.broker import Broker
@@ -60,7 +63,16 @@ def api_of(settings: ApiSettings) -> Api:
         ContentFolder(settings.content_dir, settings.content_poll_ms),
         identity.read_key(settings.key_file),
         ServiceKeys(settings.service_keys_file),
+        name_of=_names(settings),
     )
+
+
+def _names(settings: ApiSettings) -> Callable[[str], str]:
+    """How visitors are called in topics and indices."""
+    if not settings.pseudonymise:
+        return str
+    key = KeyPlace(settings.pseudonym_key_file).read()
+    return lambda visitor_id: pseudonym(visitor_id, key)
 
 
 def check_content(file: Path | None = None, assignments: tuple[str, ...] = ()) -> str:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from itertools import repeat
 from typing import NamedTuple
 
+from connectors.contracts.pseudonyms import pseudonym
 from connectors.contracts.rejected import Reject
 from state.checksum import id_hash
 from state.devices import guests
 from state.devices.device import CODEC, Device
 from state.devices.identity import device_of, identified, listen, visitor_of
 from state.devices.judged import ORDINARY, Judged, bucket_of, order_of, pack_judged
-from state.devices.pseudonyms import pseudonym
 from state.documents import NOWHERE, event_document, place_id, refused_letter
 from state.events import Event, read_event
 from state.logic import Logic, Out, Place

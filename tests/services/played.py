@@ -97,6 +97,7 @@ class Played:
         plenty = {"rate_per_s": 1e6, "rate_burst": 10**6, "cookie_secure": False}
         self.feed, self.index, self.broker = PlayedFeed(), PlayedIndex(), PlayedBroker()
         self.now_s = NOW_MS / 1000
+        name_of = changed.pop("name_of", str)
         content = ContentFolder(str(changed.pop("content_dir", "")), 100)
         settings = ApiSettings(**{**plenty, **changed})
         self.api = Api(
@@ -108,6 +109,7 @@ class Played:
             KEY,
             Keys(SERVICE_KEY),
             now=lambda: self.now_s,
+            name_of=name_of,
         )
 
 

@@ -54,7 +54,7 @@ def test_a_signal_calls_for_its_content_and_goes_with_a_purchase(
     )
     played.feed.send(signal(version=NOW_MS + 1, status="recovered"))
     (slot,) = decoded(decide(served, http, explain=True), schemas.DecideResponse)["slots"]
-    assert (slot["reason"], slot.get("fields")) == ("default", None)
+    assert (slot["reason"], slot["fields"]) == ("default", {})
     assert slot["passed_over"]["finish_your_cart"] == "not_called"
 
 
@@ -169,6 +169,17 @@ def test_what_is_known_of_a_visitor(served: Running, played: Played, http: httpx
     assert nobody["visitor_id"] == "a/b c" and not nobody["known"]
 
 
+def test_where_ids_are_pseudonyms_they_are_looked_up_as_such(http: httpx.Client) -> None:
+    played = Played(name_of=lambda visitor: f"hmac:{visitor}")
+    with running(played.api.app(), played.api.end) as served:
+        played.feed.send(signal(visitor="hmac:v-1"))
+        found = decide(served, http).json()
+        assert (found["visitor_id"], found["slots"][0]["reason"]) == ("v-1", "signal")
+        assert len(http.get(f"{served.url}/v1/visitors/v-1", headers=bearer()).json()["signals"]) == 1
+        with http.stream("GET", f"{served.url}/v1/stream", headers=bearer()) as stream:
+            assert "cart_abandoned" in next(part for part in stream.iter_text() if "snapshot" in part)
+
+
 def test_related_items_or_why_there_are_none(served: Running, played: Played, http: httpx.Client) -> None:
     url = f"{served.url}/v1/items/p%2F1/related"
     assert decoded(http.get(url, headers=bearer()), schemas.Related)["reason"] == "not_computed"
@@ -238,6 +249,7 @@ def test_an_address_is_limited_and_a_server_is_not(http: httpx.Client) -> None:
     played = Played(rate_per_s=0.001, rate_burst=1)
     with running(played.api.app()) as served:
         assert [decide(served, http).status_code for _ in range(2)] == [200, 429]
+        assert http.post(f"{served.url}/v1/tokens", json={}).status_code == 429
         assert [decide(served, http, headers=SERVER, visitor_id="v").status_code for _ in range(2)] == [
             200,
             200,

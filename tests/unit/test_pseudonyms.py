@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from connectors.contracts.pseudonyms import pseudonym
 from connectors.errors import SettingError
 from connectors.keys import SMALLEST_KEY, KeyPlace
-from state.devices.pseudonyms import pseudonym
 
 KEY = b"k" * SMALLEST_KEY
 

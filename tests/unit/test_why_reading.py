@@ -9,13 +9,13 @@ import orjson
 import pytest
 
 from connectors.contracts import topics
+from connectors.contracts.pseudonyms import pseudonym
 from connectors.flink.rest import FlinkRest
 from jobs.offline.ledger import Ledger, Window
 from jobs.offline.why import reading as why_reading
 from jobs.offline.why.facts import OPTIONS, EventTime, Running
 from jobs.offline.why.reading import Tap
 from state.devices.judged import CARRIED
-from state.devices.pseudonyms import pseudonym
 from tests.words import Document, event, t
 
 RAW, LATE, VALID = topics.EVENTS_RAW.name, topics.EVENTS_LATE.name, topics.EVENTS_VALID.name

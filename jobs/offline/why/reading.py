@@ -17,6 +17,7 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch
 
 from connectors.contracts import topics
+from connectors.contracts.pseudonyms import pseudonym
 from connectors.elasticsearch import indices
 from connectors.errors import FlinkRequestFailed, IndexUnavailable
 from connectors.flink.rest import FlinkRest
@@ -41,7 +42,6 @@ from state.bucket import Bucket, Counts, DictStore, taken
 from state.devices.device import Device
 from state.devices.judged import CARRIED, ECHO, RELEASED, Judged, pack_judged, unpack_judged
 from state.devices.logic import DevicesLogic, Read
-from state.devices.pseudonyms import pseudonym
 from state.engine import FINAL
 from state.logic import Place as ReadAt
 from state.options import Options
