@@ -18,12 +18,12 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from connectors.errors import BrokerUnavailable
-from services.kafka_config import client_config
+from services.kafka_config import client_config, is_reachable
 from services.records import Record
 
 _LOG = logging.getLogger(__name__)
 _RETRY_S = 1.0
-_BOOTSTRAP_MS = 2_000
+_BOOTSTRAP_MS = 30_000
 _LINGER_MS = 5  # records of the same moment share a request
 _MAX_REQUEST_BYTES = 4_194_304  # a letter is a third larger than its bytes
 _FAILED_FOR_S = 5.0  # so long after a failure the service says that it is not ready
@@ -72,6 +72,8 @@ class Broker:
             return
 
     def _made(self) -> Any:
+        if not is_reachable(self._config["bootstrap_servers"]):
+            raise ConnectionError("no server takes a connection")
         producer = KafkaProducer(
             **self._config,
             acks="all",

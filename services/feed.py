@@ -12,13 +12,13 @@ from typing import Any, Protocol
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from services.kafka_config import client_config
+from services.kafka_config import client_config, is_reachable
 
 _LOG = logging.getLogger(__name__)
 _RETRY_S = 1.0
 _POLL_MS = 200
 _CHUNK = 500
-_BOOTSTRAP_MS = 2_000
+_BOOTSTRAP_MS = 30_000
 Message = tuple[str, bytes]  # topic, value
 Take = Callable[[Sequence[Message]], None]
 
@@ -86,6 +86,8 @@ class KafkaFeed:
                 self._closing.wait(_RETRY_S)
 
     def _read(self, take: Take) -> None:
+        if not is_reachable(self._config["bootstrap_servers"]):
+            raise ConnectionError("no server takes a connection")
         consumer = KafkaConsumer(
             **self._config,
             enable_auto_commit=False,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from typing import Any
 
 from connectors.errors import SettingError
 from connectors.kafka.ends import meant_for, read_properties
 
+_CONNECT_S = 2.0
 # Names of librdkafka, which the file gives after `python.`, and what this client calls them.
 _NAMES = {
     "security.protocol": "security_protocol",
@@ -34,6 +36,23 @@ def client_config(servers: str, properties_file: str = "") -> dict[str, Any]:
     """
     listed = [one.strip() for one in servers.split(",") if one.strip()]
     return {"bootstrap_servers": listed, **_named(meant_for("python", read_properties(properties_file)))}
+
+
+def is_reachable(servers: list[str]) -> bool:
+    """Whether any of the servers, host:port, takes a connection.
+
+    Asked before a client is made: one that cannot connect then leaves its threads and sockets behind.
+    """
+    return any(map(_answers, servers))
+
+
+def _answers(server: str) -> bool:
+    host, _, port = server.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _named(properties: Mapping[str, str]) -> dict[str, str]:
