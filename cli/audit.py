@@ -52,7 +52,7 @@ def main(
 
     Job `audit` must run for the first; the signals are compared here and now, and written to the audit's
     index. Windows that are still being counted are not judged. Exit status: 0 everything balances (after the
-    repair, if there was one), 1 something does not or an end does not answer, 2 an option is no good.
+    repair, if there was one), 1 something does not or an end does not answer, 2 an option is invalid.
     """
     if dry_run and not mends:
         raise click.UsageError("--dry-run goes with --repair")

@@ -43,7 +43,7 @@ def main(
     pending.
 
     Exit status: 0 erased, or --check finds nothing; 1 --check finds something, or Kafka or Elasticsearch does
-    not answer; 2 an id or a setting is no good.
+    not answer; 2 an id or a setting is invalid.
     """
     with failures_told(), _index_failures_told():
         settings = load(settings_file, assignments, embedded_settings())

@@ -45,7 +45,7 @@ def main(
 
     A heartbeat moves event time and nothing else: it is in no session, no count and no lake. With it an
     abandoned cart is found in time although nobody clicks any more. Exit status: 0 done, 1 Kafka does not
-    answer, 2 an option or a setting is no good.
+    answer, 2 an option or a setting is invalid.
     """
     with failures_told():
         settings = load(settings_file, assignments, embedded_settings())

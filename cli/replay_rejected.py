@@ -21,7 +21,12 @@ from jobs.settings import load
 
 @click.command(context_settings=CONTEXT)
 @click.option(
-    "--reason", "reasons", multiple=True, type=click.Choice(REASONS), help="Only these; repeatable."
+    "--reason",
+    "reasons",
+    multiple=True,
+    type=click.Choice(REASONS),
+    metavar="REASON",
+    help="Only these (docs/contracts.md#rejected); repeatable.",
 )
 @click.option("--field", "fields", multiple=True, help="Only with this field at fault; repeatable.")
 @click.option(
@@ -54,7 +59,7 @@ def main(
     Says what would happen, as JSON; --send does it. Only what lies in the topic at the start is looked at.
     Events go to footfall.events.reentry, never to the topic they came from. A letter is sent once: running
     this twice changes nothing. Exit status: 0 also when there is nothing to send, 1 Kafka does not answer,
-    2 an option or a file is no good.
+    2 an option or a file is invalid.
     """
     with failures_told():
         settings = load(settings_file, assignments, embedded_settings())

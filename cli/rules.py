@@ -35,7 +35,7 @@ def main() -> None:
 
     A rule is a YAML file; docs/rules.md tells what it may say. PATHS are such files and folders of them;
     without one the shipped pack. Exit status: 0 done, 1 something does not answer, 2 a rule or an option is
-    no good.
+    invalid.
     """
 
 

@@ -29,7 +29,7 @@ def test(
     """Try rules on timelines: YAML files of events, expected signals and signals that must not come.
 
     Each is told as it is, shuffled within the bound of lateness, and with every event twice, to the engine
-    that the jobs run. Exit status: 0 all came true, 1 not all, 2 a rule or a scenario is no good.
+    that the jobs run. Exit status: 0 all came true, 1 not all, 2 a rule or a scenario is invalid.
     """
     with failures_told():
         told = [scenario for path in scenarios for scenario in read_scenarios(path)]

@@ -81,7 +81,7 @@ def main(
     """Run Footfall's main job on an embedded stack: real Kafka, Flink and Elasticsearch on loopback ports.
 
     Without --replay a generated shop feeds it until Ctrl-C, or for --seconds. Exit status: 0 the ledger
-    balances, 1 it does not or the run failed, 2 the input or an option is no good.
+    balances, 1 it does not or the run failed, 2 the input or an option is invalid.
     """
     console = new_console()
     try:

@@ -43,7 +43,7 @@ def main(
     """Show signals from Elasticsearch, the newest first.
 
     Exit status: 0 also when none matches, 1 Elasticsearch does not answer or refuses, 2 an option or a
-    setting is no good.
+    setting is invalid.
     """
     with failures_told():
         terms = {"visitor_id": visitor, "kind": kind, "status": status}

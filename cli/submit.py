@@ -57,7 +57,7 @@ def main(
 
     The code travels with the job. The cluster needs the Kafka connector in its lib/ and, on every
     TaskManager, a Python that has requirements.txt. Exit status: 0 submitted, 1 Flink does not answer or
-    refuses, 2 an option or a setting is no good.
+    refuses, 2 an option or a setting is invalid.
     """
     with failures_told():
         addresses = {} if rest_url else embedded_addresses()

@@ -85,7 +85,7 @@ def main(
     """Train MODEL and judge it on what came later.
 
     Exit status: 0 the gate lets the candidate pass, 1 it refuses (the report says why), 2 the input or an
-    option is no good.
+    option is invalid.
     """
     if sum(source is not None for source in (file, generated, table_file)) != 1:
         raise click.UsageError("exactly one of --events, --generated and --table is required")

@@ -57,7 +57,7 @@ def main(
     session gap are those that the running job says it works with, unless a setting says otherwise.
 
     Exit status: 0 with an answer, whatever it is; 1 Kafka or Elasticsearch does not answer; 2 the rule, an
-    option or a setting is no good; 3 with --slice: the engine fails here, too.
+    option or a setting is invalid; 3 with --slice: the engine fails here, too.
     """
     if (visitor is None) == (place is None):
         raise click.UsageError("give a VISITOR, or --slice and the place that a failing job names")

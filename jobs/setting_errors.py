@@ -1,4 +1,4 @@
-"""How a setting that is no good is refused: its name, where it came from, what was required and what came."""
+"""How a setting that is invalid is refused: its name, where it came from, what was required and what came."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ class EngineSettings(SettingsGroup):
     scoring: bool = Options.scoring
     """false: no model scores anybody"""
     score_every_events: NotNegative = Options.score_every_events
-    """purchase intent after each so-manieth event of a session; 0 = not so"""
+    """purchase intent after every n-th event of a session; 0: never"""
     score_max_events: Positive = Options.score_max_events
     """purchase intent up to this event of a session, none in the rest"""
     consent_required: bool = Options.consent_required

@@ -74,7 +74,7 @@ def _options(name: str, settings: Settings) -> dict[str, str]:
         "pipeline.operator-chaining.chain-operators-with-different-max-parallelism": "false",
         # Names by which a savepoint finds state again, see `hosted`.
         "table.exec.uid.generation": "ALWAYS",
-        # What the job works with, for whoever explains its answers: numbers and switches, no secrets.
+        # What the job works with, for commands that explain its answers: numbers and switches, no secrets.
         _TOLD: _told(settings.numbers()),
     }
 

@@ -16,7 +16,7 @@ def main(file: Path | None, assignments: tuple[str, ...]) -> None:
     """Take events from pages and write them to Kafka, until SIGTERM or Ctrl-C.
 
     POST /c takes batches of Footfall's own tracker and answers 204 once Kafka has acknowledged them.
-    Settings: docs/services.md. Exit status: 0 ended by a signal, 2 a setting is no good.
+    Settings: docs/services.md. Exit status: 0 ended by a signal, 2 a setting is invalid.
     """
     from services.starting import run_collector
 

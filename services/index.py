@@ -102,7 +102,7 @@ class ElasticIndex:
             raise IndexUnavailable("Elasticsearch did not answer a moment ago")
         try:
             answer = await call(**arguments)
-        except asyncio.CancelledError:  # whoever asked has waited long enough
+        except asyncio.CancelledError:  # the request's deadline has passed
             self._late += 1
             if self._late >= _LATE:
                 self._failed(TimeoutError("too late"))

@@ -1,4 +1,4 @@
-"""What the services write, and what they ask of whoever writes it. Knows no client."""
+"""What the services write, and the interface of their writer. Knows no client."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def main(file: Path | None, assignments: tuple[str, ...], check: bool) -> None:
     """Answer what to show a visitor and what is known of one, until SIGTERM or Ctrl-C.
 
     The contract is services/openapi.json. Settings: docs/services.md. Exit status: 0 ended by a signal, or
-    the content is right; 2 a setting or a file of content is no good.
+    the content is right; 2 a setting or a file of content is invalid.
     """
     from services.starting import check_content, run_api
 

@@ -29,7 +29,7 @@ def run_collector(file: Path | None = None, assignments: tuple[str, ...] = ()) -
     """Runs the collector until a signal comes.
 
     Raises:
-        SettingError: a setting is no good.
+        SettingError: a setting is invalid.
     """
     _log()
     settings = CollectorSettings.read(file, assignments)
@@ -41,8 +41,8 @@ def run_api(file: Path | None = None, assignments: tuple[str, ...] = ()) -> None
     """Runs the API until a signal comes.
 
     Raises:
-        SettingError: a setting is no good.
-        BadContent: the content is no good.
+        SettingError: a setting is invalid.
+        BadContent: the content is invalid.
     """
     _log()
     settings = ApiSettings.read(file, assignments)
@@ -79,7 +79,7 @@ def check_content(file: Path | None = None, assignments: tuple[str, ...] = ()) -
     """A word on the content.
 
     Raises:
-        BadContent: it is no good; the message names every line that is not.
+        BadContent: it is invalid; the message names every line that is not.
     """
     content = ContentFolder(ApiSettings.read(file, assignments).content_dir).content
     pieces = sum(map(len, content.pieces.values()))

@@ -78,7 +78,7 @@ class ServiceKeys:
             file: `name=key` a line; empty reads FOOTFALL_SERVICE_KEYS, comma separated.
 
         Raises:
-            SettingError: the file cannot be read, a line is no good, a key is too short.
+            SettingError: the file cannot be read, a line is invalid, a key is too short.
         """
         where = f"service_keys_file {file}" if file else _VARIABLE
         try:

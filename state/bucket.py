@@ -33,7 +33,7 @@ class Store(Protocol):
 
 
 class DictStore:
-    """A store in memory, for whoever runs the engine without Flink."""
+    """A store in memory, to run the engine without Flink."""
 
     def __init__(self) -> None:
         self.rows: dict[str, bytes] = {}
@@ -197,7 +197,7 @@ class Bucket(Generic[E, I]):
         self.save()
 
     def may_be_due(self, now: int) -> bool:
-        """Whether `settle` may find something; a quick question, for whoever has many buckets."""
+        """Whether `settle` may find something; a cheap check for callers with many buckets."""
         return bool(self.heap) and self.heap[0][0] < now
 
     def next_due(self) -> int:

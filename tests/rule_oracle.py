@@ -56,7 +56,7 @@ def _carts(events: Iterable[Event]) -> Iterator[Answer]:
 
 
 def _nth(events: History, key: Callable[[Event], Any], number: int) -> Iterator[tuple[Any, int]]:
-    """(key, time) of each key's so-manieth event."""
+    """(key, time) of each key's n-th event."""
     times: dict[Any, list[int]] = defaultdict(list)
     for event in events:
         if key(event) is not None:

@@ -18,6 +18,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "ruff format": ("-m", "ruff", "format", "--check", "."),
     "mypy": ("-m", "mypy"),
     "imports": ("-c", _IMPORTS),
+    "words": ("-m", "tools.words"),
     "pip check": ("-m", "pip", "check", "--disable-pip-version-check"),
 }
 # In their environment: their code is checked against what they have installed.
@@ -29,7 +30,7 @@ OF_THE_SERVICES: dict[str, tuple[str, ...]] = {
 
 @click.command(context_settings=CONTEXT)
 def main() -> None:
-    """Check style and formatting (ruff), types (mypy --strict), imports and the installed requirements.
+    """Check style and formatting (ruff), types (mypy --strict), imports, words, requirements.
 
     All checks run, whatever the first ones say. Exit status: 0 all pass, 1 one or more do not.
     """

@@ -1,4 +1,4 @@
-"""Events that are canonical already: checked, stamped, strangers put where they last. Pure."""
+"""Events that are already canonical: checked, with source and receipt time, unknown members moved. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def convert(element: Document, _message: Document, _index: int) -> tuple[Documen
 def stamped(element: Document, place: Place) -> Document:
     """The event with its source, and with the time of receipt when it has none.
 
-    Members beside the contract's go to `properties`: what ingest gives has no other place for them.
+    Members that the contract does not name go to `properties`.
 
     Raises:
         Refused: the contract refuses it.
@@ -39,9 +39,9 @@ def stamped(element: Document, place: Place) -> Document:
     element["event_time_ms"] = integer_of(element["event_time_ms"])
     element["visitor_id"] = visitor_of(element)
     element["source"] = source_of(ADAPTER.name, place, 0)
-    if strangers := {name: element.pop(name) for name in list(element) if name not in _KNOWN}:
+    if unknown := {name: element.pop(name) for name in list(element) if name not in _KNOWN}:
         own = element.get("properties")
-        element["properties"] = {**strangers, **(own if isinstance(own, dict) else {"properties": own})}
+        element["properties"] = {**unknown, **(own if isinstance(own, dict) else {"properties": own})}
     return element
 
 

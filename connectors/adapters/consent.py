@@ -1,8 +1,8 @@
 """What vendors' formats say of consent, as words of ours: may it be measured, may it be acted on. Pure.
 
-Vendors ask about categories, which every shop names as it likes. Measuring is what Footfall does; whoever has
-said no to it is not looked at. Advertising is what others do with signals; whoever has said no to that alone
-is measured, and `context.consent` says to triggers that nobody may act.
+Vendors ask about categories, which every shop names as it likes. Measuring is what Footfall does; a
+visitor who denies it is not processed. Advertising is what others do with signals; a visitor who denies only
+that is measured, and `context.consent` says to triggers that nobody may act.
 """
 
 from __future__ import annotations

@@ -213,7 +213,7 @@ INDICES: tuple[Index, ...] = (SIGNALS, SESSIONS, VISITORS, ITEMS, SHADOW_SCORES,
 
 
 def index_template(index: Index, shards: int = 1, replicas: int = 1, refresh_ms: int = 1_000) -> Body:
-    """Body of ``PUT _index_template/<index.name>``, which shapes the index whoever creates it.
+    """Body of ``PUT _index_template/<index.name>``, which applies to the index regardless of what creates it.
 
     Args:
         index: the index.

@@ -26,7 +26,7 @@ _BEAT_S, _LOOK_S = 0.1, 0.2
 _LOOK_BACK = 200
 _SHOWN = [{"field": name} for name in ("signal_id", "kind", "status", "version", "visitor_id")]
 _BALANCE_DEADLINE_S = 90.0
-# Whoever pressed Ctrl-C is promised an end within ten seconds, the servers' own end among them.
+# After Ctrl-C everything ends within ten seconds, the servers included.
 _LAST_BALANCE_S = 3.5
 
 

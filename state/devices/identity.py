@@ -25,7 +25,7 @@ def user_of(event: Event) -> str | None:
 
 
 def identified(event: Event) -> str | None:
-    """The user that the device's visitor is by this event: whoever it names, but for a word on consent."""
+    """The user that the device's visitor is by this event: the one it names, unless it is a consent event."""
     return None if event.kind == CONSENT else user_of(event)
 
 

@@ -20,7 +20,7 @@ from state.logic import Logic, Out, Place
 from state.options import DAY_MS, MINUTE_MS, Options
 from state.vocabulary import HEARTBEAT
 
-_PACK = 1_000  # events of a pack: whoever takes a large slice in pieces reads packs one by one
+_PACK = 1_000  # events of a pack: a large slice that is taken in pieces is read pack by pack
 _IDS = 2_000  # of the newest events that are remembered: a bot must not fill the state
 
 

@@ -70,7 +70,7 @@ class Decisions:
         visitor.bought_at = visitor.bought_at if visitor.bought_at > until else -1
 
     def _note_purchase(self, visitor: Visitor, change: Change) -> None:
-        """Whoever bought has bought, whatever is said of the signal later."""
+        """A purchase counts even when its signal changes later."""
         bought = change.kind in self._suppress.purchases and change.status == "active"
         if bought or change.status == "recovered":
             visitor.bought_at = max(visitor.bought_at, change.version)

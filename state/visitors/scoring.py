@@ -92,7 +92,7 @@ def _asked(device: str | None, channel: str | None, event_type: str) -> tuple[fl
 def is_moment(session: Session, kind: int, options: Options) -> bool:
     """Whether purchase intent is asked for at the session's last event, which is of this kind.
 
-    After each so-manieth event, at the first add_to_cart and at the first checkout event, until it has
+    After every n-th event, at the first add_to_cart and at the first checkout event, until it has
     purchased.
     """
     counts, number = session.counts, session.events

@@ -1,4 +1,4 @@
-"""What a benchmark has found: a table for people, JSON for whoever compares runs."""
+"""What a benchmark has found: a table for people, JSON to compare runs."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def _half_of(life: Life, number: int) -> None:
 
 def _other_half_of(life: Life, number: int, restarts: int) -> Life:
     events = day(number)
-    life.feed(events[2 * (len(events) // 3) :])  # whoever is away is missed when there is something to do
+    life.feed(events[2 * (len(events) // 3) :])  # an absent worker matters once there is work
     wait_until(lambda: life.flink.restarts(life.job) >= restarts, 60, "the job has noticed")
     life.end_of_day()
     return life

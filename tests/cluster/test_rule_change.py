@@ -31,7 +31,7 @@ STREAM = os.environ.get("FOOTFALL_HISTORY", "taobao_114users")  # any real strea
 
 
 def interests(least: int) -> set[tuple[str, int, str]]:
-    """(visitor, time, category) of each category's so-manieth view in a session."""
+    """(visitor, time, category) of each category's n-th view in a session."""
     return {
         (part.visitor_id, at, str(category))
         for part in session_parts(datasets.canonical_events(STREAM))

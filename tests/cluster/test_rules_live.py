@@ -123,7 +123,7 @@ def test_a_changed_rule_is_at_work_within_seconds_and_other_rules_wait_on(shop: 
     assert (found["status"], found["occurred_at_ms"]) == ("active", filled_ms + 30 * MINUTE_MS)
 
 
-def test_a_rule_that_is_no_good_leaves_the_old_ones_at_work(shop: Shop) -> None:
+def test_an_invalid_rule_leaves_the_old_ones_active(shop: Shop) -> None:
     refused = shop.counted("refused")
     good = (shop.folder / INTEREST).read_text()
     (shop.folder / INTEREST).write_text(good.replace("kind: count", "kind: guess"))

@@ -97,7 +97,7 @@ def test_no_trigger_is_lost_when_the_taskmanager_is_killed(deploy: Deploy, exact
         trigger_id(_signal_id(number), "send_cart_offer", "first") for number in range(3 * BATCH)
     }
     assert flink.restarts(job) >= 1
-    # A copy is the same to the byte: who keeps the ids he has dealt with sees each once.
+    # A copy is equal to the byte: a consumer that keeps the ids it has processed sees each once.
     assert len(receiver.documents) == len(receiver.seen)
     if exactly_once:
         assert set(receiver.seen.values()) == {1}

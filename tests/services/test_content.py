@@ -203,7 +203,7 @@ def test_an_unknown_slot_gets_nothing_and_a_reason(content: Content) -> None:
     assert answers[1].because is not None and answers[1].because.signal_id == "0" * 32
 
 
-def test_whoever_is_held_out_is_exposed_too(content: Content) -> None:
+def test_a_visitor_of_the_hold_out_is_exposed_too(content: Content) -> None:
     for arm in ("red", "blue"):
         (answer,) = decide(snapshot(signals=()), content, {"colours": arm}, NOW_MS, ["banner"], "en")
         assert answer.exposed == {"colours": arm}

@@ -149,7 +149,7 @@ def failing(command: click.Command, *arguments: str) -> tuple[int, list[str]]:
 
 @pytest.fixture
 def places(tmp_path: Path) -> dict[str, str]:
-    """What a command may be given that is no good."""
+    """What a command may be given that is invalid."""
     (tmp_path / "rule.yaml").write_text("name: [unclosed\n")
     (tmp_path / "cut.jsonl.gz").write_bytes(b"\x1f\x8b\x08\x00\x00")
     return {

@@ -1,4 +1,4 @@
-"""Who presses Ctrl-C is not kept waiting: by a run that goes on, by a call that hears no signal, by a second one."""
+"""Ctrl-C ends a run quickly: a running job, a call that blocks signals, a second Ctrl-C."""
 
 from __future__ import annotations
 
@@ -67,5 +67,5 @@ def test_the_second_interrupt_ends_at_once() -> None:
     assert status == STATUS and seconds < 5
 
 
-def test_who_obeys_ends_as_he_likes() -> None:
+def test_a_process_that_obeys_the_signal_ends_by_itself() -> None:
     assert ended(OBEDIENT, 60.0, interrupts=1)[0] == 7

@@ -85,7 +85,7 @@ def test_a_promoted_version_scores_from_the_next_look_on(world):
     assert scorer.counts["swaps"] == 1 and scorer.live(INTENT).version == new
 
 
-def test_a_version_that_is_no_good_is_refused_and_the_old_one_stays(world):
+def test_an_invalid_version_is_refused_and_the_old_one_stays(world):
     old, new = world.version(-1.0), world.version(-2.0)
     world.promote(old)
     scorer = world.scorer()

@@ -175,7 +175,7 @@ def read(path: Path) -> list[Scenario]:
     """The scenarios of a YAML file, one a document.
 
     Raises:
-        BadInput: the file or a scenario is no good.
+        BadInput: the file or a scenario is invalid.
     """
     try:
         documents = list(YAML(typ="safe").load_all(path.read_text(encoding="utf-8")))

@@ -109,7 +109,7 @@ class Where(BaseModel):
 
         Args:
             currencies: in which amounts count; an amount in another one counts as absent. Empty: all of them.
-            read_anyway: a field that must be there; whoever calls looks at it himself.
+            read_anyway: a required field that the caller reads itself.
         """
         types = self.event_types()
         kinds = EVERY_KIND if types is None else frozenset(KIND.get(name, CUSTOM) for name in types)

@@ -82,7 +82,7 @@ class Client:
         """Everything that changes, for ever; comes back by itself when the connection ends.
 
         Raises:
-            Refused: the secret is no good any more.
+            Refused: the secret is no longer valid.
         """
         events = Events()
         while True:
@@ -168,7 +168,7 @@ class AsyncClient:
         """Everything that changes, for ever; comes back by itself when the connection ends.
 
         Raises:
-            Refused: the secret is no good any more.
+            Refused: the secret is no longer valid.
         """
         events = Events()
         while True:

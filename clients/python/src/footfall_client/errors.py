@@ -13,7 +13,7 @@ class FootfallError(Exception):
 
 
 class Refused(FootfallError):
-    """401 or 403: the secret is no good, is over, or is another visitor's. Asking again does not help."""
+    """401 or 403: the secret is invalid, has expired, or is another visitor's. Asking again does not help."""
 
 
 class Unavailable(FootfallError):
