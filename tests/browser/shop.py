@@ -125,7 +125,7 @@ class Site:
         kind, fields = self.contents.get(slot, ("", {}))
         called = [one for one in self.live() if one["kind"] == kind]
         if not called:
-            return {"slot": slot, "reason": "default", "fields": {}}
+            return {"slot": slot, "reason": "default"}
         because = {"signal_id": called[0]["signal_id"], "kind": kind}
         return {
             "slot": slot,

@@ -57,13 +57,15 @@ test("the API is asked for twenty slots at a time, with one token until it is re
     const body = JSON.parse(init.body as string) as { slots?: string[] };
     asked.push({ url, body, bearer: (init.headers as Record<string, string>).Authorization! });
     const made = body.slots
-      ? { decided_at_ms: 1, slots: body.slots.map((slot) => answer(slot)) }
+      ? { decided_at_ms: 1, slots: body.slots.map((slot) => ({ slot, reason: "default" })) }
       : { token: `t-${++tokens}`, expires_at_ms: Date.now() + 600_000 };
     return Response.json(made, { status: body.slots ? status : 200 });
   });
   const api = createApi("https://shop.example/v1/", "https://shop.example/v1/tokens", () => "de");
   const slots = Array.from({ length: 25 }, (_, i) => `slot_${i}`);
-  assert.equal((await api.decide(slots)).slots.length, 25);
+  const decided = await api.decide(slots);
+  assert.equal(decided.slots.length, 25);
+  assert.deepEqual(decided.slots[0], { slot: "slot_0", reason: "default", fields: {} }); // what is empty is left out
   assert.deepEqual(asked.map(({ body }) => body.slots?.length), [undefined, 20, 5]);
   assert.deepEqual(asked.slice(1).map(({ bearer }) => bearer), ["Bearer t-1", "Bearer t-1"]);
   status = 401;

@@ -6,6 +6,12 @@ export interface Decided {
   slots: Answer[];
 }
 
+/** As it comes: what is empty is left out. */
+interface Said {
+  decided_at_ms: number;
+  slots: (Omit<Answer, "fields"> & Partial<Answer>)[];
+}
+
 const MOST_SLOTS = 20; // of one request
 
 export class Unavailable extends Error {
@@ -40,8 +46,8 @@ export const createApi = (base: string, tokenUrl: string, language: () => string
     if (!held || held.expires_at_ms < Date.now() + 30_000) held = (await post(tokenUrl, {})) as typeof held;
     return held!.token;
   };
-  const one = async (slots: string[]): Promise<Decided> =>
-    (await post(`${base}decide`, { slots, language: language() }, { Authorization: `Bearer ${await token()}` })) as Decided;
+  const one = async (slots: string[]): Promise<Said> =>
+    (await post(`${base}decide`, { slots, language: language() }, { Authorization: `Bearer ${await token()}` })) as Said;
 
   return {
     token,
@@ -53,7 +59,7 @@ export const createApi = (base: string, tokenUrl: string, language: () => string
       for (let i = 0; i < slots.length; i += MOST_SLOTS) {
         const { decided_at_ms, slots: answers } = await one(slots.slice(i, i + MOST_SLOTS));
         decided.decided_at_ms = decided_at_ms;
-        decided.slots.push(...answers);
+        decided.slots.push(...answers.map((answer) => ({ fields: {}, ...answer })));
       }
       return decided;
     },
