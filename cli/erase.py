@@ -16,7 +16,7 @@ from elasticsearch import ApiError
 from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
 from connectors.contracts.pseudonyms import pseudonym
 from connectors.errors import IndexUnavailable
-from connectors.keys import KeyPlace
+from connectors.keys import KeySource
 from connectors.wording import plainly
 from jobs import ends
 from jobs.offline.erasing import Receipt, erase, remains
@@ -63,7 +63,7 @@ def _stored(visitor: str, settings: Settings) -> str:
     """The id as documents carry it."""
     if not settings.pseudonymise:
         return visitor
-    return pseudonym(visitor, KeyPlace(settings.pseudonym_key_file).read())
+    return pseudonym(visitor, KeySource(settings.pseudonym_key_file).read())
 
 
 @contextmanager

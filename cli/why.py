@@ -35,7 +35,7 @@ from jobs.settings import Settings, load
 )
 @click.option(
     "--slice",
-    "place",
+    "position",
     metavar="TOPIC:PARTITION:OFFSET",
     help="Instead of a visitor: replay what a running job could not take, the event that its failure names.",
 )
@@ -43,7 +43,7 @@ from jobs.settings import Settings, load
 def main(
     visitor: str | None,
     rule: str | None,
-    place: str | None,
+    position: str | None,
     as_json: bool,
     since: str | None,
     rest_url: str | None,
@@ -59,14 +59,14 @@ def main(
     Exit status: 0 with an answer, whatever it is; 1 Kafka or Elasticsearch does not answer; 2 the rule, an
     option or a setting is invalid; 3 with --slice: the engine fails here, too.
     """
-    if (visitor is None) == (place is None):
-        raise click.UsageError("give a VISITOR, or --slice and the place that a failing job names")
+    if (visitor is None) == (position is None):
+        raise click.UsageError("give a VISITOR, or --slice and the position that a failing job names")
     with failures_told():
         began_ms = since_ms(since, datetime.now(UTC)) if since else 0
         job, told = running(rest_url or embedded_addresses().get("flink", DEFAULT_URL))
         settings = settings_of(settings_file, assignments, told)
-        if place is not None:
-            _replay(place, settings, began_ms)
+        if position is not None:
+            _replay(position, settings, began_ms)
         assert visitor is not None  # noqa: S101 - for the type checker
         pack = active_rules(settings)
         chosen = chosen_rules(pack, rule)
@@ -79,10 +79,10 @@ def main(
         click.echo("\n".join([*headlines(pack, facts), "", *lines(answers)]))
 
 
-def _replay(place: str, settings: Settings, since_ms: int) -> NoReturn:
+def _replay(position: str, settings: Settings, since_ms: int) -> NoReturn:
     from jobs.offline.why.slice import replay
 
-    replayed = replay(place, settings, since_ms)
+    replayed = replay(position, settings, since_ms)
     click.echo("\n".join(replayed.lines()))
     sys.exit(3 if replayed.defect else 0)
 

@@ -14,8 +14,8 @@ _VARIABLE = "FOOTFALL_PSEUDONYM_KEY"
 
 
 @dataclass(frozen=True)
-class KeyPlace:
-    """Where the key lies; it is read where it is used and never travels with a job.
+class KeySource:
+    """Where the key is kept; it is read where it is used and never travels with a job.
 
     Attributes:
         file: the file that holds it; empty reads FOOTFALL_PSEUDONYM_KEY from the environment.

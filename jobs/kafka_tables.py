@@ -94,7 +94,7 @@ class KafkaTables(KafkaEnds):
     def messages_source(
         self, topic: Topic, event_time: str, watermark: str, parallelism: int = 0
     ) -> TableDescriptor:
-        """A source of every message as the bytes it is: payload, its place, the time attribute ts.
+        """A source of every message as the bytes it is: payload, its position, the time attribute ts.
 
         Args:
             topic: what is read, with what is read with it.
@@ -103,7 +103,7 @@ class KafkaTables(KafkaEnds):
             parallelism: readers; 0 leaves it to the job's parallelism.
         """
         builder = Schema.new_builder().column("payload", DataTypes.BYTES())
-        builder = _with_places(builder).column_by_expression("ts", event_time).watermark("ts", watermark)
+        builder = _with_positions(builder).column_by_expression("ts", event_time).watermark("ts", watermark)
         options = {"value.format": "raw"}
         if parallelism:
             options["scan.parallelism"] = str(parallelism)
@@ -141,7 +141,7 @@ class KafkaTables(KafkaEnds):
 
     def message_source(self, topic: Topic) -> TableDescriptor:
         """A source of every message, whatever is in it: record_value as text; where and when it came in."""
-        builder = _with_places(Schema.new_builder().column("record_value", DataTypes.STRING()))
+        builder = _with_positions(Schema.new_builder().column("record_value", DataTypes.STRING()))
         return self.source(topic, builder.build(), {"value.format": "raw"})
 
     def changelog_sink(self, topic: Topic) -> TableDescriptor:
@@ -197,17 +197,17 @@ def _transactional(prefix: str | None) -> dict[str, str]:
     }
 
 
-def _with_places(builder: Schema.Builder) -> Schema.Builder:
+def _with_positions(builder: Schema.Builder) -> Schema.Builder:
     for name, (key, kind) in SOURCE_COLUMNS.items():
         builder = builder.column_by_metadata(name, kind, key, is_virtual=True)
     return builder
 
 
 def foreign_source(ends: KafkaTables, topic: Topic) -> TableDescriptor:
-    """Messages of any kind as the bytes they are, with headers and place."""
+    """Messages of any kind as the bytes they are, with headers and position."""
     builder = Schema.new_builder().column("payload", DataTypes.BYTES())
     headers = DataTypes.MAP(DataTypes.STRING().not_null(), DataTypes.BYTES())
-    builder = _with_places(builder.column_by_metadata("headers", headers, "headers", is_virtual=True))
+    builder = _with_positions(builder.column_by_metadata("headers", headers, "headers", is_virtual=True))
     return ends.source(topic, builder.build(), {"value.format": "raw"})
 
 

@@ -12,7 +12,7 @@ from jobs.statements import statement
 from jobs.wiring import BYTES, add_views, streamed, values
 
 READS = ("messages",)
-VIEWS = ("read/messages_placed", "read/messages_on_time")
+VIEWS = ("read/messages_with_lateness", "read/messages_on_time")
 _PLACE = ("source_topic", "source_partition", "source_offset", "source_timestamp_ms")
 _NAMES = ["bucket", "payload", *_PLACE, "at"]
 

@@ -121,7 +121,7 @@ class EngineSettings(SettingsGroup):
     bot_quarantine_ms: Positive = Options.bot_quarantine_ms
     """how long a visitor is held back after the last event over a cap"""
     rejected_payloads: bool = Options.rejected_payloads
-    """false: dead letters name the place of a message, without its bytes"""
+    """false: dead letters name the position of a message, without its bytes"""
 
 
 class RuleSettings(SettingsGroup):

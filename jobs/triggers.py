@@ -25,7 +25,7 @@ from state.triggers import actions
 from udfs.logics import MakeTriggers
 
 READS = ("signal_topic",)
-VIEWS = ("triggers/signals_placed",)
+VIEWS = ("triggers/signals_with_bucket",)
 _SIGNALS_AND_ORDERS = replace(topics.SIGNALS, read_with=(topics.ERASURE_ORDERS.name,))
 
 
@@ -33,7 +33,7 @@ def build(env: StreamTableEnvironment, table: actions.ActionTable, settings: Set
     """Puts the operator behind `signal_topic`; makes `trigger_documents`."""
     add_views(env, VIEWS, settings)
     make = MakeTriggers(table.model_dump(mode="json"))
-    hosted(env, "triggers", "signals_placed", VALUES, make, settings)
+    hosted(env, "triggers", "signals_with_bucket", VALUES, make, settings)
 
 
 def write(inserts: Inserts, kafka: KafkaTables, settings: Settings) -> None:

@@ -25,7 +25,7 @@ from udfs.models import registry_at
 
 READS = ("device_documents",)
 VIEWS = ("slices/judged", "slices/visitor_slices", "slices/visitor_inputs")
-OWN_VIEWS = ("slices/valid_placed", "slices/valid_on_time", "slices/valid_slices")
+OWN_VIEWS = ("slices/valid_with_bucket", "slices/valid_on_time", "slices/valid_slices")
 OWN_ROUTES = ("signal", "session", "features", "score", "visitor")
 EMITS = ("rejected", "alias", "signal", "session", "features", "score", "shadow", "visitor")
 

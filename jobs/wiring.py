@@ -115,7 +115,7 @@ def add_view(env: TableEnvironment, view: str, query: str) -> None:
 
 BYTES, _TEXT, _LONG = Types.PRIMITIVE_ARRAY(Types.BYTE()), Types.STRING(), Types.LONG()
 VALUES = [Types.OBJECT_ARRAY(BYTES)]
-PLACES = [
+POSITIONS = [
     Types.OBJECT_ARRAY(_TEXT),
     Types.OBJECT_ARRAY(Types.INT()),
     Types.OBJECT_ARRAY(_LONG),

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from connectors.contracts import topics
 from connectors.contracts.pseudonyms import pseudonym
-from connectors.keys import KeyPlace
+from connectors.keys import KeySource
 from services import identity
 from services.api import READ, Api
 from services.broker import Broker
@@ -71,7 +71,7 @@ def _names(settings: ApiSettings) -> Callable[[str], str]:
     """How visitors are called in topics and indices."""
     if not settings.pseudonymise:
         return str
-    key = KeyPlace(settings.pseudonym_key_file).read()
+    key = KeySource(settings.pseudonym_key_file).read()
     return lambda visitor_id: pseudonym(visitor_id, key)
 
 

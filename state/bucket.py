@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 from typing import Any, Generic, Protocol
 
 from state.defects import tell_defect, tell_unread
-from state.logic import NEVER, E, I, Logic, Out, Place
+from state.logic import NEVER, E, I, Logic, Out, SourcePosition
 
 _HEAD = 8  # bytes in front of an entity's: when it is due next
 
@@ -252,22 +252,30 @@ class Bucket(Generic[E, I]):
 
 
 def read_items(
-    logic: Logic[E, I], values: Sequence[bytes], places: Sequence[Place] | None, late: bool, out: Out
+    logic: Logic[E, I],
+    values: Sequence[bytes],
+    positions: Sequence[SourcePosition] | None,
+    late: bool,
+    out: Out,
 ) -> list[I]:
     """The items in values; an error names the value that could not be read."""
     try:
-        return logic.items(values, places, late, out)
+        return logic.items(values, positions, late, out)
     except Exception as error:
-        tell_unread(error, logic, values, places)
+        tell_unread(error, logic, values, positions)
         raise
 
 
 def taken(
-    bucket: Bucket[E, I], values: Sequence[bytes], places: Sequence[Place] | None, ends_at: int, late: bool
+    bucket: Bucket[E, I],
+    values: Sequence[bytes],
+    positions: Sequence[SourcePosition] | None,
+    ends_at: int,
+    late: bool,
 ) -> Out:
     """What a handed-over slice leads to: items are read from it, then taken."""
     out = Out()
-    found = read_items(bucket.logic, values, places, late, out)
+    found = read_items(bucket.logic, values, positions, late, out)
     if late:
         bucket.take_late(found, out)
     else:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.contracts.errors import EngineDefect, FootfallError
-from state.documents import place_id
-from state.logic import Logic, Out, Place
+from state.documents import position_id
+from state.logic import Logic, Out, SourcePosition
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -30,7 +30,10 @@ def tell_defect(error: Exception, logic: Logic[Any, Any], culprit: object) -> No
 
 
 def tell_unread(
-    error: Exception, logic: Logic[Any, Any], values: Sequence[bytes], places: Sequence[Place] | None
+    error: Exception,
+    logic: Logic[Any, Any],
+    values: Sequence[bytes],
+    positions: Sequence[SourcePosition] | None,
 ) -> None:
     """The same of values that could not be read: they are read again one by one, to find out which.
 
@@ -39,11 +42,11 @@ def tell_unread(
     """
     if _verb(error, logic) is None:
         return
-    for value, place in zip(values, places or (), strict=False):
+    for value, position in zip(values, positions or (), strict=False):
         try:
-            logic.items([value], [place], False, Out())
+            logic.items([value], [position], False, Out())
         except Exception:
-            raise _defect(error, logic, "items", f"{len(value)} bytes", place_id(place)) from error
+            raise _defect(error, logic, "items", f"{len(value)} bytes", position_id(position)) from error
     raise _defect(error, logic, "items", f"{len(values)} values", "") from error
 
 
@@ -61,14 +64,14 @@ def _verb(error: Exception, logic: Logic[Any, Any]) -> str | None:
 
 
 def _named(culprit: object) -> tuple[str, str]:
-    """The event in words, and what finds it again: its place, else its id."""
-    event, place = getattr(culprit, "event", None), getattr(culprit, "place", None)
+    """The event in words, and what finds it again: its source position, else its id."""
+    event, position = getattr(culprit, "event", None), getattr(culprit, "position", None)
     if event is None:
         last_id = getattr(culprit, "last_event_id", "")
         return (f"what is due after event {last_id}" if last_id else "what is due"), last_id
     moment = _BEGINNING + timedelta(milliseconds=event.event_time_ms)
     said = f"{event.event_type} {event.event_id} of {moment:%Y-%m-%d %H:%M:%S} UTC"
-    return said, place_id(place) if place and place[0] else event.event_id
+    return said, position_id(position) if position and position[0] else event.event_id
 
 
 def _defect(error: Exception, logic: Logic[Any, Any], verb: str, said: str, name: str) -> EngineDefect:

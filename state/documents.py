@@ -11,14 +11,14 @@ from connectors.contracts.events import SCHEMA
 from connectors.contracts.rejected import Reject, Rejected
 from connectors.contracts.topics import MAX_RAW_MESSAGE_BYTES
 from state.events import Event
-from state.logic import Place
+from state.logic import SourcePosition
 from state.options import Options
 
-NOWHERE = Place("", 0, 0, 0)  # of what was read from no topic
+NOWHERE = SourcePosition("", 0, 0, 0)  # of what was read from no topic
 _NO_BYTES = "the message is not kept: rejected_payloads is off"
 _TOO_LARGE = (
     f"the bytes are not kept here: letters hold up to {MAX_RAW_MESSAGE_BYTES}, the raw topic has the "
-    "message at this place"
+    "message at this position"
 )
 
 
@@ -27,12 +27,12 @@ def block(text: bytes) -> orjson.Fragment:
     return orjson.Fragment(text or b"{}")
 
 
-def place_id(place: Place) -> str:
-    """The id of what is known by the place of its message: topic:partition:offset."""
-    return f"{place[0]}:{place[1]}:{place[2]}"
+def position_id(position: SourcePosition) -> str:
+    """The id of what is known by the position of its message: topic:partition:offset."""
+    return f"{position[0]}:{position[1]}:{position[2]}"
 
 
-def event_document(event: Event, visitor_id: str, place: Place) -> bytes:
+def event_document(event: Event, visitor_id: str, position: SourcePosition) -> bytes:
     """A valid event under its canonical visitor."""
     document: dict[str, Any] = {
         "schema": SCHEMA,
@@ -50,29 +50,36 @@ def event_document(event: Event, visitor_id: str, place: Place) -> bytes:
     document["product"] = block(event.product_json)
     document["order"] = block(event.order_json)
     document["properties"] = block(event.properties_json)
-    document["source"] = _source(place)
+    document["source"] = _source(position)
     return orjson.dumps(document)
 
 
-def _source(place: Place) -> dict[str, Any]:
-    return {"topic": place[0], "partition": place[1], "offset": place[2], "timestamp_ms": place[3]}
+def _source(position: SourcePosition) -> dict[str, Any]:
+    return {
+        "topic": position[0],
+        "partition": position[1],
+        "offset": position[2],
+        "timestamp_ms": position[3],
+    }
 
 
-def refused_letter(verdict: Reject, payload: bytes | None, place: Place, options: Options) -> bytes:
+def refused_letter(
+    verdict: Reject, payload: bytes | None, position: SourcePosition, options: Options
+) -> bytes:
     """The dead letter of a message that is no event: with its bytes, where these may be kept."""
     if not options.rejected_payloads:
         verdict, payload = Reject(verdict.reason, verdict.field, _NO_BYTES), None
     elif payload is not None and len(payload) > MAX_RAW_MESSAGE_BYTES:
         verdict, payload = Reject(verdict.reason, verdict.field, f"{verdict.detail}; {_TOO_LARGE}"), None
-    return _letter(verdict, payload, place, options)
+    return _letter(verdict, payload, position, options)
 
 
-def withheld_letter(verdict: Reject, place: Place, options: Options) -> bytes:
+def withheld_letter(verdict: Reject, position: SourcePosition, options: Options) -> bytes:
     """The dead letter of an event that is held back: never with its bytes."""
-    return _letter(verdict, None, place, options)
+    return _letter(verdict, None, position, options)
 
 
-def _letter(verdict: Reject, payload: bytes | None, place: Place, options: Options) -> bytes:
+def _letter(verdict: Reject, payload: bytes | None, position: SourcePosition, options: Options) -> bytes:
     letter = Rejected.model_construct(
         reason=verdict.reason,
         field=verdict.field,
@@ -80,6 +87,6 @@ def _letter(verdict: Reject, payload: bytes | None, place: Place, options: Optio
         payload_base64=None if payload is None else b64encode(payload).decode("ascii"),
         adapter="canonical",
         job_version=options.job_version,
-        **_source(place),
+        **_source(position),
     )
     return orjson.dumps(letter.to_document())

@@ -14,7 +14,7 @@ from state.devices.device import Device
 from state.devices.identity import device_of
 from state.devices.judged import Judged, bucket_of
 from state.devices.logic import DevicesLogic, Read
-from state.logic import NEVER, Out, Place
+from state.logic import NEVER, Out, SourcePosition
 from state.options import Options
 from state.visitor import Visitor
 from state.visitors.logic import VisitorsLogic
@@ -60,16 +60,16 @@ class Engine:
             for number in range(buckets)
         ]
 
-    def take(self, values: Sequence[bytes], places: Sequence[Place] | None, ends_at: int) -> Out:
+    def take(self, values: Sequence[bytes], positions: Sequence[SourcePosition] | None, ends_at: int) -> Out:
         """Takes the values of a slice that ends before `ends_at`, whatever their order."""
         out = Out()
-        self._take_slice(self.devices_logic.items(values, places, False, out), ends_at, out)
+        self._take_slice(self.devices_logic.items(values, positions, False, out), ends_at, out)
         return out
 
-    def take_late(self, values: Sequence[bytes], places: Sequence[Place] | None) -> Out:
+    def take_late(self, values: Sequence[bytes], positions: Sequence[SourcePosition] | None) -> Out:
         """Takes values that came behind the watermark."""
         out, passed = Out(), Out()
-        for bucket, items in self._by_bucket(self.devices_logic.items(values, places, True, out)):
+        for bucket, items in self._by_bucket(self.devices_logic.items(values, positions, True, out)):
             bucket.take_late(items, passed)
         for number, packs in _routed(passed, out).items():
             _add(out, taken(self.visitors[number], packs, None, 0, late=True))
@@ -82,10 +82,12 @@ class Engine:
             bucket.settle(FINAL, out)
         return out
 
-    def run(self, values: Iterable[bytes], slice_ms: int, places: Iterable[Place] | None = None) -> Out:
+    def run(
+        self, values: Iterable[bytes], slice_ms: int, positions: Iterable[SourcePosition] | None = None
+    ) -> Out:
         """All of a stream: cuts it into slices of event time, takes them in order, and finishes."""
         out, slices = Out(), defaultdict(list)
-        known = None if places is None else list(places)
+        known = None if positions is None else list(positions)
         for item in self.devices_logic.items(list(values), known, False, out):
             slices[item.at // slice_ms].append(item)
         for number in sorted(slices):

@@ -16,7 +16,7 @@ from state.codec import Codec
 NEVER = 1 << 62  # a due time that does not come
 
 
-class Place(NamedTuple):
+class SourcePosition(NamedTuple):
     """Where a message was read."""
 
     topic: str
@@ -60,9 +60,9 @@ class Out:
         """Adds a document."""
         self.documents.append(Document(kind, key, id_, version, body))
 
-    def count(self, verdict: str, place: Place, at: int, checksum: int) -> None:
+    def count(self, verdict: str, position: SourcePosition, at: int, checksum: int) -> None:
         """Counts a message for the ledger: what became of it, where and when it came in, its event time."""
-        key = (verdict, place[1], place[3] // WINDOW_MS * WINDOW_MS, at // WINDOW_MS * WINDOW_MS)
+        key = (verdict, position[1], position[3] // WINDOW_MS * WINDOW_MS, at // WINDOW_MS * WINDOW_MS)
         found = self.counts.get(key)
         if found is None:
             self.counts[key] = [1, checksum]
@@ -103,7 +103,9 @@ class Logic(ABC, Generic[E, I]):
     slice_end: int = 0
 
     @abstractmethod
-    def items(self, values: Sequence[bytes], places: Sequence[Place] | None, late: bool, out: Out) -> list[I]:
+    def items(
+        self, values: Sequence[bytes], positions: Sequence[SourcePosition] | None, late: bool, out: Out
+    ) -> list[I]:
         """The items in what was handed over; what cannot be one is refused into `out`."""
 
     @abstractmethod

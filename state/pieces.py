@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from state.bucket import Bucket, read_items, taken
-from state.logic import E, I, Out, Place
+from state.logic import E, I, Out, SourcePosition
 
 PIECE_BYTES = 4 << 20  # of messages that are objects at once
 _LETTERS = 1_000  # documents that reading may bring forth before they are handed on
@@ -32,18 +32,22 @@ class _Spot(NamedTuple):
 
 
 def taken_in_pieces(
-    bucket: Bucket[E, I], values: Sequence[bytes], places: Sequence[Place] | None, ends_at: int, late: bool
+    bucket: Bucket[E, I],
+    values: Sequence[bytes],
+    positions: Sequence[SourcePosition] | None,
+    ends_at: int,
+    late: bool,
 ) -> Iterator[Out]:
     """What a handed-over slice leads to; of a slice of more than `PIECE_BYTES` a piece at a time."""
     if late or sum(len(value or b"") for value in values) <= PIECE_BYTES:
-        yield taken(bucket, values, places, ends_at, late)
+        yield taken(bucket, values, positions, ends_at, late)
         return
     spots: list[_Spot] = []
-    yield from _surveyed(bucket, values, places, spots)
+    yield from _surveyed(bucket, values, positions, spots)
     spots.sort()
     for piece in _pieces(spots):
         out = Out()
-        bucket.take_part(_items(bucket, values, places, piece), ends_at, out)
+        bucket.take_part(_items(bucket, values, positions, piece), ends_at, out)
         yield out
     out = Out()
     bucket.take((), ends_at, out)
@@ -51,12 +55,15 @@ def taken_in_pieces(
 
 
 def _surveyed(
-    bucket: Bucket[E, I], values: Sequence[bytes], places: Sequence[Place] | None, spots: list[_Spot]
+    bucket: Bucket[E, I],
+    values: Sequence[bytes],
+    positions: Sequence[SourcePosition] | None,
+    spots: list[_Spot],
 ) -> Iterator[Out]:
     """Notes where each item lies; gives what is said of values that hold none."""
     logic, out = bucket.logic, Out()
     for number, value in enumerate(values):
-        items = read_items(logic, [value], [places[number]] if places else None, False, out)
+        items = read_items(logic, [value], [positions[number]] if positions else None, False, out)
         share = len(value or b"") // max(len(items), 1)
         spots.extend(_Spot(logic.order(item), number, at, share) for at, item in enumerate(items))
         if len(out.documents) >= _LETTERS:
@@ -78,13 +85,16 @@ def _pieces(spots: list[_Spot]) -> Iterator[list[_Spot]]:
 
 
 def _items(
-    bucket: Bucket[E, I], values: Sequence[bytes], places: Sequence[Place] | None, piece: list[_Spot]
+    bucket: Bucket[E, I],
+    values: Sequence[bytes],
+    positions: Sequence[SourcePosition] | None,
+    piece: list[_Spot],
 ) -> list[I]:
     """The items of a piece; a value with several in it is read once."""
     found, read, of = list[I](), list[I](), -1
     for spot in sorted(piece, key=lambda spot: spot[1:]):
         if spot.value != of:
-            of, place = spot.value, [places[spot.value]] if places else None
-            read = read_items(bucket.logic, [values[of]], place, False, Out())
+            of, position = spot.value, [positions[spot.value]] if positions else None
+            read = read_items(bucket.logic, [values[of]], position, False, Out())
         found.append(read[spot.item])
     return found

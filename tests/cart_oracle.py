@@ -44,7 +44,7 @@ def abandonments(
 
 
 def _order(event: Event) -> tuple[int, int, bool, str]:
-    # In one place a purchase is behind everything else: what is put in there was bought.
+    # With equal sort keys a purchase is behind everything else: what is put in there was bought.
     is_purchase = event["event_type"] == "purchase"
     return event["event_time_ms"], event.get("sequence", 0), is_purchase, event["event_id"]
 

@@ -156,7 +156,7 @@ def _checkout_hesitation(visitor: str, history: History) -> Iterator[Answer]:
             continue
         first = checkouts[0]
         due = first["event_time_ms"] + 10 * MINUTE
-        later = [event for event in purchases if _place(event) > _place(first)]
+        later = [event for event in purchases if _sort_key(event) > _sort_key(first)]
         if any(event["event_time_ms"] <= due for event in later):
             continue
         yield "checkout_hesitation", visitor, "active", due, None
@@ -164,7 +164,7 @@ def _checkout_hesitation(visitor: str, history: History) -> Iterator[Answer]:
             yield "checkout_hesitation", visitor, "recovered", due, None
 
 
-def _place(event: Event) -> tuple[int, int]:
+def _sort_key(event: Event) -> tuple[int, int]:
     return event["event_time_ms"], event.get("sequence", 0)
 
 

@@ -59,7 +59,7 @@ def device_of(event: Event) -> str:
     return str(event.get("anonymous_id") or event["visitor_id"])
 
 
-def place(event: Event) -> tuple[int, int, str]:
+def sort_key(event: Event) -> tuple[int, int, str]:
     """The order of events: time, then sequence, then id."""
     return event["event_time_ms"], event.get("sequence", 0), event["event_id"]
 
@@ -69,7 +69,7 @@ def over_caps(events: Iterable[Event], caps: Caps) -> list[Event]:
     in_minute: Counter[tuple[str, int]] = Counter()
     in_day: Counter[tuple[str, int]] = Counter()
     found = []
-    for event in sorted(events, key=place):
+    for event in sorted(events, key=sort_key):
         minute = device_of(event), event["event_time_ms"] // MINUTE_MS
         day = device_of(event), event["event_time_ms"] // DAY_MS
         in_minute[minute] += 1
@@ -96,7 +96,7 @@ def _status(event: Event) -> str | None:
 
 
 def _words(until: Event, events: Iterable[Event]) -> list[Word]:
-    said = [(event, _status(event)) for event in events if place(event) <= place(until)]
+    said = [(event, _status(event)) for event in events if sort_key(event) <= sort_key(until)]
     return [_word(event, status) for event, status in said if status]
 
 
@@ -108,7 +108,7 @@ def _visitor(event: Event, device: str, own: list[Event]) -> str:
     known = [
         _word(other, other["user_id"])
         for other in own
-        if other["event_type"] != "consent" and other.get("user_id") and place(other) <= place(event)
+        if other["event_type"] != "consent" and other.get("user_id") and sort_key(other) <= sort_key(event)
     ]
     words = _words(event, own)
     withdrawn = any(status != "granted" for *_, status in words)
@@ -124,7 +124,7 @@ def _consent(event: Event, of_visitor: list[Event], known: set[str], events: lis
     words = [
         word
         for other in seen
-        if place(other) <= place(event)
+        if sort_key(other) <= sort_key(event)
         for word in _words(other, (one for one in events if device_of(one) == device_of(other)))
     ]
     return max(words)[2] if words else None
@@ -142,7 +142,7 @@ def _reason(event: Event, consent: str | None, answers: Answers, caps: Caps) -> 
         return "no_consent"
     for over in answers.throttles.get(answers.visitors[event["event_id"]], ()):
         is_held = event["event_time_ms"] < over["event_time_ms"] + caps.quarantine_ms
-        if place(over) <= place(event) and is_held:
+        if sort_key(over) <= sort_key(event) and is_held:
             return "bot_quarantined"
     return None
 

@@ -17,7 +17,7 @@ from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import MapStateDescriptor
 
 from state.bucket import Bucket, Counts, Live
-from state.logic import NEVER, Logic, Out, Place
+from state.logic import NEVER, Logic, Out, SourcePosition
 from state.pieces import taken_in_pieces
 
 END_OF_TIME = (1 << 63) - 1  # the watermark behind the last element of a bounded read
@@ -72,9 +72,9 @@ class Keyed(KeyedProcessFunction):  # type: ignore[misc]
         """Takes a slice, or what came late."""
         started = time.perf_counter_ns()
         self._poll()
-        number, (ends_at, late, values, *places) = ctx.get_current_key(), value
+        number, (ends_at, late, values, *positions) = ctx.get_current_key(), value
         self._rows.update(len(values))
-        for out in taken_in_pieces(self._bucket(number), values, _places(places), ends_at, late):
+        for out in taken_in_pieces(self._bucket(number), values, _positions(positions), ends_at, late):
             yield from self._leave(number, out, ctx, started)
 
     def on_timer(self, timestamp: int, ctx: Any) -> Iterator[Any]:
@@ -128,6 +128,6 @@ class Keyed(KeyedProcessFunction):  # type: ignore[misc]
         self._take_us = group.distribution("take_us")
 
 
-def _places(columns: Sequence[Sequence[Any]]) -> list[Place] | None:
-    """The places of a slice's values, from the columns they were gathered in."""
-    return [Place(*place) for place in zip(*columns, strict=True)] if columns else None
+def _positions(columns: Sequence[Sequence[Any]]) -> list[SourcePosition] | None:
+    """The positions of a slice's values, from the columns they were gathered in."""
+    return [SourcePosition(*position) for position in zip(*columns, strict=True)] if columns else None

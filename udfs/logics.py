@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.contracts.model_inputs import MODELS, OFFERED
-from connectors.keys import KeyPlace
+from connectors.keys import KeySource
 from state.devices.logic import DevicesLogic
 from state.options import Options
 from state.rules.language.loading import AnyRule
@@ -38,16 +38,16 @@ def calm_collector() -> None:
 
 @dataclass(frozen=True)
 class MakeDevices:
-    """DEVICES; `key_place` is where the key of pseudonyms lies, None keeps ids as they are."""
+    """DEVICES; `key_source` is where the key of pseudonyms lies, None keeps ids as they are."""
 
     options: Options
     buckets: int
-    key_place: KeyPlace | None
+    key_source: KeySource | None
 
     def __call__(self, context: Any) -> Hosted:
         """Makes the logic; without the key that it needs the job does not start."""
         calm_collector()
-        key = self.key_place.read() if self.key_place else None
+        key = self.key_source.read() if self.key_source else None
         return Hosted(DevicesLogic(self.options, self.buckets, key))
 
 

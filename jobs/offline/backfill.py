@@ -11,17 +11,17 @@ from typing import NamedTuple
 
 from state.engine import Engine
 from state.events import Event, read_event
-from state.logic import Document, Out, Place
+from state.logic import Document, Out, SourcePosition
 from state.vocabulary import HEARTBEAT
 
 _SLICE = 1_000  # events that are taken together; what comes out does not depend on it
 
 
 class Arrival(NamedTuple):
-    """A message as it came in; of what lies in no topic the place is not known."""
+    """A message as it came in; without a position when it was in no topic."""
 
     value: bytes
-    place: Place | None = None
+    position: SourcePosition | None = None
 
 
 @dataclass
@@ -88,7 +88,7 @@ class _Reading:
 
     def read(self, arrival: Arrival) -> list[Document]:
         """Takes a message in; what this leads to is mostly known later."""
-        event = read_event(arrival.value, arrival.place and arrival.place.timestamp_ms)
+        event = read_event(arrival.value, arrival.position and arrival.position.timestamp_ms)
         if not isinstance(event, Event):
             self._pace.refused += 1
             return []
@@ -111,7 +111,7 @@ class _Reading:
     def _late(self, arrival: Arrival) -> list[Document]:
         """It comes behind all that was complete before."""
         found = self._complete(self._newest_ms - self._bound_ms)
-        return found + self._engine.take_late([arrival.value], _places([arrival])).documents
+        return found + self._engine.take_late([arrival.value], _positions([arrival])).documents
 
     def end(self) -> list[Document]:
         """Takes what is left, and everything that is pending comes to its end."""
@@ -122,13 +122,13 @@ class _Reading:
         taken = [arrival for at, arrival in self._waiting if at < ends_at]
         self._waiting = [one for one in self._waiting if one[0] >= ends_at]
         self._least = len(self._waiting) + _SLICE
-        out: Out = self._engine.take([one.value for one in taken], _places(taken), ends_at)
+        out: Out = self._engine.take([one.value for one in taken], _positions(taken), ends_at)
         return out.documents
 
 
-def _places(arrivals: list[Arrival]) -> list[Place] | None:
-    places = [one.place for one in arrivals if one.place is not None]
-    return places if len(places) == len(arrivals) else None
+def _positions(arrivals: list[Arrival]) -> list[SourcePosition] | None:
+    positions = [one.position for one in arrivals if one.position is not None]
+    return positions if len(positions) == len(arrivals) else None
 
 
 class Kin:

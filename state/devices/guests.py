@@ -78,7 +78,7 @@ def _handed_over(device: Device, judged: Judged) -> Iterator[Judged]:
             judged.device_id,
             judged.at,
             item.event,
-            item.place,
+            item.position,
             CARRIED,
             judged.consent,
             cause=cause,
@@ -89,5 +89,5 @@ def _handed_over(device: Device, judged: Judged) -> Iterator[Judged]:
 
 def _told_to_guest(judged: Judged, role: int) -> Judged:
     return Judged(
-        judged.device_id, judged.device_id, judged.at, judged.event, judged.place, role, judged.consent
+        judged.device_id, judged.device_id, judged.at, judged.event, judged.position, role, judged.consent
     )

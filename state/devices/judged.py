@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from state.events import Event
-from state.logic import Place
+from state.logic import SourcePosition
 from state.visitor import Word
 
 Cause = tuple[int, int, str]  # time, sequence and id of an event
@@ -28,7 +28,7 @@ class Judged(Struct, array_like=True, gc=False):
         visitor_id: whose; device_id: from where.
         at: when it takes effect, epoch milliseconds of event time.
         event: of a RELEASED item, the event that told who the guest is.
-        place: where it was read.
+        position: where it was read.
         role: ORDINARY, ADMITTED, CARRIED, RELEASED or ECHO.
         consent: the device's last word, up to this event.
         in_minute, in_day: events of the device up to this one, in its minute and day of the clock.
@@ -40,7 +40,7 @@ class Judged(Struct, array_like=True, gc=False):
     device_id: str
     at: int
     event: Event
-    place: Place
+    position: SourcePosition
     role: int = ORDINARY
     consent: Word | None = None
     in_minute: int = 0

@@ -14,9 +14,9 @@ from state.devices import guests
 from state.devices.device import CODEC, Device
 from state.devices.identity import device_of, identified, listen, visitor_of
 from state.devices.judged import ORDINARY, Judged, bucket_of, order_of, pack_judged
-from state.documents import NOWHERE, event_document, place_id, refused_letter
+from state.documents import NOWHERE, event_document, position_id, refused_letter
 from state.events import Event, read_event
-from state.logic import Logic, Out, Place
+from state.logic import Logic, Out, SourcePosition
 from state.options import DAY_MS, MINUTE_MS, Options
 from state.vocabulary import HEARTBEAT
 
@@ -29,7 +29,7 @@ class Read(NamedTuple):
 
     at: int
     event: Event
-    place: Place
+    position: SourcePosition
 
 
 class DevicesLogic(Logic[Device, Read]):
@@ -50,24 +50,24 @@ class DevicesLogic(Logic[Device, Read]):
         self._late: dict[int, list[Judged]] = defaultdict(list)
 
     def items(
-        self, values: Sequence[bytes | None], places: Sequence[Place] | None, late: bool, out: Out
+        self, values: Sequence[bytes | None], positions: Sequence[SourcePosition] | None, late: bool, out: Out
     ) -> list[Read]:
         """The events; a message that is none becomes a dead letter, a heartbeat is counted."""
         found = []
-        for value, place in zip(values, places or repeat(NOWHERE), strict=False):
-            event = read_event(value, None if places is None else place[3])
+        for value, position in zip(values, positions or repeat(NOWHERE), strict=False):
+            event = read_event(value, None if positions is None else position[3])
             if isinstance(event, Reject):
-                self._refuse(event, value, place, out)
+                self._refuse(event, value, position, out)
             elif event.kind == HEARTBEAT:
-                out.count("heartbeat", place, event.event_time_ms, id_hash(event.event_id))
+                out.count("heartbeat", position, event.event_time_ms, id_hash(event.event_id))
             else:
-                found.append(Read(event.event_time_ms, self._hidden(event), place))
+                found.append(Read(event.event_time_ms, self._hidden(event), position))
         return found
 
-    def _refuse(self, verdict: Reject, value: bytes | None, place: Place, out: Out) -> None:
+    def _refuse(self, verdict: Reject, value: bytes | None, position: SourcePosition, out: Out) -> None:
         if "rejected" in self._options.emits:
-            name = place_id(place)
-            out.add("rejected", name, name, place[3], refused_letter(verdict, value, place, self._options))
+            name, letter = position_id(position), refused_letter(verdict, value, position, self._options)
+            out.add("rejected", name, name, position[3], letter)
 
     def _hidden(self, event: Event) -> Event:
         """The event with pseudonyms for ids, where there is a key."""
@@ -94,7 +94,7 @@ class DevicesLogic(Logic[Device, Read]):
         """Judges an event and hands it on; a second copy is counted and dropped."""
         event = item.event
         if self._is_copy(entity, event):
-            out.count("duplicate", item.place, item.at, id_hash(event.event_id))
+            out.count("duplicate", item.position, item.at, id_hash(event.event_id))
             return
         _count(entity, item.at)
         device_id = device_of(event)
@@ -104,7 +104,7 @@ class DevicesLogic(Logic[Device, Read]):
             device_id,
             item.at,
             event,
-            item.place,
+            item.position,
             ORDINARY,
             entity.consent,
             entity.in_minute,
@@ -134,9 +134,9 @@ class DevicesLogic(Logic[Device, Read]):
         event, device_id = item.event, device_of(item.event)
         visitor_id = visitor_of(entity, device_id, event)
         if "late" in self._options.emits:
-            document = event_document(event, visitor_id, item.place)
-            out.add("late", visitor_id, place_id(item.place), item.at, document)
-        judged = Judged(visitor_id, device_id, item.at, event, item.place, consent=entity.consent)
+            document = event_document(event, visitor_id, item.position)
+            out.add("late", visitor_id, position_id(item.position), item.at, document)
+        judged = Judged(visitor_id, device_id, item.at, event, item.position, consent=entity.consent)
         self._late[bucket_of(visitor_id, self._buckets)].append(judged)
 
     def end_slice(self, out: Out) -> None:

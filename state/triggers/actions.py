@@ -180,8 +180,8 @@ def load(path: Path | None = None) -> ActionTable:
 
 
 def _problem(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"]) or "the whole"
-    return f"{place}: {error['msg']}, {error['input']!r} came"
+    field_path = ".".join(str(part) for part in error["loc"]) or "the whole"
+    return f"{field_path}: {error['msg']}, {error['input']!r} came"
 
 
 def _clock(text: str) -> time:

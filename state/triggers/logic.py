@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from state.logic import Logic, Out, Place
+from state.logic import Logic, Out, SourcePosition
 from state.triggers.actions import ActionTable
 from state.triggers.decisions import Decisions
 from state.triggers.signals import Change, Erased, read
@@ -34,7 +34,7 @@ class TriggersLogic(Logic[Visitor, Change | Erased]):
         self.refused = 0
 
     def items(
-        self, values: Sequence[bytes], places: Sequence[Place] | None, late: bool, out: Out
+        self, values: Sequence[bytes], positions: Sequence[SourcePosition] | None, late: bool, out: Out
     ) -> list[Change | Erased]:
         """The changes and orders that something can hang on."""
         found = [item for item in map(read, values) if item is not None]

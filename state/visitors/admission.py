@@ -9,7 +9,7 @@ from connectors.contracts.rejected import Reject
 from state.checksum import id_hash
 from state.devices.identity import ERASED, GRANTED
 from state.devices.judged import Judged
-from state.documents import event_document, place_id, withheld_letter
+from state.documents import event_document, position_id, withheld_letter
 from state.logic import Out
 from state.options import Options
 from state.rules.kinds.base import Finding, RuleRef
@@ -48,12 +48,13 @@ class Gate:
         verdict = self._verdict(known, item, out)
         if verdict is not None:
             if "rejected" in emits:
-                name, document = place_id(item.place), withheld_letter(verdict, item.place, self._options)
-                out.add("rejected", name, name, item.place[3], document)
+                name = position_id(item.position)
+                letter = withheld_letter(verdict, item.position, self._options)
+                out.add("rejected", name, name, item.position[3], letter)
             return False
-        out.count("valid", item.place, at, id_hash(event.event_id))
+        out.count("valid", item.position, at, id_hash(event.event_id))
         if "valid" in emits:
-            document = event_document(event, item.visitor_id, item.place)
+            document = event_document(event, item.visitor_id, item.position)
             out.add("valid", item.visitor_id, event.event_id, at, document)
         if item.users and item.device_id != item.visitor_id:
             self._link(known, item, out)

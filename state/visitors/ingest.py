@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from state.codec import Codec
 from state.devices.judged import ORDINARY, Judged, order_of, unpack_judged
-from state.logic import Logic, Out, Place
+from state.logic import Logic, Out, SourcePosition
 from state.options import Options
 from state.visitor import Admission
 from state.visitors.admission import Gate
@@ -29,7 +29,7 @@ class AdmissionLogic(Logic[Admission, Judged]):
         self._options, self._gate = options, Gate(options, Signals(options, now_ms))
 
     def items(
-        self, values: Sequence[bytes], places: Sequence[Place] | None, late: bool, out: Out
+        self, values: Sequence[bytes], positions: Sequence[SourcePosition] | None, late: bool, out: Out
     ) -> list[Judged]:
         """The events; what is told of guests needs the rules and is not for here."""
         return [item for item in unpack_judged(values) if item.role == ORDINARY]

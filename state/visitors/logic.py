@@ -13,7 +13,7 @@ from state.devices.identity import ERASED, device_of, said_of_consent
 from state.devices.judged import ADMITTED, CARRIED, ECHO, ORDINARY, RELEASED, Judged, order_of, unpack_judged
 from state.documents import NOWHERE
 from state.events import Event, read_event
-from state.logic import NEVER, Logic, Out, Place
+from state.logic import NEVER, Logic, Out, SourcePosition
 from state.options import Options
 from state.visitor import Session, Visitor
 from state.visitors import sessions
@@ -50,7 +50,7 @@ class VisitorsLogic(Logic[Visitor, Judged]):
     # ----------------------------------------------------------------------------------------- items
 
     def items(
-        self, values: Sequence[bytes], places: Sequence[Place] | None, late: bool, out: Out
+        self, values: Sequence[bytes], positions: Sequence[SourcePosition] | None, late: bool, out: Out
     ) -> list[Judged]:
         """What DEVICES judged; or valid events, where VISITORS reads their topic."""
         if not values or not values[0].startswith(b"{"):

@@ -14,7 +14,7 @@ from connectors.contracts.model_inputs import MODELS, OFFERED
 from connectors.models.registry import Registry
 from state.documents import NOWHERE
 from state.engine import Engine
-from state.logic import Out, Place
+from state.logic import Out, SourcePosition
 from state.options import Options
 from state.rules.language.loading import SHIPPED, load
 from state.rules.pack import Pack
@@ -64,7 +64,7 @@ def time_of(message: bytes) -> int:
     return int(found[1])
 
 
-def places(count: int) -> list[Place]:
+def positions(count: int) -> list[SourcePosition]:
     """Places of so many messages: what the ledger counts is arrived at in five minutes of one partition."""
     return [NOWHERE._replace(timestamp_ms=1 << 60)] * count
 
@@ -95,7 +95,7 @@ def run(engine: Engine, slices: Iterable[Slice], finish: bool = True) -> Spent:
     """Takes the slices; only what the engine does is on the clock."""
     spent, last = Spent(), (0.0, 0.0)
     for ends_at, values in slices:
-        found, last = places(len(values)), (time.process_time(), time.perf_counter())
+        found, last = positions(len(values)), (time.process_time(), time.perf_counter())
         out = engine.take(values, found, ends_at)
         _spend(spent, last)
         spent.events += len(values)

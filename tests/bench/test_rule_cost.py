@@ -65,5 +65,5 @@ def test_a_copy_finds_what_its_original_finds(tmp_path: Path) -> None:
 
 def _taken(engine: Engine, work: workload.Work) -> Iterator[Out]:
     for ends_at, values in engine_run.cut(work.messages(), HOUR_MS):
-        yield engine.take(values, engine_run.places(len(values)), ends_at)
+        yield engine.take(values, engine_run.positions(len(values)), ends_at)
     yield engine.finish()

@@ -20,7 +20,7 @@ from stack.runs.deploy import Deployment
 from stack.runs.dump import documents
 from state.engine import Engine
 from state.logic import Document as Row
-from state.logic import Out, Place
+from state.logic import Out, SourcePosition
 from state.options import Options
 from state.visitors.scoring import BatchScorer, matrix
 from udfs.model_scorer import Scorer
@@ -40,7 +40,7 @@ class Message(NamedTuple):
     """A record of the raw topic."""
 
     value: bytes
-    place: Place
+    position: SourcePosition
 
     @property
     def at(self) -> int:
@@ -53,16 +53,16 @@ def messages(deployment: Deployment) -> list[Message]:
     found = []
     for topic in (topics.EVENTS_RAW.name, *topics.EVENTS_RAW.read_with):
         for one in read_topic(deployment.kafka_properties, topic):
-            place = Place(topic, one.partition(), one.offset(), one.timestamp()[1])
-            found.append(Message(one.value() or b"", place))
+            position = SourcePosition(topic, one.partition(), one.offset(), one.timestamp()[1])
+            found.append(Message(one.value() or b"", position))
     return found
 
 
 def at_the_end(deployment: Deployment) -> Out:
     """What becomes of the messages when none is late and time has ended."""
     settings, found = deployment.settings, messages(deployment)
-    places = [one.place for one in found]
-    return engine(settings).run([one.value for one in found], settings.slice_ms, places)
+    positions = [one.position for one in found]
+    return engine(settings).run([one.value for one in found], settings.slice_ms, positions)
 
 
 def up_to(found: Iterable[Message], settings: Settings, until_ms: int) -> Out:
@@ -73,8 +73,8 @@ def up_to(found: Iterable[Message], settings: Settings, until_ms: int) -> Out:
     asked = engine(settings)
     for number in sorted(slices):
         part = slices[number]
-        values, places = [one.value for one in part], [one.place for one in part]
-        out.documents += asked.take(values, places, (number + 1) * settings.slice_ms).documents
+        values, positions = [one.value for one in part], [one.position for one in part]
+        out.documents += asked.take(values, positions, (number + 1) * settings.slice_ms).documents
     out.documents += asked.take([], [], until_ms).documents
     return out
 

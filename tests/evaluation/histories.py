@@ -63,7 +63,7 @@ class History:
         first: dict[str, Event] = {}
         for event in self.told:
             first.setdefault(str(event["event_id"]), event)
-        return sorted(first.values(), key=lambda event: (*place(event), str(event["event_id"])))
+        return sorted(first.values(), key=lambda event: (*sort_key(event), str(event["event_id"])))
 
     @cached_property
     def sessions(self) -> list[Session]:
@@ -110,6 +110,6 @@ def at(event: Event) -> int:
     return int(event["event_time_ms"])
 
 
-def place(event: Event) -> tuple[int, int]:
+def sort_key(event: Event) -> tuple[int, int]:
     """What orders events: time, and sequence inside a millisecond."""
     return at(event), int(event.get("sequence") or 0)

@@ -95,8 +95,8 @@ def beginnings(history: History) -> list[tuple[str, Session]]:
 def deviations(rule: Deviation, history: History) -> Iterator[Occurrence]:
     """Sessions that do not agree with those before them."""
     began = beginnings(history)
-    for place, (value, session) in enumerate(began):
-        last = began[max(0, place + 1 - rule.sessions) : place + 1]
+    for index, (value, session) in enumerate(began):
+        last = began[max(0, index + 1 - rule.sessions) : index + 1]
         since_ms, different = last[0][1].started_at_ms, len({told for told, _ in last})
         near = session.started_at_ms - since_ms <= rule.within
         if len(last) == rule.sessions and different >= rule.distinct and near:

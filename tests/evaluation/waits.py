@@ -8,7 +8,7 @@ from typing import Any
 
 from state.rules.language.model import Absence
 from tests.evaluation.documents import holds, number
-from tests.evaluation.histories import Event, History, at, place
+from tests.evaluation.histories import Event, History, at, sort_key
 from tests.evaluation.occurrences import Occurrence, passing
 
 
@@ -18,12 +18,12 @@ def waits(rule: Absence, history: History, late: list[Event]) -> Iterator[Occurr
     for window in wait_windows(rule, history):
         begun = [event for event, starts in window if starts]
         told = [event for event, starts in window if not starts]
-        if begun and not (told and place(begun[0 if rule.since == "first" else -1]) <= place(told[-1])):
+        if begun and not (told and sort_key(begun[0 if rule.since == "first" else -1]) <= sort_key(told[-1])):
             yield from _changes(rule, _in_vain(rule, history, begun), answers, passing(rule.without, late))
 
 
 def _in_vain(rule: Absence, history: History, begun: list[Event]) -> Occurrence:
-    last = max(begun, key=lambda event: (place(event), str(event["event_id"])))
+    last = max(begun, key=lambda event: (sort_key(event), str(event["event_id"])))
     # Parts of a session that was cut for its size may begin one wait together: the SQL takes the larger id.
     sessions = [_session_of(history, event) for event in begun] if rule.since == "first" else []
     return Occurrence(
@@ -71,7 +71,7 @@ def _moves(rule: Absence, history: History) -> list[tuple[Event, bool]]:
         begun = passing(rule.where, session.events)
         found += [(event, True) for event in begun if at(event) == at(begun[0])]
     found += [(event, False) for event in passing(rule.without, history.events)]
-    return sorted(found, key=lambda move: place(move[0]))
+    return sorted(found, key=lambda move: sort_key(move[0]))
 
 
 def _holds(where: Any, event: Event) -> bool:

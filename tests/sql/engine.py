@@ -32,8 +32,8 @@ def engine(settings: Settings, more: Iterable[str] = ()) -> Engine:
 def answered(messages: Sequence[Message], **settings: Any) -> Out:
     """What becomes of messages that are all in time."""
     chosen = Settings.of({"bounded": True, "scoring": False, **settings})
-    values, places = [one.value for one in messages], [one.place for one in messages]
-    return engine(chosen).run(values, chosen.slice_ms, places)
+    values, positions = [one.value for one in messages], [one.position for one in messages]
+    return engine(chosen).run(values, chosen.slice_ms, positions)
 
 
 def plain(documents: Iterable[Document]) -> Counter[tuple[Any, ...]]:

@@ -10,7 +10,7 @@ from itertools import islice
 import orjson
 
 from stack.shop.poison import POISON
-from state.logic import Place
+from state.logic import SourcePosition
 from tests import fuzz
 from tests.sql.tables import RAW_TOPIC, Message
 from tests.words import BEGINNING, DAY, HOUR, MINUTE, Document, event
@@ -79,16 +79,16 @@ STORY += [
 
 def poison(number: int) -> Iterator[Arrival]:
     """One specimen of every kind of malformed message."""
-    for place, row in enumerate(POISON):
-        at_ms = day(number, place * 100)
-        yield at_ms, row.make(page(f"specimen {place}", at_ms))
+    for index, row in enumerate(POISON):
+        at_ms = day(number, index * 100)
+        yield at_ms, row.make(page(f"specimen {index}", at_ms))
 
 
 def mutated(seed: int, count: int, number: int) -> Iterator[Arrival]:
     """So many broken messages of few visitors, half a second of event time apart."""
     clock = iter(range(day(number), day(number + 30), 500))
-    for place, (_, value) in enumerate(islice(fuzz.messages(seed, lambda: next(clock)), count)):
-        yield day(number, 500 * place), value.replace(b"visitor-1", b"visitor-")
+    for index, (_, value) in enumerate(islice(fuzz.messages(seed, lambda: next(clock)), count)):
+        yield day(number, 500 * index), value.replace(b"visitor-1", b"visitor-")
 
 
 def in_partitions(arrivals: Iterable[Arrival], seed: int = 1) -> list[Message]:
@@ -97,6 +97,6 @@ def in_partitions(arrivals: Iterable[Arrival], seed: int = 1) -> list[Message]:
     found = []
     for at_ms, value in arrivals:
         partition = chance.randrange(PARTITIONS)
-        found.append(Message(value, Place(RAW_TOPIC, partition, offsets[partition], at_ms)))
+        found.append(Message(value, SourcePosition(RAW_TOPIC, partition, offsets[partition], at_ms)))
         offsets[partition] += 1
     return found

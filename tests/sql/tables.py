@@ -24,7 +24,7 @@ from jobs import kafka_tables as kafka
 from jobs import ledger, suite, wiring
 from jobs.settings import Settings
 from jobs.statements import statement
-from state.logic import Document, Place
+from state.logic import Document, SourcePosition
 
 Row = dict[str, Any]
 RAW_TOPIC = "footfall.events.raw"
@@ -58,7 +58,7 @@ class Message(NamedTuple):
     """A record of the raw topic."""
 
     value: bytes | None
-    place: Place
+    position: SourcePosition
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def messages_table(path: Path, settings: Settings, **options: str) -> TableDescr
 
 
 def _line(message: Message) -> Row:
-    topic, partition, offset, timestamp_ms = message.place
+    topic, partition, offset, timestamp_ms = message.position
     return {
         "payload": None if message.value is None else b64(message.value),
         "source_topic": topic,
@@ -196,10 +196,10 @@ def rows(folder: Path) -> Iterable[Row]:
         yield from map(orjson.loads, path.read_bytes().splitlines())
 
 
-def placed(values: Sequence[bytes], partition: int = 0) -> list[Message]:
+def messages_of(values: Sequence[bytes], partition: int = 0) -> list[Message]:
     """Values as messages that lie one behind the other in a partition; they came in when they say."""
     return [
-        Message(value, Place(RAW_TOPIC, partition, offset, _received(value)))
+        Message(value, SourcePosition(RAW_TOPIC, partition, offset, _received(value)))
         for offset, value in enumerate(values)
     ]
 

@@ -35,14 +35,14 @@ def test_late_is_what_is_behind_by_more_than_the_bound(story: Answers) -> None:
     assert not {"at the bound", "not late"} & late and not {"too far", "behind the pulse"} & in_session
 
 
-def test_a_late_event_is_kept_as_it_came_with_its_place(
+def test_a_late_event_is_kept_unchanged_with_its_position(
     story: Answers, story_messages: list[Message]
 ) -> None:
     (found,) = [one for one in of(story, "late") if one["event_id"] == LATE["event_id"]]
-    (place,) = [one.place for one in story_messages if one.value == orjson.dumps(LATE)]
+    (position,) = [one.position for one in story_messages if one.value == orjson.dumps(LATE)]
     assert {name: found[name] for name in LATE} == LATE
     assert found["source"] == {
-        "topic": place.topic, "partition": place.partition, "offset": place.offset, "timestamp_ms": place.timestamp_ms,
+        "topic": position.topic, "partition": position.partition, "offset": position.offset, "timestamp_ms": position.timestamp_ms,
     }  # fmt: skip
 
 
@@ -84,15 +84,15 @@ def letters(story: Answers) -> dict[tuple[int, int], Rejected]:
 def test_every_reason_has_a_letter_with_the_bytes_that_came(
     story: Answers, story_messages: list[Message]
 ) -> None:
-    values = {(one.place.partition, one.place.offset): one for one in story_messages}
+    values = {(one.position.partition, one.position.offset): one for one in story_messages}
     found = letters(story)
     assert len(found) == len(of(story, "rejected")), "a letter of a message is written once"
     assert {one.reason for one in found.values()} == set(REASONS)
-    for place, letter in found.items():
+    for position, letter in found.items():
         if letter.reason in WITHHELD:
             assert letter.payload() is None
             continue
-        value, at_ms = values[place].value, values[place].place.timestamp_ms
+        value, at_ms = values[position].value, values[position].position.timestamp_ms
         verdict = validate_event(value, at_ms)
         assert isinstance(verdict, Reject)
         assert (letter.payload(), letter.timestamp_ms, letter.reason) == (value, at_ms, verdict.reason)
@@ -100,10 +100,10 @@ def test_every_reason_has_a_letter_with_the_bytes_that_came(
 
 def test_the_job_refuses_what_the_contract_refuses(story: Answers, story_messages: list[Message]) -> None:
     found = letters(story)
-    for value, place in story_messages:
+    for value, position in story_messages:
         letter, verdict = (
-            found.get((place.partition, place.offset)),
-            validate_event(value, place.timestamp_ms),
+            found.get((position.partition, position.offset)),
+            validate_event(value, position.timestamp_ms),
         )
         assert (letter is not None and letter.reason not in WITHHELD) == isinstance(verdict, Reject), value
     assert sum(row.reason is not None for row in POISON) > 40
@@ -117,11 +117,11 @@ def test_an_event_is_in_the_slice_of_its_time(story: Answers) -> None:
             assert ends_at_ms // 300_000 * 300_000 == row["window_start_ms"]
 
 
-def test_every_message_is_in_exactly_one_place(story: Answers, story_messages: list[Message]) -> None:
+def test_every_message_goes_to_exactly_one_topic(story: Answers, story_messages: list[Message]) -> None:
     """For each five minutes of arrival and each partition: read = valid + duplicate + late + rejected + heartbeat."""
     read, found = Counter[tuple[int, int]](), Counter[tuple[int, int]]()
     for message in story_messages:
-        read[message.place.partition, message.place.timestamp_ms // 300_000] += 1
+        read[message.position.partition, message.position.timestamp_ms // 300_000] += 1
     for row in story.ledger:
         found[row["source_partition"], row["arrived_in_ms"] // 300_000] += row["events"]
     for late in of(story, "late"):

@@ -29,7 +29,7 @@ def messages(story: Answers, story_messages: list[Message]) -> list[Message]:
     """Those that both sides read: an event with a number that Java finds too long is late, and not counted by it."""
     late = [read_written(one.body)["source"] for one in story.documents if _is_too_long(one)]
     unread = {(source["partition"], source["offset"]) for source in late}
-    return [one for one in story_messages if (one.place.partition, one.place.offset) not in unread]
+    return [one for one in story_messages if (one.position.partition, one.position.offset) not in unread]
 
 
 def _is_too_long(document: Document) -> bool:
@@ -49,11 +49,11 @@ def topics(story: Answers, messages: list[Message]) -> Topics:
 
 def _raw(message: Message) -> Row:
     text = (message.value or b"").decode("utf-8", "replace")
-    place = message.place
+    position = message.position
     return {
         "record_value": text,
-        "source_partition": place.partition,
-        "source_timestamp": stamp(place.timestamp_ms),
+        "source_partition": position.partition,
+        "source_timestamp": stamp(position.timestamp_ms),
     }
 
 
@@ -141,9 +141,12 @@ def test_a_document_says_the_same_as_its_window(flink: Flink, topics: Topics, wi
 
 def test_the_checksum_can_be_made_outside_of_flink(windows: list[Row], messages: list[Message]) -> None:
     found = Counter({row["arrived_in"]: 0 for row in windows})
-    for value, place in messages:
-        if place.timestamp_ms < day(BROKEN) and (event := read_written(value))["event_type"] != "heartbeat":
-            found[place.timestamp_ms // 300_000] += hash_code(event["event_id"])
+    for value, position in messages:
+        if (
+            position.timestamp_ms < day(BROKEN)
+            and (event := read_written(value))["event_type"] != "heartbeat"
+        ):
+            found[position.timestamp_ms // 300_000] += hash_code(event["event_id"])
     for row in windows:
         found[row["arrived_in"]] -= row["read_checksum"]
     assert {key: rest for key, rest in found.items() if rest and key * 300_000 < day(BROKEN)} == {}

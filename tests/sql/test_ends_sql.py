@@ -28,7 +28,7 @@ from tests.sql.tables import (
     collect,
     file_ends,
     files,
-    placed,
+    messages_of,
     stamp,
     write_rows,
 )
@@ -54,9 +54,9 @@ def documents() -> list[Document]:
         event("d", "page_view", t(0)),
         event("d", "identify", t(1), user_id="u", order={"order_id": "o"}),
     ]
-    messages = placed([orjson.dumps(one) for one in (*real, *guest)])
+    messages = messages_of([orjson.dumps(one) for one in (*real, *guest)])
     engine = Engine(Options(bounded=True), shipped(), scorer())
-    return engine.run([one.value for one in messages], 60_000, [one.place for one in messages]).documents
+    return engine.run([one.value for one in messages], 60_000, [one.position for one in messages]).documents
 
 
 def tables(env: StreamTableEnvironment, folder: Path, documents: list[Document], stage: str) -> None:

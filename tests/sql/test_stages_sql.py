@@ -12,7 +12,7 @@ import pytest
 from connectors.contracts import topics
 from jobs import ingest, visitors
 from jobs.settings import Settings
-from state.logic import Document, Place
+from state.logic import Document, SourcePosition
 from tests import datasets
 from tests.sql.engine import answered, counted, counted_by, plain
 from tests.sql.tables import (
@@ -23,7 +23,7 @@ from tests.sql.tables import (
     document_of,
     file_ends,
     messages_file,
-    placed,
+    messages_of,
 )
 from tests.words import MINUTE, event, t
 
@@ -44,7 +44,7 @@ def messages() -> list[Message]:
         event("regret", "add_to_cart", t(4)),
         *(event("flood", "page_view", t(5, ms=number)) for number in range(320)),
     ]
-    return placed([*values, *map(orjson.dumps, guest)])
+    return messages_of([*values, *map(orjson.dumps, guest)])
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +88,10 @@ def test_a_valid_event_is_the_message_under_its_canonical_visitor(
     assert {one.key for one in valid.values()} >= {"d", "u"} and valid[
         f"d/page_view/{2 * MINUTE}/0"
     ].key == "u"
-    for value, place in messages:
+    for value, position in messages:
         if (found := valid.get(orjson.loads(value)["event_id"])) is not None:
             document, came = orjson.loads(found.body), orjson.loads(value) | {"visitor_id": found.key}
-            assert document.pop("source")["offset"] == place.offset
+            assert document.pop("source")["offset"] == position.offset
             came.pop("source", None)
             assert {name: document[name] for name in came} == came
 
@@ -103,7 +103,7 @@ def alone(flink: Flink, documents: list[Document]) -> list[Document]:
     env, folder = flink.environment(settings), flink.new_folder()
     chance = random.Random(3)
     valid = sorted(of(documents, "valid"), key=lambda one: one.version + chance.randrange(SLICE_MS))
-    found = [Message(one.body, Place("valid", 0, at, one.version)) for at, one in enumerate(valid)]
+    found = [Message(one.body, SourcePosition("valid", 0, at, one.version)) for at, one in enumerate(valid)]
     apart = settings.replace(out_of_orderness_ms=settings.out_of_orderness_ms + SLICE_MS)
     env.create_temporary_table("messages", messages_file(found, folder / "messages.jsonl", apart))
     ends = file_ends(folder)

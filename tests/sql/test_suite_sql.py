@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import orjson
 import pytest
 
-from state.logic import Out, Place
+from state.logic import Out, SourcePosition
 from tests import datasets, random_streams
 from tests.engine_runs import scorer
 from tests.sql.engine import answered, counted, counted_by, plain
@@ -55,9 +55,9 @@ def in_partitions(found: list[tuple[int, Document]]) -> list[Message]:
     messages = []
     for number, (at, event) in enumerate(sorted(found, key=lambda one: one[0])):
         partition = number % PARTITIONS
-        place = Place(RAW_TOPIC, partition, offsets[partition], at)
+        position = SourcePosition(RAW_TOPIC, partition, offsets[partition], at)
         offsets[partition] += 1
-        messages.append(Message(orjson.dumps(event), place))
+        messages.append(Message(orjson.dumps(event), position))
     return messages
 
 
@@ -92,7 +92,9 @@ def test_every_count_is_the_engines(ways: tuple[Answers, Out]) -> None:
 
 def test_the_ledger_accounts_for_every_message(ways: tuple[Answers, Out], messages: list[Message]) -> None:
     suite, _ = ways
-    read = Counter((one.place.partition, one.place.timestamp_ms // 300_000 * 300_000) for one in messages)
+    read = Counter(
+        (one.position.partition, one.position.timestamp_ms // 300_000 * 300_000) for one in messages
+    )
     found = Counter[tuple[int, int]]()
     for row in suite.ledger:
         found[row["source_partition"], row["arrived_in_ms"]] += row["events"]

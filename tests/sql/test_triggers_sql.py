@@ -16,7 +16,7 @@ from state.logic import Document, Out
 from state.triggers.logic import TriggersLogic
 from tests import datasets
 from tests.sql.engine import answered
-from tests.sql.tables import Flink, collect, document_of, file_ends, placed
+from tests.sql.tables import Flink, collect, document_of, file_ends, messages_of
 
 Record = tuple[str, bytes]  # key, value
 
@@ -28,11 +28,11 @@ def records() -> list[Record]:
     """The signals of a real stream in order, an order to erase now and then, and what is no signal."""
     datasets.require()
     values = [orjson.dumps(one) for one in datasets.canonical_events("taobao_wide_15min")]
-    signals = [one for one in answered(placed(values)).documents if one.kind == "signal"]
+    signals = [one for one in answered(messages_of(values)).documents if one.kind == "signal"]
     found = []
-    for place, one in enumerate(sorted(signals, key=lambda one: one.version)):
+    for index, one in enumerate(sorted(signals, key=lambda one: one.version)):
         found.append((one.key, one.body))
-        if place % 50 == 0:
+        if index % 50 == 0:
             order = Erasure(one.key, one.version, one.version + 60_000).to_order()
             found.append((one.key, orjson.dumps(order)))
     carts = [("capped", orjson.dumps(cart(number, signals[0].version))) for number in range(3)]

@@ -26,8 +26,8 @@ from tests.sql.tables import (
     document_of,
     files,
     messages_file,
+    messages_of,
     messages_table,
-    placed,
     rows,
 )
 from tests.words import event, t
@@ -94,7 +94,7 @@ def test_a_savepoint_outlives_another_sink_and_other_workers(flink: Flink) -> No
     folder = flink.new_folder()
     story = folder / "messages" / "story.jsonl"
     story.parent.mkdir()
-    messages_file(placed([orjson.dumps(one) for one in STORY]), story, Settings())
+    messages_file(messages_of([orjson.dumps(one) for one in STORY]), story, Settings())
     savepoint = run(flink, folder, ["documents", "verdicts"], {}, parallelism=1)
     story.unlink()  # it was read: from here on a session can only come from the state
     more = ["documents", "verdicts", "device_counts"]

@@ -9,7 +9,7 @@ from connectors.adapters.adapter import Place
 from connectors.contracts.events import Event, validate_event
 from connectors.contracts.rejected import Reject, Rejected
 from state.documents import refused_letter
-from state.logic import Place as Spot
+from state.logic import SourcePosition
 from state.options import Options
 from tests import fuzz
 
@@ -30,7 +30,9 @@ def test_every_message_that_is_no_event_has_a_letter_with_its_bytes() -> None:
     verdicts = [(name, value, validate_event(value, NOW_MS)) for name, value in MESSAGES]
     for number, (name, value, verdict) in enumerate(verdicts):
         if isinstance(verdict, Reject):
-            text = refused_letter(verdict, value, Spot("footfall.events.raw", 0, number, NOW_MS), Options())
+            text = refused_letter(
+                verdict, value, SourcePosition("footfall.events.raw", 0, number, NOW_MS), Options()
+            )
             letter = Rejected.model_validate_json(text)
             assert (letter.payload(), letter.reason) == (value, verdict.reason), name
 

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.contracts.pseudonyms import pseudonym
 from connectors.errors import SettingError
-from connectors.keys import SMALLEST_KEY, KeyPlace
+from connectors.keys import SMALLEST_KEY, KeySource
 
 KEY = b"k" * SMALLEST_KEY
 
@@ -37,14 +37,14 @@ def test_the_key_comes_from_a_file_or_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "key").write_bytes(KEY + b"\n")
-    assert KeyPlace(str(tmp_path / "key")).read() == KEY
+    assert KeySource(str(tmp_path / "key")).read() == KEY
     monkeypatch.setenv("FOOTFALL_PSEUDONYM_KEY", KEY.decode())
-    assert KeyPlace().read() == KEY
+    assert KeySource().read() == KEY
 
 
 def test_without_a_good_key_nothing_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FOOTFALL_PSEUDONYM_KEY", raising=False)
     (tmp_path / "short").write_bytes(b"short")
-    for place in (KeyPlace(), KeyPlace(str(tmp_path / "short")), KeyPlace(str(tmp_path / "absent"))):
+    for place in (KeySource(), KeySource(str(tmp_path / "short")), KeySource(str(tmp_path / "absent"))):
         with pytest.raises(SettingError, match="FOOTFALL_PSEUDONYM_KEY|pseudonym_key_file"):
             place.read()

@@ -86,7 +86,7 @@ def test_history_of_topics_is_in_order_of_arrival(monkeypatch: pytest.MonkeyPatc
     )
     history = history_of(None, Settings())
     assert values(history) == values(history) == [b"5", b"7"]
-    assert next(history()).place == (topics.EVENTS_RAW.name, 1, 3, 5)
+    assert next(history()).position == (topics.EVENTS_RAW.name, 1, 3, 5)
 
 
 def answered(tmp_path: Path, name: str, events: Iterable[Document], **more: Any) -> tuple[Signals, Pace]:

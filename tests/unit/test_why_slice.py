@@ -1,4 +1,4 @@
-"""`scripts/why --slice`: a failing job's event is found by its place or id, and taken by an engine here."""
+"""`scripts/why --slice`: a failing job's event is found by its position or id, and taken by an engine here."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_all_that_hangs_together_with_an_event_is_read_in_order_of_arrival(name:
     found = why_slice.messages_around(name, {})
     ids = [orjson.loads(one.value)["event_id"] for one in found]
     assert ids == [one["event_id"] for one in STORY if one["visitor_id"] != "berta"], "both devices, no other"
-    assert [one.place.timestamp_ms - t(20) for one in found if one.place] == [0, 1, 3, 4, 5]
+    assert [one.position.timestamp_ms - t(20) for one in found if one.position] == [0, 1, 3, 4, 5]
 
 
 def test_what_the_topics_do_not_hold_is_told() -> None:
@@ -100,7 +100,7 @@ def test_the_command_says_where_the_engine_fails(no_job: None, monkeypatch: pyte
         f"fails here, too: a defect: VisitorsLogic.take failed with ZeroDivisionError at purchase {STORY[5]['event_id']}"
         in told.output
     )
-    assert f"({RAW}:1:2)" in told.output, "the place, though it was asked for by its id"
+    assert f"({RAW}:1:2)" in told.output, "the position, though it was asked for by its id"
     assert "in fail" in told.output and "ZeroDivisionError: a defect" in told.output
 
 

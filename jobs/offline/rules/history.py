@@ -12,7 +12,7 @@ from connectors.lake import reading as lake
 from jobs import ends
 from jobs.offline.backfill import Arrival
 from jobs.settings import Settings
-from state.logic import Place
+from state.logic import SourcePosition
 
 _TOPICS = (topics.EVENTS_RAW.name, *topics.EVENTS_RAW.read_with)
 
@@ -20,22 +20,22 @@ _TOPICS = (topics.EVENTS_RAW.name, *topics.EVENTS_RAW.read_with)
 History = Callable[[], Iterator[Arrival]]
 
 
-def history_of(place: Path | None, settings: Settings) -> History:
+def history_of(source: Path | None, settings: Settings) -> History:
     """Events in order of arrival; of a lake, and of a file that says nothing of it, in order of time.
 
     They can be gone through more than once; what topics hold is read now, and kept in memory.
 
     Args:
-        place: JSON lines, plain or .gz; the folder of a lake; None: the raw topics, up to their ends of now.
+        source: JSON lines, plain or .gz; the folder of a lake; None: the raw topics, up to their ends of now.
         settings: where Kafka is.
 
     Raises:
         BadInput: the file or folder cannot be read.
         BrokerUnavailable: Kafka does not answer.
     """
-    if place is None:
+    if source is None:
         return of_topics(settings)
-    return of_lake(place) if place.is_dir() else of_file(place)
+    return of_lake(source) if source.is_dir() else of_file(source)
 
 
 def of_file(path: Path) -> History:
@@ -55,7 +55,7 @@ def of_topics(settings: Settings) -> History:
     found = [
         Arrival(
             message.value(),
-            Place(topic, message.partition(), message.offset(), message.timestamp()[1]),
+            SourcePosition(topic, message.partition(), message.offset(), message.timestamp()[1]),
         )
         for topic in _TOPICS
         for message in read_topic(properties, topic)
@@ -65,6 +65,6 @@ def of_topics(settings: Settings) -> History:
 
 
 def _moment(arrival: Arrival) -> tuple[int, str, int, int]:
-    place = arrival.place
-    assert place is not None  # noqa: S101 - for the type checker
-    return place.timestamp_ms, place.topic, place.partition, place.offset
+    position = arrival.position
+    assert position is not None  # noqa: S101 - for the type checker
+    return position.timestamp_ms, position.topic, position.partition, position.offset

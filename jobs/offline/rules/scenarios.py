@@ -189,9 +189,9 @@ def read(path: Path) -> list[Scenario]:
             found.append(Scenario.model_validate(document))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            place = ".".join(map(str, first["loc"]))
+            field_path = ".".join(map(str, first["loc"]))
             raise BadInput(
-                f"{path}: scenario {number}: {place}: {first['msg']}; got {first['input']!r}"
+                f"{path}: scenario {number}: {field_path}: {first['msg']}; got {first['input']!r}"
             ) from None
     return found
 

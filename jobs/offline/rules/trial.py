@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from connectors.keys import KeyPlace
+from connectors.keys import KeySource
 from jobs.active_rules import active_rules
 from jobs.offline import backfill
 from jobs.offline.backfill import Arrival
@@ -48,7 +48,7 @@ def engine_of(settings: Settings, ids_are_hidden: bool = False) -> Engine:
         ids_are_hidden: the events have pseudonyms already, where the settings want any.
     """
     hides = settings.pseudonymise and not ids_are_hidden
-    key = KeyPlace(settings.pseudonym_key_file).read() if hides else None
+    key = KeySource(settings.pseudonym_key_file).read() if hides else None
     return Engine(options_of(settings), pack_of(settings), buckets=_BUCKETS, now_ms=_now_ms, key=key)
 
 

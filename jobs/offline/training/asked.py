@@ -109,7 +109,7 @@ def asked_in(events: Events, options: Options) -> Asked:
 
 
 class _Engine(Protocol):
-    def take(self, values: list[bytes], places: None, ends_at: int) -> Out: ...
+    def take(self, values: list[bytes], positions: None, ends_at: int) -> Out: ...
     def finish(self) -> Out: ...
 
 
@@ -157,9 +157,9 @@ class _Visitors:
         logic = VisitorsLogic(options, NoRules(), scorer, lambda: 0)
         self._bucket = Bucket[Visitor, Judged](0, logic, DictStore(), self._live.objects, Counts())
 
-    def take(self, values: list[bytes], places: None, ends_at: int) -> Out:
+    def take(self, values: list[bytes], positions: None, ends_at: int) -> Out:
         """Takes the events of a slice, then what was asked in it is answered."""
-        out = taken(self._bucket, values, places, ends_at, late=False)
+        out = taken(self._bucket, values, positions, ends_at, late=False)
         self._bucket.settle(ends_at, out)
         self._live.trim()
         return out

@@ -176,7 +176,7 @@ class _Watch(Pack):
             answers = [
                 one for one in self._life.events if isinstance(kind, WaitKind) and kind.ends.holds(one)
             ]
-            if answers and self._open(visitor) is None:  # the answer lies in the same place, and wins
+            if answers and self._open(visitor) is None:  # the answer has the same sort key, and wins
                 self._life.ended.append(Ended(answers[-1], event.event_id, event.at))
 
     def _note_burst(self, visitor: Visitor, event: Event) -> None:

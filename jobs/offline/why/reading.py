@@ -22,7 +22,7 @@ from connectors.elasticsearch import indices
 from connectors.errors import FlinkRequestFailed, IndexUnavailable
 from connectors.flink.rest import FlinkRest
 from connectors.kafka.topic_reader import read_topic
-from connectors.keys import KeyPlace
+from connectors.keys import KeySource
 from connectors.wording import plainly
 from jobs import ends
 from jobs.offline.ledger import WINDOW_MS, Ledger, Place, read_ledger, read_letters
@@ -43,7 +43,7 @@ from state.devices.device import Device
 from state.devices.judged import CARRIED, ECHO, RELEASED, Judged, pack_judged, unpack_judged
 from state.devices.logic import DevicesLogic, Read
 from state.engine import FINAL
-from state.logic import Place as ReadAt
+from state.logic import SourcePosition
 from state.options import Options
 from state.visitor import Admission
 from state.visitors.ingest import AdmissionLogic
@@ -81,7 +81,7 @@ def gather(settings: Settings, visitor: str, since_ms: int, job: Running | None)
         BrokerUnavailable: Kafka does not answer.
         IndexUnavailable: Elasticsearch does not answer or refuses.
     """
-    key = KeyPlace(settings.pseudonym_key_file).read() if settings.pseudonymise else None
+    key = KeySource(settings.pseudonym_key_file).read() if settings.pseudonymise else None
     known_as = pseudonym(visitor, key) if key else visitor
     signals, known, links = _indexed(settings, known_as)
     ids = {known_as, *(one["anonymous_id"] for one in links if one["visitor_id"] == known_as)}
@@ -164,7 +164,7 @@ class Tap:
         read = [(place, *told) for place, told in self.raw.items() if place not in late]
         logic = DevicesLogic(options, 1, key)
         bucket = Bucket[Device, Read](0, logic, DictStore(), {}, Counts())
-        places = [ReadAt(*place, arrived_ms) for place, arrived_ms, _ in read]
+        places = [SourcePosition(*place, arrived_ms) for place, arrived_ms, _ in read]
         out = taken(bucket, [value for _, _, value in read], places, FINAL, late=False)
         return unpack_judged(one.body for one in out.documents if one.kind == "judged")
 

@@ -1,7 +1,7 @@
 """`scripts/why --slice`: what a running engine could not take, replayed: the same messages, the same code.
 
-A job that fails names an event by its place, or by its id. What the engine knew when it came to that event
-hangs on the messages of its visitor and of the visitor's devices alone; these are read from the raw topics
+A job that fails names an event by its source position, or by its id. What the engine knew at that event
+depends on the messages of its visitor and of the visitor's devices alone; these are read from the raw topics
 and taken in order of arrival by an engine with the settings, rules and models of the job.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from connectors.contracts.model_inputs import MODELS, OFFERED
 from connectors.errors import BadInput, EngineDefect, FootfallError, ModelRefused
 from connectors.kafka.topic_reader import read_topic
-from connectors.keys import KeyPlace
+from connectors.keys import KeySource
 from jobs import ends
 from jobs.active_rules import active_rules
 from jobs.offline.backfill import Arrival, Pace, run
@@ -24,7 +24,7 @@ from jobs.offline.why.reading import RAW, Tap
 from jobs.settings import Settings
 from state.engine import Engine
 from state.events import Event, read_event
-from state.logic import Place
+from state.logic import SourcePosition
 from state.options import Options
 from state.visitors.scoring import BatchScorer, matrix
 from udfs.logics import now_ms
@@ -32,7 +32,7 @@ from udfs.model_scorer import Scorer
 from udfs.models import registry_at
 from udfs.rules import compiled
 
-_PLACE = re.compile(r"(.+):(\d+):(\d+)")
+_POSITION = re.compile(r"(.+):(\d+):(\d+)")
 _ROUNDS = 5  # of looking for devices of users of devices
 
 
@@ -101,7 +101,7 @@ def engine_of(settings: Settings) -> Engine:
             scorer = BatchScorer(lambda names, moments: models.score(names, matrix(moments)))
         except ModelRefused:
             options = options.replace(scoring=False)
-    key = KeyPlace(settings.pseudonym_key_file).read() if settings.pseudonymise else None
+    key = KeySource(settings.pseudonym_key_file).read() if settings.pseudonymise else None
     pack = compiled(active_rules(settings), options)
     return Engine(options, pack, scorer, settings.buckets, now_ms, key)
 
@@ -120,18 +120,21 @@ def messages_around(name: str, properties: Mapping[str, str], since_ms: int = 0)
         if more <= ids:
             break
         ids |= more
-    found = [Arrival(value, Place(*place, arrived_ms)) for place, (arrived_ms, value) in tap.raw.items()]
-    return sorted({*found, culprit}, key=lambda one: _moment(one.place))
+    found = [
+        Arrival(value, SourcePosition(*position, arrived_ms))
+        for position, (arrived_ms, value) in tap.raw.items()
+    ]
+    return sorted({*found, culprit}, key=lambda one: _moment(one.position))
 
 
 def _message_at(name: str, properties: Mapping[str, str], since_ms: int) -> Arrival:
-    place = _PLACE.fullmatch(name)
-    for topic in (place[1],) if place and place[1] in RAW else RAW:
+    position = _POSITION.fullmatch(name)
+    for topic in (position[1],) if position and position[1] in RAW else RAW:
         for message in read_topic(properties, topic, since_ms=since_ms):
             value, partition, offset = message.value() or b"", message.partition(), message.offset()
             is_here = f"{topic}:{partition}:{offset}" == name
             if is_here or (name.encode() in value and _is_called(value, name)):
-                return Arrival(value, Place(topic, partition, offset, message.timestamp()[1]))
+                return Arrival(value, SourcePosition(topic, partition, offset, message.timestamp()[1]))
     raise BadInput(f"the raw topics hold no event at or called {name}; has it been deleted by retention?")
 
 
@@ -150,6 +153,6 @@ def _ids_in(value: bytes) -> set[str]:
     return {one for one in named if one}
 
 
-def _moment(place: Place | None) -> tuple[int, str, int, int]:
-    assert place is not None  # noqa: S101 - all of them were read from topics
-    return place.timestamp_ms, place.topic, place.partition, place.offset
+def _moment(position: SourcePosition | None) -> tuple[int, str, int, int]:
+    assert position is not None  # noqa: S101 - all of them were read from topics
+    return position.timestamp_ms, position.topic, position.partition, position.offset

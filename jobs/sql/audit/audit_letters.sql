@@ -1,7 +1,7 @@
 -- audit_letters: rejected messages of the raw topic as they lie in theirs, each once however often it was written
 -- grain: one row per rejected message        key: letter_id
 -- time: none
--- state: reason and place of each letter, for dedup_ttl_ms
+-- state: reason and position of each letter, for dedup_ttl_ms
 SELECT
     letter_id,
     MAX(reason) AS reason,

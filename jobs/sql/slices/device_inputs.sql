@@ -9,5 +9,5 @@ SELECT
     ROW(CAST(0 AS BIGINT), TRUE, ARRAY[payload], ARRAY[source_topic], ARRAY[source_partition], ARRAY[source_offset],
         ARRAY[source_timestamp_ms]),
     ts
-FROM messages_placed
+FROM messages_with_lateness
 WHERE is_late

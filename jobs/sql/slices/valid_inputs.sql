@@ -5,7 +5,7 @@ SELECT bucket, ROW(ends_at_ms, FALSE, bodies) AS slice, ts
 FROM valid_slices
 UNION ALL
 SELECT bucket, ROW(CAST(0 AS BIGINT), TRUE, ARRAY[payload]), ts
-FROM valid_placed
+FROM valid_with_bucket
 WHERE is_late
 UNION ALL
 SELECT

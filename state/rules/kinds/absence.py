@@ -16,7 +16,7 @@ from state.rules.kinds.base import (
     SessionEndKind,
     Spans,
     events_of,
-    place_of,
+    sort_key_of,
 )
 from state.rules.kinds.money import Money, band, cents, total
 from state.rules.language.filters import EVERY_KIND
@@ -31,11 +31,11 @@ class WaitKind(Kind):
     """Waits since the last event of a filter, or since a session's first; fires without an answer in time.
 
     Whatever starts or answers comes closer together than the wait for as long as it goes on; when it is over,
-    what was last tells whether it was answered: in one place (time and sequence) the answer is.
+    the last of them decides: with equal sort keys (time and sequence) it is the answer.
 
     Remembers of the visitor: the open wait, those in vain for as long as an answer may recover or a late one
-    retract them; where the last answer without a wait lay, and late answers. Since first, in the session: the
-    time of its first event.
+    retract them; the sort key of the last answer without a wait; late answers. Since first, in the session:
+    the time of its first event.
 
     Attributes:
         answers: numbers of the types that may answer.
@@ -80,34 +80,34 @@ class WaitKind(Kind):
 
     def start(self, visitor: Visitor, session_id: str, event: Event) -> None:
         """An event that starts a wait, or starts it again."""
-        at, place = event.event_time_ms, place_of(event)
+        at, sort_key = event.event_time_ms, sort_key_of(event)
         told_session = session_id if self.since_first else None
         wait = visitor.waits.get(self.key)
         if wait is None:
             wait = Wait(at + self.wait_ms, at, event.event_id, told_session, 0)
-            wait.kept = [place, place, visitor.rules.get(self.key, _UNKNOWN)["place"], {}]
+            wait.kept = [sort_key, sort_key, visitor.rules.get(self.key, _UNKNOWN)["answered"], {}]
             visitor.waits[self.key] = wait
         wait.events += 1
-        if place >= wait.kept[_LAST]:
-            self._move(wait, event, place)
+        if sort_key >= wait.kept[_LAST]:
+            self._move(wait, event, sort_key)
         if told_session is not None and wait.session_id is not None:
             wait.session_id = max(wait.session_id, told_session)
         if self.money is not None:
             self.money.add(event, wait.kept[_SUMS])
 
-    def _move(self, wait: Wait, event: Event, place: list[int]) -> None:
+    def _move(self, wait: Wait, event: Event, sort_key: list[int]) -> None:
         """The wait counts from this event now."""
-        wait.kept[_LAST], wait.since_at, wait.event_id = place, event.event_time_ms, event.event_id
+        wait.kept[_LAST], wait.since_at, wait.event_id = sort_key, event.event_time_ms, event.event_id
         wait.due = max(wait.due, event.event_time_ms + self.wait_ms)
         wait.context = event.kept_context or wait.context
 
     def answer(self, visitor: Visitor, event: Event) -> None:
         """An event that ends the open wait. What comes soon behind it is one story: its last word counts."""
-        place, wait = place_of(event), visitor.waits.get(self.key)
+        sort_key, wait = sort_key_of(event), visitor.waits.get(self.key)
         if wait is None:
-            self.memory(visitor)["place"] = place
+            self.memory(visitor)["answered"] = sort_key
             return
-        wait.kept[_ANSWER] = max(wait.kept[_ANSWER], place)
+        wait.kept[_ANSWER] = max(wait.kept[_ANSWER], sort_key)
         wait.due = max(wait.due, event.event_time_ms + self.wait_ms)
 
     def is_answered(self, wait: Wait) -> bool:
@@ -227,7 +227,7 @@ class WaitKind(Kind):
         """What is remembered beyond waits."""
         found: dict[str, Any] | None = visitor.rules.get(self.key)
         if found is None:
-            found = visitor.rules[self.key] = {"place": [], "late": [], "first": None}
+            found = visitor.rules[self.key] = {"answered": [], "late": [], "first": None}
         return found
 
     def forget(self, visitor: Visitor, now: int) -> None:
@@ -238,8 +238,8 @@ class WaitKind(Kind):
             return
         earliest = now - self.wait_ms - self.spans.late_ms
         memory["late"] = [one for one in memory["late"] if one[0] >= earliest]
-        if memory["place"] and memory["place"][0] < now:
-            memory["place"] = []
+        if memory["answered"] and memory["answered"][0] < now:
+            memory["answered"] = []
         if memory["first"] and memory["first"][1] < now - DAY_MS:
             memory["first"] = None
         if not any(memory.values()):
@@ -261,9 +261,9 @@ class WaitKind(Kind):
             del visitor.in_vain[self.key]
 
 
-# What is kept of an open wait: places of its first and last start and of its answer, the sums at stake.
+# What is kept of an open wait: sort keys of its first and last start and of its answer, the sums at stake.
 _FIRST, _LAST, _ANSWER, _SUMS = range(4)
-_UNKNOWN: dict[str, Any] = {"place": [], "late": (), "first": None}
+_UNKNOWN: dict[str, Any] = {"answered": [], "late": (), "first": None}
 
 
 class ReturnKind(Kind):

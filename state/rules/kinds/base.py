@@ -170,7 +170,7 @@ def bounded(found: dict[str, Any], most: int = MOST_KEYS) -> None:
         del found[next(iter(found))]
 
 
-def place_of(event: Event) -> list[int]:
+def sort_key_of(event: Event) -> list[int]:
     """What orders a visitor's events: time, and sequence inside a millisecond."""
     return [event.event_time_ms, event.sequence]
 

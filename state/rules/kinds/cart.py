@@ -6,7 +6,7 @@ from typing import Any
 
 from state.events import Event
 from state.rules.kinds.absence import WaitKind
-from state.rules.kinds.base import DAY_MS, MOST_KEYS, Emit, Kept, Spans, bounded, place_of, short
+from state.rules.kinds.base import DAY_MS, MOST_KEYS, Emit, Kept, Spans, bounded, short, sort_key_of
 from state.rules.kinds.money import Money, Sums, put, total
 from state.rules.language.fields import amount_reader, field
 from state.rules.language.model import Absence
@@ -43,14 +43,14 @@ class CartKind(WaitKind):
             self._recover(visitor, event, emit)
 
     def start(self, visitor: Visitor, session_id: str, event: Event) -> None:
-        """A product is put in. In the place of a purchase it was bought with it."""
+        """A product is put in. With the sort key of a purchase it was bought with it."""
         if self._put_in(visitor, event):
             super().start(visitor, session_id, event)
 
     def answer(self, visitor: Visitor, event: Event) -> None:
         """What was in it is bought."""
         memory = self.memory(visitor)
-        memory["place"] = max(memory["place"], place_of(event))
+        memory["answered"] = max(memory["answered"], sort_key_of(event))
         memory["cart"], memory["at"] = {}, 0
         visitor.waits.pop(self.key, None)
 
@@ -72,9 +72,9 @@ class CartKind(WaitKind):
     # ---------------------------------------------------------------------------------------- content
 
     def _put_in(self, visitor: Visitor, event: Event) -> bool:
-        """Counts the product in; not where a purchase in this very place has bought it."""
+        """Counts the product in; not when a purchase with this very sort key has bought it."""
         memory = self.memory(visitor)
-        if memory["place"] >= place_of(event):
+        if memory["answered"] >= sort_key_of(event):
             return False
         product, quantity = self.product_of(event), self._quantity(event) or 1
         there = memory["cart"].setdefault(short(product or ""), [0, None, ""])

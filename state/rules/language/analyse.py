@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.contracts.vocabulary import CUSTOM_PREFIX
 from state.rules.language.fields import MONEY, field
-from state.rules.language.filters import Place, Where
+from state.rules.language.filters import FieldPath, Where
 from state.rules.language.model import (
     MOST_EVENTS,
     Absence,
@@ -32,22 +32,22 @@ _NEVER = "no event can fulfil this filter, so the rule can never fire; correct i
 _ENDLESS_KEYS = ("context.url", "order.order_id")
 
 
-def problems(rule: Any) -> list[tuple[Place, str]]:
+def problems(rule: Any) -> list[tuple[FieldPath, str]]:
     """Everything that is wrong with a rule, beyond what its keys alone tell: where, and what to do."""
-    found = [(_place(name), text) for name, text in fields_exist(rule)]
+    found = [(_field_path(name), text) for name, text in fields_exist(rule)]
     for name, where in rule.filters().items():
-        found += where.problems(_place(name))
+        found += where.problems(_field_path(name))
     if found:
         return found
     for name, where in rule.filters().items():
         if not where.can_hold():
-            found.append((_place(name), _NEVER))
+            found.append((_field_path(name), _NEVER))
     if rule.currency is not None and not rule.money():
         found.append((("currency",), f"the rule looks at none of {', '.join(MONEY)}; remove it"))
-    return found + [(_place(name), text) for name, text in _CHECKS[type(rule)](rule)]
+    return found + [(_field_path(name), text) for name, text in _CHECKS[type(rule)](rule)]
 
 
-def _place(dotted: str) -> Place:
+def _field_path(dotted: str) -> FieldPath:
     return tuple(int(part) if part.isdigit() else part for part in dotted.split("."))
 
 
@@ -210,29 +210,29 @@ def _deviation(rule: Deviation) -> Iterator[Problem]:
         )
 
 
-def _bounded(place: str, span_ms: int, longest_ms: int) -> Iterator[Problem]:
+def _bounded(dotted: str, span_ms: int, longest_ms: int) -> Iterator[Problem]:
     if span_ms > longest_ms:
-        yield place, f"state would be kept for {text_of(span_ms)}; at most {text_of(longest_ms)} here"
+        yield dotted, f"state would be kept for {text_of(span_ms)}; at most {text_of(longest_ms)} here"
 
 
-def _endless(place: str, name: str | None) -> Iterator[Problem]:
+def _endless(dotted: str, name: str | None) -> Iterator[Problem]:
     if name in _ENDLESS_KEYS:
         yield (
-            place,
+            dotted,
             f"{name} has ever new values: state without end, and none is reached twice; use another field",
         )
 
 
-def _types_only(place: str, where: Where) -> Iterator[Problem]:
+def _types_only(dotted: str, where: Where) -> Iterator[Problem]:
     custom = [name for name in where.event_types() or () if name.startswith(CUSTOM_PREFIX)]
     if custom:
         yield (
-            place,
+            dotted,
             f"a session's end counts all custom types together, not {custom[0]} alone; use a span of time",
         )
-    elif not where.only_types() or (where.event_types() is None and place != "where"):
+    elif not where.only_types() or (where.event_types() is None and dotted != "where"):
         yield (
-            place,
+            dotted,
             "a session's end knows counts by type only; filter by event_type alone, or give `within` a span",
         )
 

@@ -13,7 +13,7 @@ from state.rules.language.conditions import Condition, Test, check_value
 from state.rules.language.fields import field, known_type
 from state.vocabulary import CUSTOM, KIND, NAMES
 
-Place = tuple[str | int, ...]
+FieldPath = tuple[str | int, ...]
 EVERY_KIND = frozenset(range(len(NAMES)))
 
 
@@ -51,16 +51,16 @@ class Where(BaseModel):
             )
         return self
 
-    def problems(self, place: Place) -> Iterator[tuple[Place, str]]:
+    def problems(self, field_path: FieldPath) -> Iterator[tuple[FieldPath, str]]:
         """What is wrong with its fields: where in the rule, and what to do."""
         for name, condition in self.conditions().items():
             if found := _problem(name, condition):
-                yield (*place, name), found
+                yield (*field_path, name), found
         for key, parts in (("all", self.all_), ("any", self.any_)):
             for number, part in enumerate(parts or ()):
-                yield from part.problems((*place, key, number))
+                yield from part.problems((*field_path, key, number))
         if self.not_:
-            yield from self.not_.problems((*place, "not"))
+            yield from self.not_.problems((*field_path, "not"))
 
     def conditions(self) -> dict[str, Condition]:
         """Conditions on fields at this level."""

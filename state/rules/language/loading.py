@@ -16,7 +16,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from connectors.contracts.errors import BadRule as BadRule
 from connectors.contracts.errors import plain_os
 from state.rules.language.analyse import problems
-from state.rules.language.filters import Place
+from state.rules.language.filters import FieldPath
 from state.rules.language.model import KINDS, Rule
 
 SHIPPED = Path(__file__).parents[1]
@@ -166,8 +166,8 @@ def _plain(node: Any) -> Any:
 def _told(path: Path, document: Any, error: ValidationError) -> Iterator[str]:
     for one in error.errors(include_url=False):
         # pydantic names the chosen kind, and the side of a union, among the keys.
-        place = tuple(part for part in one["loc"] if part not in KINDS and not _is_union_part(part))
-        yield _line(path, document, place, _problem(one))
+        field_path = tuple(part for part in one["loc"] if part not in KINDS and not _is_union_part(part))
+        yield _line(path, document, field_path, _problem(one))
 
 
 def _is_union_part(part: str | int) -> bool:
@@ -190,16 +190,16 @@ def _problem(error: Any) -> str:
     return text if kind == "value_error" else f"{text}; got {error['input']!r}"
 
 
-def _line(path: Path, document: Any, place: Place, text: str) -> str:
-    name = ".".join(map(str, place))
-    return f"{path}:{_line_of(document, place)}: {name}: {text}" if name else f"{path}:1: {text}"
+def _line(path: Path, document: Any, field_path: FieldPath, text: str) -> str:
+    name = ".".join(map(str, field_path))
+    return f"{path}:{_line_of(document, field_path)}: {name}: {text}" if name else f"{path}:1: {text}"
 
 
-def _line_of(document: Any, place: Place) -> int:
-    """The line of the deepest part of the place that the document has."""
+def _line_of(document: Any, field_path: FieldPath) -> int:
+    """The line of the deepest part of the path that the document has."""
     line: int = 1
     node: Any = document
-    for part in place:
+    for part in field_path:
         try:
             lines = node.lc
             position = lines.item(part) if isinstance(node, list) else lines.key(part)

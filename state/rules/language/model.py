@@ -256,9 +256,9 @@ KINDS: tuple[str, ...] = ("count", "absence", "sequence", "dwell", "funnel", "de
 def fields_exist(rule: _Rule) -> list[tuple[str, str]]:
     """What is wrong with the fields that the rule reads outside of filters: (field of the rule, problem)."""
     found = []
-    for place, name in rule.field_names().items():
+    for field_name, name in rule.field_names().items():
         try:
             field(name)
         except ValueError as error:
-            found.append((place, str(error)))
+            found.append((field_name, str(error)))
     return found

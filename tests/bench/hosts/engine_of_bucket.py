@@ -16,7 +16,7 @@ from state.devices.logic import DevicesLogic
 from state.logic import NEVER, Out
 from state.options import Options
 from state.visitors.logic import VisitorsLogic
-from tests.bench.engine_run import EMITS, HOUR_MS, calm_collector, models, places, rules, time_of
+from tests.bench.engine_run import EMITS, HOUR_MS, calm_collector, models, positions, rules, time_of
 
 BUCKETS = 32
 SLICE_MS = HOUR_MS
@@ -52,7 +52,7 @@ class EngineOfBucket:
         if self.ended and self._visitors.may_be_due(self.ended):
             self._visitors.settle(self.ended, out)
         logic, self.ended = self._worker.devices_logic, ends_at
-        self._devices.take(logic.items(values, places(len(values)), False, out), ends_at, passed)
+        self._devices.take(logic.items(values, positions(len(values)), False, out), ends_at, passed)
         judged = [document.body for document in passed.documents if document.kind == "judged"]
         if judged:
             items = self._worker.visitors_logic.items(judged, None, False, out)

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.errors import StateTooNew
 from state.bucket import Bucket, Counts, DictStore, Live, taken
-from state.logic import NEVER, Logic, Out, Place
+from state.logic import NEVER, Logic, Out, SourcePosition
 
 
 class Tick(NamedTuple):
@@ -35,7 +35,7 @@ class Alarms(Logic[Alarm, Tick]):
         self.wait, self.memory, self.decoded = wait, memory, 0
 
     def items(
-        self, values: Sequence[bytes], places: Sequence[Place] | None, late: bool, out: Out
+        self, values: Sequence[bytes], positions: Sequence[SourcePosition] | None, late: bool, out: Out
     ) -> list[Tick]:
         return [Tick(int(value.split()[1]), value.split()[0].decode()) for value in values]
 
@@ -172,9 +172,9 @@ def test_late_items_are_taken_apart_and_kept() -> None:
 
 def test_counts_add_up() -> None:
     out, more = Out(), Out()
-    place = Place("t", 1, 2, 300_001)
+    position = SourcePosition("t", 1, 2, 300_001)
     for one in (out, more, more):
-        one.count("valid", place, 5, -3)
+        one.count("valid", position, 5, -3)
     out.add_counts(more)
     assert out.counts == {("valid", 1, 300_000, 0): [3, -9]}
     assert more.counts == {("valid", 1, 300_000, 0): [2, -6]}

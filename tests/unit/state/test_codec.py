@@ -14,7 +14,7 @@ from state.devices.device import CODEC as DEVICES
 from state.devices.device import Device
 from state.devices.judged import Judged
 from state.events import Event
-from state.logic import Place
+from state.logic import SourcePosition
 from state.visitor import Admission, Asked, Moment, Score, Session, Visitor, Wait
 from state.visitors.ingest import CODEC as ADMISSIONS
 from state.visitors.logic import CODEC as VISITORS
@@ -22,7 +22,7 @@ from state.visitors.logic import CODEC as VISITORS
 EVENT = Event("e", 14, "add_to_cart", 5, "d", sequence=2, product_json=b'{"price":1}')
 DEVICE = Device(
     5, 1, 2, 3, 4, {"e": 5}, (5, 0, "u"), (4, 1, "granted"), True, ["u"], 1,
-    [Judged("d", "d", 5, EVENT, Place("raw", 0, 7, 6), consent=(4, 1, "granted"), in_minute=2, in_day=4)], 5,
+    [Judged("d", "d", 5, EVENT, SourcePosition("raw", 0, 7, 6), consent=(4, 1, "granted"), in_minute=2, in_day=4)], 5,
 )  # fmt: skip
 MOMENT = Moment(5, "s", "e", 1, "add_to_cart", 1, [14], b"\x00\x00\x80?", "tv", None, None, "/", "/", 0)
 VISITOR = Visitor(
@@ -109,7 +109,7 @@ def test_the_checksum_is_java_s_definition(text: str) -> None:
 def _slowly(text: str) -> int:
     found = 0
     data = text.encode("utf-16-le")
-    for place in range(0, len(data), 2):
-        found = (31 * found + int.from_bytes(data[place : place + 2], "little")) & 0xFFFFFFFF
+    for position in range(0, len(data), 2):
+        found = (31 * found + int.from_bytes(data[position : position + 2], "little")) & 0xFFFFFFFF
     signed = found - (1 << 32) if found >= 1 << 31 else found
     return signed if signed == -(1 << 31) else abs(signed)

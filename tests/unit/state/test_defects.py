@@ -1,4 +1,4 @@
-"""A defect inside the engine is named by the place of its event and by what was being done, never by whose it is."""
+"""A defect inside the engine is named by the position of its event and by what was being done, never by whose it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from state.bucket import Bucket, Counts, DictStore, taken
 from state.devices.logic import DevicesLogic
 from state.engine import Engine
 from state.events import read_event
-from state.logic import NEVER, Place
+from state.logic import NEVER, SourcePosition
 from state.options import Options
 from state.visitors.logic import VisitorsLogic
 from tests.engine_runs import FOREVER, MINUTE, event, lines, shipped
@@ -19,7 +19,7 @@ from tests.engine_runs import FOREVER, MINUTE, event, lines, shipped
 WHO = "anna-of-the-shop"
 VIEW, BUY = event(WHO, "page_view", 0), event(WHO, "purchase", 5, order={"revenue": 7})
 VIEW["event_id"], BUY["event_id"] = "e-1", "e-2"
-PLACES = [Place("footfall.events.raw", 3, offset, 1_700_000_000_000) for offset in (70, 71)]
+POSITIONS = [SourcePosition("footfall.events.raw", 3, offset, 1_700_000_000_000) for offset in (70, 71)]
 
 
 def engine(**more: Any) -> Engine:
@@ -36,10 +36,10 @@ def told(error: pytest.ExceptionInfo[EngineDefect]) -> str:
     return str(error.value)
 
 
-def test_a_defect_at_an_event_names_its_place_and_the_verb(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_names_the_event_position_and_the_verb(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shipped(), "on_event", lambda visitor, session, found, *_: found.kind == 0 or fail())
     with pytest.raises(EngineDefect) as error:
-        engine().take(lines([VIEW, BUY]), PLACES, BUY["event_time_ms"] + 1)
+        engine().take(lines([VIEW, BUY]), POSITIONS, BUY["event_time_ms"] + 1)
     said = told(error)
     assert said.startswith(
         "a defect: VisitorsLogic.take failed with KeyError at purchase e-2 of 2023-11-14 00:00:00 UTC"
@@ -60,7 +60,7 @@ def test_a_defect_before_an_event_is_one_of_settling(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(shipped(), "on_session_end", fail)
     later = {**BUY, "event_time_ms": BUY["event_time_ms"] + 90 * MINUTE}
     with pytest.raises(EngineDefect) as error:
-        engine().take(lines([VIEW, later]), PLACES, later["event_time_ms"] + 1)
+        engine().take(lines([VIEW, later]), POSITIONS, later["event_time_ms"] + 1)
     assert "VisitorsLogic.settle" in told(error) and "footfall.events.raw:3:71" in told(error)
 
 
@@ -68,7 +68,7 @@ def test_a_defect_at_a_late_event_and_of_a_device(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(DevicesLogic, "take_late", lambda self, *_: fail())
     found = engine()
     with pytest.raises(EngineDefect) as error:
-        found.take_late(lines([BUY]), PLACES[1:])
+        found.take_late(lines([BUY]), POSITIONS[1:])
     assert "footfall.events.raw:3:71" in told(error)
 
 
@@ -79,7 +79,7 @@ def test_a_value_that_cannot_be_read_is_found_among_the_others(monkeypatch: pyte
     )
     bucket = Bucket(0, DevicesLogic(FOREVER, 1), DictStore(), {}, Counts())
     with pytest.raises(EngineDefect, match=r"DevicesLogic.items .* \(footfall.events.raw:3:71\)") as error:
-        taken(bucket, lines([VIEW, BUY]), PLACES, NEVER, late=False)
+        taken(bucket, lines([VIEW, BUY]), POSITIONS, NEVER, late=False)
     assert told(error)
 
 

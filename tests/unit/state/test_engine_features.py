@@ -68,14 +68,14 @@ def _without_absent(event: Document) -> Document:
 def _visit(device: str) -> list[Document]:
     """A visit with scrolls, prices, pages and ties, cut for its number of events and for its length."""
     found = []
-    for place in range(40):
-        kind = ("scroll", "product_view", "add_to_cart", "custom:x", "page_view")[place % 5]
+    for index in range(40):
+        kind = ("scroll", "product_view", "add_to_cart", "custom:x", "page_view")[index % 5]
         found.append(
             event(
-                "v", kind, place // 2 * 11 * MINUTE, sequence=place,
-                context={"device": device, "path": f"/{place}"} if place % 3 else {},
-                product={"price": place - 2.5, "product_id": str(place % 7)} if kind == "add_to_cart" else {},
-                properties={"percent_scrolled": place * 4 - 9} if kind == "scroll" else {},
+                "v", kind, index // 2 * 11 * MINUTE, sequence=index,
+                context={"device": device, "path": f"/{index}"} if index % 3 else {},
+                product={"price": index - 2.5, "product_id": str(index % 7)} if kind == "add_to_cart" else {},
+                properties={"percent_scrolled": index * 4 - 9} if kind == "scroll" else {},
             )
         )  # fmt: skip
     return [*found, event("v", "purchase", 3 * DAY), event("v", "page_view", 5 * DAY)]

@@ -11,7 +11,7 @@ import pytest
 from connectors.contracts.rejected import Rejected
 from connectors.contracts.signals import Signal
 from state.engine import Engine
-from state.logic import Out, Place
+from state.logic import Out, SourcePosition
 from state.options import Options
 from state.visitors.ingest import AdmissionLogic
 from tests import visitor_oracle
@@ -54,8 +54,8 @@ def _random_event(chance: random.Random, number: int) -> Document:
     return found
 
 
-def places(values: list[bytes]) -> list[Place]:
-    return [Place("raw", 0, offset, T0 + 2 * DAY) for offset in range(len(values))]
+def positions(values: list[bytes]) -> list[SourcePosition]:
+    return [SourcePosition("raw", 0, offset, T0 + 2 * DAY) for offset in range(len(values))]
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -67,7 +67,7 @@ def test_random_events_are_judged_as_the_naive_answer_judges_them(seed: int) -> 
     values = lines(events)
     random.Random(seed).shuffle(values)
     out = Engine(options, live=0).run(
-        values, random.Random(seed).choice((50, 1_000, MINUTE, HOUR)), places(values)
+        values, random.Random(seed).choice((50, 1_000, MINUTE, HOUR)), positions(values)
     )
     wanted = visitor_oracle.judge(events, caps)
     assert_admitted(out, values, wanted)
@@ -136,7 +136,7 @@ def test_who_asks_to_be_erased_leaves_nothing_behind() -> None:
 
 def test_refused_messages_become_dead_letters_with_their_bytes() -> None:
     values = [b"{", b'{"schema":"event/2"}', orjson.dumps(event("v", "page_view", 3 * DAY))]
-    out = Engine(Options(job_version="9")).take(values, places(values), T0 + 5 * DAY)
+    out = Engine(Options(job_version="9")).take(values, positions(values), T0 + 5 * DAY)
     found = [Rejected.model_validate(one) for one in documents(out, "rejected")]
     assert [one.reason for one in found] == ["not_json", "unknown_schema", "future_timestamp"]
     assert [one.payload() for one in found] == values
@@ -149,7 +149,7 @@ def test_refused_messages_become_dead_letters_with_their_bytes() -> None:
 
 
 def test_dead_letters_may_be_without_bytes_and_words_of_the_message() -> None:
-    out = Engine(Options(rejected_payloads=False)).take([b'{"secret'], places([b""]), T0)
+    out = Engine(Options(rejected_payloads=False)).take([b'{"secret'], positions([b""]), T0)
     (found,) = documents(out, "rejected")
     assert found["payload_base64"] is None
     assert found["detail"] == "the message is not kept: rejected_payloads is off"
@@ -168,7 +168,7 @@ def test_a_second_copy_is_counted_and_dropped_within_the_span(copies: int) -> No
     assert verdicts(out) == {"duplicate": copies, "valid": 2}  # the one after exactly the span, too
 
 
-def test_pseudonyms_take_the_place_of_all_ids() -> None:
+def test_pseudonyms_replace_all_ids() -> None:
     found = event("anna", "identify", 1, anonymous_id="d-1", user_id="u-1")
     out = run(lines([found]), key=b"k" * 32)
     text = b"".join(document.body for document in out.documents if document.kind != "features")
@@ -180,12 +180,12 @@ def test_pseudonyms_take_the_place_of_all_ids() -> None:
 
 def test_an_ingest_of_its_own_says_the_same() -> None:
     values = lines(_random_events(2))
-    whole = Engine(CAPS).run(values, MINUTE, places(values))
+    whole = Engine(CAPS).run(values, MINUTE, positions(values))
     alone = Engine(CAPS)
     alone.visitors_logic = AdmissionLogic(CAPS, lambda: 0)  # type: ignore[assignment]
     for bucket in alone.visitors:
         bucket.logic = alone.visitors_logic
-    found = alone.run(values, MINUTE, places(values))
+    found = alone.run(values, MINUTE, positions(values))
     kinds = {"valid", "rejected", "signal", "alias"}
     assert written(found) == {key: times for key, times in written(whole).items() if key[0] in kinds}
     assert found.counts == whole.counts

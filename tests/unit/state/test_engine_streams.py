@@ -175,7 +175,7 @@ def test_a_session_document_has_what_the_contract_wants() -> None:
     ],
 )
 def test_a_session_that_does_not_end_is_closed_by_force(options: Options, reasons: list[str]) -> None:
-    events = [event("v", "page_view", place * MINUTE) for place in range(5)]
+    events = [event("v", "page_view", index * MINUTE) for index in range(5)]
     found = documents(run(lines(events), options=options), "session")
     assert [one["close_reason"] for one in found][: len(reasons) - 1] == reasons[:-1]
     assert sum(one["events"] for one in found) == len(events)

@@ -133,11 +133,11 @@ def test_a_device_keeps_little_of_its_guest_and_not_for_long() -> None:
 def test_all_of_it_is_the_same_in_other_slices() -> None:
     kinds = ("add_to_cart", "remove_from_cart", "checkout_start", "purchase", "page_view")
     events = []
-    for place in range(120):
-        at = place * 7 * MINUTE
-        make = user if place % 11 > 7 else guest
-        events.append(make(kinds[place % 5], at, product={"product_id": str(place % 3), "price": 5}))
-        if place % 9 == 0:
+    for index in range(120):
+        at = index * 7 * MINUTE
+        make = user if index % 11 > 7 else guest
+        events.append(make(kinds[index % 5], at, product={"product_id": str(index % 3), "price": 5}))
+        if index % 9 == 0:
             events.append(user("identify", at, sequence=1))
     whole = written(run(lines(events), HOUR, options=FOREVER))
     for slice_ms in (50, 1_000, MINUTE):

@@ -6,11 +6,11 @@ import orjson
 import pytest
 
 from state.engine import FINAL, Engine
-from state.logic import Out, Place
+from state.logic import Out, SourcePosition
 from state.options import Options
 from tests.engine_runs import HOUR, MINUTE, T0, Document, documents, event, lines, shipped, verdicts
 
-PLACES = [Place("raw", 2, 7, T0 + HOUR)]
+POSITIONS = [SourcePosition("raw", 2, 7, T0 + HOUR)]
 
 
 def engine_after(events: list[Document], until: int) -> tuple[Engine, list[Document]]:
@@ -28,14 +28,14 @@ def cart(found: list[Document]) -> list[tuple[str, int]]:
 def test_a_late_purchase_retracts_with_the_last_word() -> None:
     engine, before = engine_after([event("v", "add_to_cart", 0)], HOUR)
     assert cart(before) == [("active", 30 * MINUTE)]
-    out = engine.take_late(lines([event("v", "purchase", 10 * MINUTE)]), PLACES)
+    out = engine.take_late(lines([event("v", "purchase", 10 * MINUTE)]), POSITIONS)
     assert cart(documents(out, "signal")) == [("retracted", 30 * MINUTE + 24 * HOUR + 1)]
     assert verdicts(out) == {}
 
 
 def test_a_late_event_lies_in_its_topic_under_its_canonical_visitor() -> None:
     engine, _ = engine_after([event("d", "identify", 0, user_id="u")], HOUR)
-    out = engine.take_late(lines([event("d", "page_view", 1, context={"device": "tv"})]), PLACES)
+    out = engine.take_late(lines([event("d", "page_view", 1, context={"device": "tv"})]), POSITIONS)
     (row,) = [document for document in out.documents if document.kind == "late"]
     assert (row.key, row.id) == ("u", "raw:2:7")
     found = orjson.loads(row.body)
@@ -51,7 +51,7 @@ def test_a_late_event_is_in_no_session_and_in_no_state() -> None:
 
 
 def test_late_messages_that_are_no_events_are_refused_like_all_others() -> None:
-    out = Engine(Options()).take_late([b"{"], PLACES)
+    out = Engine(Options()).take_late([b"{"], POSITIONS)
     assert [one["reason"] for one in documents(out, "rejected")] == ["not_json"]
 
 

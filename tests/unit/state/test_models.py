@@ -32,7 +32,7 @@ STEP = Options().visitor_step_ms
 
 
 def visit(*kinds: str, gap: int = 1_000) -> list[Document]:
-    return [event("v", kind, place * gap) for place, kind in enumerate(kinds)]
+    return [event("v", kind, index * gap) for index, kind in enumerate(kinds)]
 
 
 def asked(events: list[Document], model: str = "purchase_intent", **options: Any) -> list[int]:

@@ -12,7 +12,7 @@ from state import pieces
 from state.bucket import Bucket, Counts, DictStore, taken
 from state.devices.judged import unpack_judged
 from state.devices.logic import DevicesLogic
-from state.logic import Logic, Out, Place
+from state.logic import Logic, Out, SourcePosition
 from state.options import Options
 from state.pieces import taken_in_pieces
 from state.rules.language.loading import SHIPPED, load
@@ -59,8 +59,8 @@ def _bucket(logic: Logic[object, object]) -> Bucket[object, object]:
     return Bucket(0, logic, DictStore(), {}, Counts())
 
 
-def places(count: int) -> list[Place]:
-    return [Place("raw", 0, offset, NOON + HOUR_MS) for offset in range(count)]
+def positions(count: int) -> list[SourcePosition]:
+    return [SourcePosition("raw", 0, offset, NOON + HOUR_MS) for offset in range(count)]
 
 
 def answers(bucket: Bucket[object, object], outs: Sequence[Out]) -> Answers:
@@ -80,7 +80,7 @@ def packs(outs: Sequence[Out]) -> list[bytes]:
 
 def through(values: list[bytes]) -> tuple[Answers, Answers, list[Out]]:
     """Both stages over a slice; the last are the outs of DEVICES."""
-    first, second, found = devices(), visitors(), places(len(values))
+    first, second, found = devices(), visitors(), positions(len(values))
     outs = list(taken_in_pieces(first, values, found, NOON + HOUR_MS, late=False))
     more = list(taken_in_pieces(second, packs(outs), None, NOON + HOUR_MS, late=False))
     return answers(first, outs), answers(second, more), outs
@@ -115,14 +115,14 @@ def test_a_message_that_is_larger_than_a_piece_is_a_piece(monkeypatch: pytest.Mo
 def test_a_slice_of_refusals_alone_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pieces, "PIECE_BYTES", 10)
     bucket = devices()
-    outs = list(taken_in_pieces(bucket, [b"no event"] * 2_500, places(2_500), NOON + 1, late=False))
+    outs = list(taken_in_pieces(bucket, [b"no event"] * 2_500, positions(2_500), NOON + 1, late=False))
     assert [len(out.documents) for out in outs] == [1_000, 1_000, 500, 0]
     assert bucket.now == NOON + 1
 
 
 def test_what_comes_late_is_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pieces, "PIECE_BYTES", 10)
-    found = list(taken_in_pieces(devices(), [message(1, NOON, "a")], places(1), 0, late=True))
+    found = list(taken_in_pieces(devices(), [message(1, NOON, "a")], positions(1), 0, late=True))
     assert [one.kind for out in found for one in out.documents] == ["late", "judged_late"]
 
 
@@ -141,7 +141,7 @@ def test_only_a_piece_lies_in_memory_as_objects(monkeypatch: pytest.MonkeyPatch)
         whole(out)
 
     monkeypatch.setattr(logic, "end_slice", end_slice)
-    for _ in taken_in_pieces(bucket, values, places(2_000), NOON + 1, late=False):
+    for _ in taken_in_pieces(bucket, values, positions(2_000), NOON + 1, late=False):
         pass
     assert most == 100
 
@@ -149,5 +149,5 @@ def test_only_a_piece_lies_in_memory_as_objects(monkeypatch: pytest.MonkeyPatch)
 def test_a_pack_is_bounded_so_that_no_row_is_as_large_as_its_slice() -> None:
     bucket = devices()
     values = [message(number, NOON, "v") for number in range(2_500)]
-    out = taken(bucket, values, places(2_500), NOON + 1, late=False)
+    out = taken(bucket, values, positions(2_500), NOON + 1, late=False)
     assert [len(unpack_judged([pack])) for pack in packs([out])] == [1_000, 1_000, 500]

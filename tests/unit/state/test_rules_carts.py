@@ -49,7 +49,7 @@ STORIES: list[tuple[str, list[Document], list[tuple[int, int, float | None]]]] =
     ("what was left keeps it from being empty", [put(t(0), price=5), put(t(60), "b"), out(t(61), "b")], [(FIRES, 1, 5.0), (t(90), 1, 5.0)]),
     ("what was bought counts no more", [put(t(0), "tv", price=600), purchase(t(10)), put(t(20), "cable", price=20)], [(t(50), 1, 20.0)]),
     ("and half an hour later it is the same", [put(t(0), "tv", price=600), purchase(t(10)), put(t(41), "cable", price=20)], [(t(71), 1, 20.0)]),
-    ("bought with it in one place", [purchase(t(0), event_id="a"), {**put(t(0)), "event_id": "b"}], []),
+    ("bought with it, equal sort keys", [purchase(t(0), event_id="a"), {**put(t(0)), "event_id": "b"}], []),
     ("price times quantity", [put(t(0), price=30, quantity=2), put(t(10), "b", price=15.5)], [(t(40), 2, 75.5)]),
     ("the last price of a product", [put(t(0), price=30), put(t(1), price=20)], [(t(31), 2, 40.0)]),
     ("the last price that was given", [put(t(0), price=30), put(t(1))], [(t(31), 2, 60.0)]),

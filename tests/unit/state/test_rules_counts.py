@@ -151,7 +151,7 @@ def test_orders_without_an_id_are_orders_of_their_own(way: Way) -> None:
 
 
 @every_way
-def test_of_events_in_one_millisecond_each_has_its_place(way: Way) -> None:
+def test_events_of_one_millisecond_are_ordered_by_sequence(way: Way) -> None:
     text = "{kind: count, where: {event_type: click}, within: 2 s, at_least: 3}"
     told = [click(t(0), sequence=number) for number in (2, 0, 1)]
     (found,) = signals([rule(text)], told, way)

@@ -186,9 +186,9 @@ def test_as_many_steps_as_there_are(way: Way, number: int, between: int) -> None
     types = ["search", "click", "scroll", "promo_view", "promo_click"][:number]
     steps = ", ".join(f"{{event_type: {name}}}" for name in types)
     told = []
-    for place, name in enumerate(types):
-        told.append(event("v", name, t(place)))
-        told += [page(t(place, one + 1)) for one in range(between)]
+    for index, name in enumerate(types):
+        told.append(event("v", name, t(index)))
+        told += [page(t(index, one + 1)) for one in range(between)]
     found = signals([rule(f"{{kind: sequence, steps: [{steps}], within: 1 h}}")], told, way)
     assert said(found) == [("active", t(number - 1))]
     assert (

@@ -154,8 +154,8 @@ def test_every_message_leads_to_what_the_oracle_says(seed: int, table: str) -> N
     if seed % 3:
         messages = out_of_order(chance, messages)
     engine, oracle, newest = Engine(TABLES[table]), Oracle(TABLES[table]), 0
-    for place, message in enumerate(messages):
-        assert engine.take([message], late=bool(place % 2)) == oracle.told(message), place
+    for index, message in enumerate(messages):
+        assert engine.take([message], late=bool(index % 2)) == oracle.told(message), index
         newest = max(newest, time_of(message))
         engine.settle(newest - 12 * HOUR)  # event time is behind whatever may still come
     assert engine.most < 10_000
@@ -200,9 +200,9 @@ def test_copies_lead_to_nothing_new() -> None:
     chance = random.Random(3)
     messages = history(chance, "anna", 200)
     engine, found, again = Engine(TABLE), [], []
-    for place, message in enumerate(messages):
+    for index, message in enumerate(messages):
         found += engine.take([message])
-        again += engine.take(messages[max(0, place - 3) : place + 1])
+        again += engine.take(messages[max(0, index - 3) : index + 1])
     known = {json.dumps(one) for one in found}
     assert [one for one in again if one.get("reason") != "expired" and json.dumps(one) not in known] == []
     assert found == expected(TABLE, messages)

@@ -1,4 +1,4 @@
--- messages_placed: every message, and whether event time has passed it
+-- messages_with_lateness: every message, and whether event time has passed it
 -- grain: one row per message        key: source_topic, source_partition, source_offset
 -- time: ts, event time
 -- is_late: behind the watermark, or a stamp of the future, for which no slice would end. Both go past the slices.

@@ -1,4 +1,4 @@
--- signals_placed: each change of a signal, and each order to erase, with the bucket of its visitor, as they lie in their topics
+-- signals_with_bucket: each change of a signal, and each order to erase, with the bucket of its visitor, as they lie in their topics
 -- grain: one row per change of a signal or order        key: bucket
 -- time: ts, event time of the change; it moves forgetting on, nothing else
 SELECT

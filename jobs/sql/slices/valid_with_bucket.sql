@@ -1,4 +1,4 @@
--- valid_placed: valid events with the bucket of their visitor
+-- valid_with_bucket: valid events with the bucket of their visitor
 -- grain: one row per event        key: event_id (in the payload)
 -- time: ts, event time
 SELECT
