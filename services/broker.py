@@ -20,6 +20,7 @@ from kafka.errors import KafkaError
 from connectors.errors import BrokerUnavailable
 from services.kafka_config import client_config, is_reachable
 from services.records import Record
+from services.telling import Seldom
 
 _LOG = logging.getLogger(__name__)
 _RETRY_S = 1.0
@@ -61,11 +62,13 @@ class Broker:
         threading.Thread(target=self._connect, name="kafka-connect", daemon=True).start()
 
     def _connect(self) -> None:
+        seldom = Seldom()
         while not self._closing.is_set():
             try:
                 producer = self._made()
             except (KafkaError, OSError, ValueError) as error:
-                _LOG.warning("Kafka cannot be reached, it is tried again: %s", error)
+                if seldom.says(time.monotonic()):
+                    _LOG.warning("Kafka cannot be reached, it is tried again: %s", error)
                 self._closing.wait(_RETRY_S)
                 continue
             self._producer = producer

@@ -23,6 +23,7 @@ from services import batches, identity, web
 from services.limits import RateLimit
 from services.records import Writer
 from services.settings import CollectorSettings
+from services.telling import Seldom
 
 _LOG = logging.getLogger(__name__)
 _RETRY_AFTER_S = (1, 5)  # drawn, so that all trackers do not come back at once
@@ -74,7 +75,7 @@ class Collector:
         self._settings, self._broker, self._key, self._now = settings, broker, key, now
         self._limit = RateLimit(settings.rate_per_s, settings.rate_burst)
         self._origins = settings.origins()
-        self._meters = _meters()
+        self._meters, self._seldom = _meters(), Seldom()
         self._ends = False
 
     def end(self) -> None:
@@ -148,7 +149,8 @@ class Collector:
             with self._meters.waiting.track_inprogress():
                 await self._broker.send(batch.records)
         except BrokerUnavailable as error:
-            _LOG.warning("a batch is to be sent again: %s", error)
+            if self._seldom.says(began):
+                _LOG.warning("batches are to be sent again: %s", error)
             return self._later(503)
         self._meters.acknowledged_s.observe(time.monotonic() - began)
         self._meters.events.inc(batch.events)

@@ -13,6 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from services.kafka_config import client_config, is_reachable
+from services.telling import Seldom
 
 _LOG = logging.getLogger(__name__)
 _RETRY_S = 1.0
@@ -78,11 +79,13 @@ class KafkaFeed:
             await asyncio.to_thread(self._thread.join, 10)
 
     def _run(self, take: Take) -> None:
+        seldom = Seldom()
         while not self._closing.is_set():
             try:
                 self._read(take)
             except (KafkaError, OSError, TimeoutError, ValueError) as error:
-                _LOG.warning("signals cannot be read, it is tried again: %s", error)
+                if seldom.says(time.monotonic()):
+                    _LOG.warning("signals cannot be read, it is tried again: %s", error)
                 self._closing.wait(_RETRY_S)
 
     def _read(self, take: Take) -> None:

@@ -14,6 +14,26 @@ from connectors.errors import FootfallError
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
 
+class Seldom:
+    """Says whether something that happens again and again is to be logged: at first, then each ten seconds.
+
+    >>> seldom = Seldom()
+    >>> [seldom.says(0.0), seldom.says(9.0), seldom.says(10.0)]
+    [True, False, True]
+    """
+
+    def __init__(self, every_s: float = 10.0) -> None:
+        """Nothing was said yet."""
+        self._every_s, self._said_s = every_s, float("-inf")
+
+    def says(self, now_s: float) -> bool:
+        """Whether it is to be said now."""
+        if now_s - self._said_s < self._every_s:
+            return False
+        self._said_s = now_s
+        return True
+
+
 @contextmanager
 def failures_told() -> Iterator[None]:
     """Ends the process with two lines, not a trace: what is wrong, and what to do about it."""

@@ -67,7 +67,7 @@ def load(folder: Path = SHIPPED) -> Content:
         try:
             read.append(_read(path))
         except BadContent as error:
-            wrong.append(str(error))
+            wrong.append(error.message)
     wrong += [] if wrong else _together(read)
     if wrong:
         raise BadContent("\n".join(wrong))
