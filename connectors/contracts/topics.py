@@ -70,7 +70,7 @@ EVENTS_RAW = Topic(
     partitions=4,
     cleanup="delete",
     retention_ms=7 * DAY_MS,
-    writers=("trackers", "collector", "shop", "adapt"),
+    writers=("trackers", "collector", "api", "shop", "adapt"),
     readers=("ingest", "suite", "audit"),
     max_message_bytes=MAX_RAW_MESSAGE_BYTES,
     read_with=("footfall.events.reentry",),
@@ -137,7 +137,7 @@ EVENTS_REJECTED = Topic(
     partitions=1,
     cleanup="delete",
     retention_ms=30 * DAY_MS,
-    writers=("ingest", "suite", "adapt", "collector"),
+    writers=("ingest", "suite", "adapt", "collector", "api"),
     readers=("audit", "operators", "replay-rejected"),
     max_message_bytes=MAX_REJECTED_MESSAGE_BYTES,
 )
@@ -203,7 +203,7 @@ SIGNALS = Topic(
     cleanup="delete",
     retention_ms=30 * DAY_MS,
     writers=("ingest", "visitors", "suite"),
-    readers=("index", "triggers", "archive"),
+    readers=("index", "triggers", "archive", "api"),
     max_message_bytes=MAX_DOCUMENT_BYTES,
 )
 ALIASES = Topic(
@@ -236,7 +236,7 @@ ERASURE_ORDERS = Topic(
     cleanup="delete",
     retention_ms=7 * DAY_MS,
     writers=("operators",),
-    readers=("triggers",),
+    readers=("triggers", "api"),
 )
 TRIGGERS = Topic(
     name="footfall.triggers",
