@@ -166,7 +166,7 @@ class KafkaTables(KafkaEnds):
 # Kafka's own 16 KB are a dozen documents of features: a thousand requests a second, each a cost here and at
 # the broker. Documents repeat their names: what is compressed is a fraction on the way and on the disk.
 _BATCHING = {"batch.size": "131072", "compression.type": "lz4"}
-_FAR_AHEAD = "ts + INTERVAL '36500' DAY(5)"
+_FAR_AHEAD = "ts + INTERVAL '99' YEAR"
 _TEXT_OPTIONS = {
     "key.format": "raw",
     "key.fields": "record_key",

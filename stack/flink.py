@@ -123,7 +123,9 @@ class FlinkCluster(FlinkClient):
     def _server(self, role: str) -> ManagedProcess:
         script = flink_home() / "bin" / f"{role.lower()}.sh"
         log = self.log_dir / f"flink-{role.lower()}.out"
-        return ManagedProcess(f"Flink's {role}", ["bash", script, "start-foreground"], log, self.environment)
+        command: list[str | Path] = ["bash", script, "start-foreground"]
+        # Python looks for modules where it was started first: in a checkout, that is not what was submitted.
+        return ManagedProcess(f"Flink's {role}", command, log, self.environment, self.log_dir)
 
     def _write_environment_file(self) -> None:
         # For Flink's own commands in a shell: `. flink-env.sh; "$FLINK_HOME/bin/flink" list`.

@@ -29,7 +29,12 @@ class ManagedProcess:
     """
 
     def __init__(
-        self, name: str, command: Sequence[str | Path], log: Path, env: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> None:
         """Describe the process; `start` runs it.
 
@@ -38,11 +43,12 @@ class ManagedProcess:
             command: program and arguments.
             log: receives standard output and error, appended.
             env: the whole environment; None = this process's.
+            folder: where it works; None = where this process does.
         """
         self.name = name
         self.log = log
         self._command = [str(part) for part in command]
-        self._env = env
+        self._env, self._folder = env, folder
         self._nanny: subprocess.Popen[bytes] | None = None
         self._lifeline: socket.socket | None = None
         self._pid: int | None = None
@@ -81,6 +87,7 @@ class ManagedProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=self._env,
+                cwd=self._folder,
                 start_new_session=True,
             )
         self._pid = self._read_pid(ours)
@@ -168,7 +175,7 @@ class ManagedProcess:
         if self.running:
             raise ComponentFailed(f"{self.name} (process {self._pid}) still runs", "end it first")
         self.stop(grace_s=0)
-        again = ManagedProcess(self.name, self._command, self.log, self._env)
+        again = ManagedProcess(self.name, self._command, self.log, self._env, self._folder)
         again.start()
         return again
 

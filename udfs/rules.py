@@ -60,26 +60,36 @@ class RulesWatch:
             group: of metrics.
         """
         self._folder, self._options = Path(rules_dir) if rules_dir else None, options
-        self.pack = compiled(rules, options)
-        self._seen = self._stamp()
+        self._rules, self.pack = tuple(rules), compiled(rules, options)
+        self._seen: tuple[tuple[str, int, int], ...] = ()
         self._renewed, self._refused = group.counter("renewed"), group.counter("refused")
         group.gauge("active", lambda: len(self.pack.kinds))
+        # A worker starts with its first slice: the folder may be ahead of what travelled with the job.
+        self._reload()
 
     def renew(self, logic: HasPack) -> None:
         """Gives the logic the folder's rules where these have changed; refused ones leave it the old ones."""
+        if self._reload():
+            logic.pack = self.pack
+
+    def _reload(self) -> bool:
+        """Whether the folder holds other rules than those at work; they are then in `pack`."""
         stamp = self._stamp()
-        if stamp == self._seen or not stamp or self._folder is None:
-            return
+        if self._folder is None or not stamp or stamp == self._seen:
+            return False
         self._seen = stamp
         try:
-            self.pack = compiled([one.rule for one in load_rules([self._folder])], self._options)
+            rules = tuple(one.rule for one in load_rules([self._folder]))
+            if rules == self._rules:
+                return False
+            self._rules, self.pack = rules, compiled(rules, self._options)
         except (BadInput, OSError) as error:
             self._refused.inc()
             _LOG.error("The rules of %s are refused, the old ones stay: %s", self._folder, error)
-            return
-        logic.pack = self.pack
+            return False
         self._renewed.inc()
         _LOG.info("Rules at work: %s", ", ".join(sorted(self.pack.kinds)))
+        return True
 
     def _stamp(self) -> tuple[tuple[str, int, int], ...]:
         """What tells one state of the folder from another; empty where it cannot be read."""

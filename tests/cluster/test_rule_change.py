@@ -132,7 +132,7 @@ def _views(feeder: Feeder, visitor: str) -> None:
         event = {"schema": "event/1", "event_id": f"view {number}", "event_type": "product_view"}
         event |= {"visitor_id": visitor, "product": {"category": "hats", "product_id": "p"}}
         feeder.send(json.dumps({**event, "event_time_ms": now_ms + number}).encode(), visitor)
-    feeder.heartbeat(now_ms + 3_000, f"beat of {visitor}")
+    feeder.heartbeat(now_ms + 1_000, f"beat of {visitor}")  # nobody who comes after it is late
     feeder.flush()
 
 

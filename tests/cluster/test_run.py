@@ -17,7 +17,7 @@ from stack.package import ROOT
 from tests.cluster.conftest import processes_of, wait_until, workers_of
 
 PROMISED_S, _AT_ONCE_S = 10.0, 2.5
-_SOON_S = 5.0  # until the last process behind one that has ended is gone
+_SOON_S = 10.0  # until the last process behind one that has ended is gone
 
 
 def hears_interrupts() -> None:

@@ -74,7 +74,11 @@ class Staged:
         return str(carts[0]["status"]) if carts else None
 
     def clocks_strike(self, at_ms: int) -> None:
-        """Event time goes on in every topic."""
+        """Event time goes on in every topic: INGEST hands on the first strike's slice when it has seen the second."""
+        self._strike(at_ms)
+        self._strike(at_ms + 10_000)
+
+    def _strike(self, at_ms: int) -> None:
         self._beats += 1
         for number in range(CLOCKS):
             self._send(f"strike-{self._beats}", "page_view", f"clock-{number}", at_ms)
