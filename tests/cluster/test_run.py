@@ -65,8 +65,9 @@ class Run:
         os.killpg(self.process.pid, signal.SIGINT)
 
     def java(self, main: str) -> list[psutil.Process]:
-        """The JVMs of the run whose main class has this name."""
-        return [one for one in processes_of(self.folder) if main in " ".join(one.cmdline())]
+        """The JVMs of the run whose main class has this name; their nannies name it, too."""
+        found = (one for one in processes_of(self.folder) if main in " ".join(one.cmdline()))
+        return [one for one in found if one.name() == "java"]
 
     def assert_gone(self) -> None:
         """Nothing that the run started is left."""

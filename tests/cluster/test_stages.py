@@ -61,7 +61,11 @@ class Staged:
         """A cart is abandoned, and then it turns out that it had been paid for in time."""
         self._send("cart", "add_to_cart", "regretful", at_ms)
         self.clocks_strike(at_ms + HOUR_MS)
-        wait_until(lambda: self.status() == "active", _DEADLINE_S, "the abandonment")
+        try:
+            wait_until(lambda: self.status() == "active", _DEADLINE_S, "the abandonment")
+        except AssertionError:
+            held = {one.name: len(self.values(one)) for one in topics.TOPICS}
+            raise AssertionError(f"no abandonment; messages by topic: {held}") from None
         self._send(
             "late", "purchase", "regretful", at_ms + HOUR_MS // 4, order={"order_id": "o", "revenue": 1.0}
         )
