@@ -123,9 +123,6 @@ def test_a_changed_rule_is_at_work_within_seconds_and_other_rules_wait_on(shop: 
     assert (found["status"], found["occurred_at_ms"]) == ("active", filled_ms + 30 * MINUTE_MS)
 
 
-<<<<<<< HEAD
-def test_an_invalid_rule_leaves_the_old_ones_active(shop: Shop) -> None:
-=======
 def _all_follow(shop: Shop) -> bool:
     """Whether visitors of every worker are judged by the new version: a worker looks when there is something to do."""
     crowd = [f"crowd-{shop.now_ms}-{number}" for number in range(8)]
@@ -139,8 +136,7 @@ def _all_follow(shop: Shop) -> bool:
     return False
 
 
-def test_a_rule_that_is_no_good_leaves_the_old_ones_at_work(shop: Shop) -> None:
->>>>>>> e187b16 (Whether every worker follows a rule is asked of a crowd; a stopped nanny stops no server)
+def test_an_invalid_rule_leaves_the_old_ones_active(shop: Shop) -> None:
     refused, passers = shop.counted("refused"), count()
     good = (shop.folder / INTEREST).read_text()
     (shop.folder / INTEREST).write_text(good.replace("kind: count", "kind: guess"))
