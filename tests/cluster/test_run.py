@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -66,12 +66,17 @@ class Run:
 
     def java(self, main: str) -> list[psutil.Process]:
         """The JVMs of the run whose main class has this name; their nannies name it, too."""
-        found = (one for one in processes_of(self.folder) if main in " ".join(one.cmdline()))
-        return [one for one in found if one.name() == "java"]
+        return [one for one in processes_of(self.folder) if _is_java(one, main)]
 
     def assert_gone(self) -> None:
         """Nothing that the run started is left."""
         wait_until(lambda: not processes_of(self.folder), _SOON_S, "nothing is left running")
+
+
+def _is_java(process: psutil.Process, main: str) -> bool:
+    with suppress(psutil.Error):  # it may end meanwhile
+        return process.name() == "java" and main in " ".join(process.cmdline())
+    return False
 
 
 @contextmanager

@@ -60,6 +60,12 @@ class Staged:
     def _late_purchase(self, at_ms: int) -> None:
         """A cart is abandoned, and then it turns out that it had been paid for in time."""
         self._send("cart", "add_to_cart", "regretful", at_ms)
+        self.feeder.flush()
+        # All partitions may be idle by now: whichever is read first moves time on.
+        ingest = self.jobs["ingest"]
+        wait_until(
+            lambda: (self.flink.event_time(ingest)[0] or 0) > at_ms - HOUR_MS, _DEADLINE_S, "the cart is read"
+        )
         self.clocks_strike(at_ms + HOUR_MS)
         try:
             wait_until(lambda: self.status() == "active", _DEADLINE_S, "the abandonment")
