@@ -83,9 +83,9 @@ def hold_against(
         click.echo(f"lake: {sum(count for count, _ in held.values())} events, as the ledger has them")
     first = next(iter([*bad, *differ]), None)
     if lists and first:
-        place = first["window_start_ms"], first["partition"]
-        for offset, event_id in audit_books.missing_events(properties, lake, *place):
-            click.echo(f"missing: partition {place[1]} offset {offset} event_id {event_id}")
+        window = first["window_start_ms"], first["partition"]
+        for offset, event_id in audit_books.missing_events(properties, lake, *window):
+            click.echo(f"missing: partition {window[1]} offset {offset} event_id {event_id}")
     return not differ
 
 

@@ -1,4 +1,4 @@
-"""`scripts/merge`: one file an hour in the lake, in the place of the many that checkpoints leave."""
+"""`scripts/merge`: one file an hour in the lake, instead of the many that checkpoints leave."""
 
 from __future__ import annotations
 

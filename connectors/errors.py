@@ -4,7 +4,7 @@ FootfallError           connectors/contracts/errors.py, with those that the engi
 ├── BadInput            a file, a name: nothing can be made of it
 │   └── BadRule         a rule or a pack of rules
 ├── StateTooNew         a newer release wrote the state
-├── EngineDefect        a defect of ours, with the place of the event
+├── EngineDefect        a defect of ours, with the source position of the event
 ├── SettingError        a setting is unknown or does not fit
 ├── ModelRefused        a model version is not what it must be
 ├── EndUnavailable      an outside system does not answer

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from connectors.adapters import Adapted, Refusal, adapt
-from connectors.adapters.adapter import Place
+from connectors.adapters.adapter import RecordMetadata
 from connectors.contracts import topics
 from connectors.contracts.absent import is_absent_id
 from connectors.contracts.messages import parse_object, text_of
@@ -126,8 +126,8 @@ def read(body: bytes, now_ms: int) -> Batch:
     >>> batch.events, batch.refused, [record.topic for record in batch.records]
     (1, ['missing_field'], ['footfall.events.raw', 'footfall.events.rejected'])
     """
-    place = Place(COLLECTOR, 0, _offset(body), now_ms, now_ms)
-    return _batch(body, adapt(body, ADAPTER, place), now_ms)
+    record = RecordMetadata(COLLECTOR, 0, _offset(body), now_ms, now_ms)
+    return _batch(body, adapt(body, ADAPTER, record), now_ms)
 
 
 def _batch(body: bytes, results: Iterable[Adapted | Refusal], now_ms: int) -> Batch:
@@ -155,8 +155,8 @@ def _letter(refusal: Refusal, offset: int, now_ms: int) -> Record:
         job_version=VERSION,
         index=refusal.index,
     )
-    place = [COLLECTOR, "0", str(offset), *([] if refusal.index is None else [str(refusal.index)])]
-    return Record(topics.EVENTS_REJECTED.name, ":".join(place).encode(), orjson.dumps(letter.to_document()))
+    parts = [COLLECTOR, "0", str(offset), *([] if refusal.index is None else [str(refusal.index)])]
+    return Record(topics.EVENTS_REJECTED.name, ":".join(parts).encode(), orjson.dumps(letter.to_document()))
 
 
 def _offset(body: bytes) -> int:

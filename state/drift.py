@@ -31,8 +31,8 @@ def distribution(values: Values, bins: int = BINS) -> Distribution:
     (-0.5, 1.5, 3.5)
     """
     there = np.sort(values[~np.isnan(values)].astype(np.float64))
-    places = (np.arange(1, bins) * len(there)) // bins
-    edges = _between(there, there[places]) if len(there) else np.empty(0)
+    bin_indices = (np.arange(1, bins) * len(there)) // bins
+    edges = _between(there, there[bin_indices]) if len(there) else np.empty(0)
     empty = Distribution(edges=tuple(edges.tolist()), shares=(1.0,) + (0.0,) * (len(edges) + 1))
     counts = binned(values, empty)
     shares = counts / max(counts.sum(), 1) if len(values) else np.array(empty.shares)
@@ -55,8 +55,8 @@ def _between(there: npt.NDArray[np.float64], chosen: npt.NDArray[np.float64]) ->
 def binned(values: Values, reference: Distribution) -> Counts:
     """How many values lie in each of the reference's bins, the missing ones last."""
     missing = np.isnan(values)
-    places = np.searchsorted(np.asarray(reference.edges), values[~missing], side="right")
-    counts = np.bincount(places, minlength=len(reference.edges) + 1)
+    bin_indices = np.searchsorted(np.asarray(reference.edges), values[~missing], side="right")
+    counts = np.bincount(bin_indices, minlength=len(reference.edges) + 1)
     return np.append(counts, int(missing.sum())).astype(np.int64)
 
 

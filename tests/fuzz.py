@@ -112,29 +112,29 @@ def good_event(rng: random.Random, event_id: str, now_ms: int) -> Event:
 def megabytes(rng: random.Random, event: Event, size: int = 0) -> bytes:
     """The event with one text of so many characters, or of 0.9 to 1.9 million."""
     size = size or rng.randrange(900_000, 1_900_000)
-    place = rng.choice((*_TEXTS, *_LEAVES, ("unknown", None), ("properties", "blob")))
-    return _dump(_put(event, place, rng.choice("x☃\\\x01") * (size // rng.choice((1, 1, 6)))))[: size + 4_000]
+    path = rng.choice((*_TEXTS, *_LEAVES, ("unknown", None), ("properties", "blob")))
+    return _dump(_put(event, path, rng.choice("x☃\\\x01") * (size // rng.choice((1, 1, 6)))))[: size + 4_000]
 
 
 def _dump(event: Any) -> bytes:
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
-def _put(event: Event, place: tuple[str, str | None], value: Any) -> Event:
-    block, leaf = place
+def _put(event: Event, path: tuple[str, str | None], value: Any) -> Event:
+    block, leaf = path
     if leaf is None:
         return event | {block: value}
     return event | {block: {**event.get(block, {}), leaf: value}}
 
 
-def _any_place(rng: random.Random) -> tuple[str, str | None]:
+def _any_path(rng: random.Random) -> tuple[str, str | None]:
     return rng.choice((*((name, None) for name in _FIELDS), *_LEAVES))
 
 
-def _written(rng: random.Random, event: Event, raw: bytes, places: Any = None) -> bytes:
-    """The event with `raw` written as it is in the place of a value."""
-    place = rng.choice(places) if places else _any_place(rng)
-    return _dump(_put(event, place, "@@")).replace(b'"@@"', raw, 1)
+def _written(rng: random.Random, event: Event, raw: bytes, paths: Any = None) -> bytes:
+    """The event with `raw` written as it is instead of a value."""
+    path = rng.choice(paths) if paths else _any_path(rng)
+    return _dump(_put(event, path, "@@")).replace(b'"@@"', raw, 1)
 
 
 def _none(rng: random.Random, event: Event) -> bytes:
@@ -143,7 +143,7 @@ def _none(rng: random.Random, event: Event) -> bytes:
 
 def _wrong_type(rng: random.Random, event: Event) -> bytes:
     for _ in range(rng.choice((1, 1, 1, 2, 5))):
-        event = _put(event, _any_place(rng), rng.choice(_WRONG)) if _is_whole(event) else event
+        event = _put(event, _any_path(rng), rng.choice(_WRONG)) if _is_whole(event) else event
     return _dump(event)
 
 

@@ -27,8 +27,8 @@ def write_lake(root: Path, documents: Iterable[dict[str, Any]]) -> Path:
                 "source_offset": offset, "source_timestamp_ms": document["event_time_ms"]}  # fmt: skip
         hours.setdefault(f"day={moment:%Y-%m-%d}/hour={moment:%H}", []).append(row)
     schema = {name: lake._KINDS[kind] for name, kind in EVENTS.columns.items()}
-    for place, rows in hours.items():
-        folder = root / EVENTS.name / place
+    for hour, rows in hours.items():
+        folder = root / EVENTS.name / hour
         folder.mkdir(parents=True)
         pl.DataFrame(rows, schema=schema).write_parquet(folder / "part-0.parquet")
     return root

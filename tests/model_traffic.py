@@ -45,14 +45,14 @@ def scores(
 ) -> Iterator[bytes]:
     """Documents of footfall.scores in the order of time, one a moment of the model."""
     kind, version = model.manifest.name, model.manifest.version
-    places = [OFFERED.index(name) for name in model.manifest.names]
+    columns = [OFFERED.index(name) for name in model.manifest.names]
 
     def answer(score: float) -> Answer:
         said: Answer = {"model": {"version": version}, "score": score, "evidence": {"band": "low"}}
         return said | ({"shadow": {"version": "o", "score": shadow(score)}} if shadow else {})
 
     def answers(names: list[str], asked: list[Moment]) -> list[Answer]:
-        found: Matrix = np.atleast_1d(model.score(matrix(asked)[:, places]))
+        found: Matrix = np.atleast_1d(model.score(matrix(asked)[:, columns]))
         return [answer(score) for score in found.tolist()]
 
     for document in _documents(events, "score", BatchScorer(answers), moments):

@@ -90,7 +90,7 @@ def write(
                 from_ms=0, to_ms=1, rows=9, positives=3, label="a test", points=("event",), seed=1,
                 algorithm="logistic",
             ),
-            "statistics": {one: distribution(rows[:, place]) for place, one in enumerate(names)},
+            "statistics": {one: distribution(rows[:, index]) for index, one in enumerate(names)},
             "importance": {one: 1 / len(names) for one in names},
             "code_version": "0",
             **fields,

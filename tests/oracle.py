@@ -97,8 +97,8 @@ def _cut(visitor: str, stretch: list[Event], max_ms: int, max_events: int) -> It
         days[(event["event_time_ms"] - began) // max_ms].append(event)
     for day, found in days.items():
         parts: dict[int, list[Event]] = defaultdict(list)
-        for place, event in enumerate(found):
-            parts[place // max_events].append(event)
+        for index, event in enumerate(found):
+            parts[index // max_events].append(event)
         for number, part in parts.items():
             yield Part(visitor, found[0]["event_time_ms"], number, began + (day + 1) * max_ms, part)
 

@@ -133,9 +133,9 @@ def _at_most(most: int) -> str:
     """
     digits = str(most)
     ways = [f"[0-9]{{1,{len(digits) - 1}}}", digits]
-    for place, digit in enumerate(digits):
+    for index, digit in enumerate(digits):
         if (first := int(digit)) > 0:
-            ways.append(f"{digits[:place]}[0-{first - 1}][0-9]{{{len(digits) - place - 1}}}")
+            ways.append(f"{digits[:index]}[0-{first - 1}][0-9]{{{len(digits) - index - 1}}}")
     return f"(?:{'|'.join(ways)})"
 
 

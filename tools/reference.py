@@ -149,9 +149,9 @@ _SETTING_HEAD = ("| setting | default | must be | what it is |", "|---|---|---|-
 _FIELD_HEAD = ("| theirs | ours | stays in `properties` too |", "|---|---|---|")
 _TYPE_HEAD = ("| what happened, theirs | `event_type` |", "|---|---|")
 _ADAPTERS_INTRODUCTION = """\
-The rows are tried from the top; of several rows for one place the first with a value counts. What no row has
+The rows are tried from the top; of several rows for one target the first with a value counts. What no row has
 taken stays under `properties`, with the names it came with. A text that stands for no value is none.
-`clock.*` are the times that `event_time_ms` is made of, `placed.*` what `sequence` is made of; a name that
+`clock.*` are the times that `event_time_ms` is made of, `ordering.*` what `sequence` is made of; a name that
 nobody knows becomes `custom:<name>`. How messages are read: [adapters](adapters.md)."""
 _RUN = """\
 `scripts/run` has other defaults: live, so that a demonstration shows something soon,

@@ -11,7 +11,7 @@ from pyflink.table import DataTypes, ScalarFunction
 from pyflink.table.udf import udf
 
 from connectors.adapters import AUTO, UNFORESEEN, Adapted, Refusal, adapt
-from connectors.adapters.adapter import Place
+from connectors.adapters.adapter import RecordMetadata
 from connectors.adapters.reading import EARLIEST_MS, time_text_ms
 from connectors.contracts.rejected import Rejected
 
@@ -19,8 +19,10 @@ SEPARATOR = "\x1f"  # JSON has no control characters, so the document never hold
 UNKNOWN = "unknown"
 
 
-def place_of(topic: str, partition: int, offset: int, timestamp: str, received: str | None) -> Place:
-    """The place of a message.
+def record_of(
+    topic: str, partition: int, offset: int, timestamp: str, received: str | None
+) -> RecordMetadata:
+    """The metadata of a message.
 
     Args:
         topic: of the record.
@@ -29,9 +31,9 @@ def place_of(topic: str, partition: int, offset: int, timestamp: str, received: 
         timestamp: of the record, as SQL writes a time in UTC.
         received: the header `received_at_ms`: epoch milliseconds, UNKNOWN, or None for the record's own time.
 
-    >>> place_of("t", 0, 7, "2023-11-14 22:13:20.000", None).received_ms
+    >>> record_of("t", 0, 7, "2023-11-14 22:13:20.000", None).received_ms
     1700000000000
-    >>> place_of("t", 0, 7, "2023-11-14 22:13:20.000", "unknown").received_ms is None
+    >>> record_of("t", 0, 7, "2023-11-14 22:13:20.000", "unknown").received_ms is None
     True
     """
     timestamp_ms = max(0, time_text_ms(timestamp, "timestamp"))
@@ -40,45 +42,45 @@ def place_of(topic: str, partition: int, offset: int, timestamp: str, received: 
         received_ms = None
     elif received and received.isascii() and received.isdigit() and len(received) < 16:
         received_ms = int(received) if int(received) >= EARLIEST_MS else timestamp_ms
-    return Place(topic, int(partition), int(offset), timestamp_ms, received_ms)
+    return RecordMetadata(topic, int(partition), int(offset), timestamp_ms, received_ms)
 
 
-def texts(payload: bytes | None, adapter: str, place: Place, job_version: str) -> Iterator[str]:
+def texts(payload: bytes | None, adapter: str, record: RecordMetadata, job_version: str) -> Iterator[str]:
     """kind, event time, record key and document of everything that became of a message.
 
-    >>> place = Place("t", 0, 7, 1_700_000_000_000, None)
-    >>> [text.split(SEPARATOR)[:3] for text in texts(b"{", AUTO, place, "1")]
+    >>> record = RecordMetadata("t", 0, 7, 1_700_000_000_000, None)
+    >>> [text.split(SEPARATOR)[:3] for text in texts(b"{", AUTO, record, "1")]
     [['rejected', '0', 't:0:7']]
     """
-    for one in adapt(payload, adapter, place):
+    for one in adapt(payload, adapter, record):
         if isinstance(one, Adapted):
             key = one.visitor_id.replace(SEPARATOR, " ")
             yield SEPARATOR.join(("event", str(one.event_time_ms), key, one.document.decode()))
         else:
-            letter_id, letter = letter_of(one, place, job_version)
+            letter_id, letter = letter_of(one, record, job_version)
             yield SEPARATOR.join(("rejected", "0", letter_id, letter))
 
 
-def letter_of(refusal: Refusal, place: Place, job_version: str) -> tuple[str, str]:
+def letter_of(refusal: Refusal, record: RecordMetadata, job_version: str) -> tuple[str, str]:
     """(letter_id, document as JSON text) of a refusal."""
     letter = Rejected.of(
         refusal.verdict,
         refusal.payload,
-        topic=place.topic,
-        partition=place.partition,
-        offset=place.offset,
-        timestamp_ms=place.timestamp_ms,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp_ms=record.timestamp_ms,
         adapter=refusal.adapter,
         job_version=job_version,
         index=refusal.index,
     )
     part = "" if refusal.index is None else f":{refusal.index}"
-    letter_id = f"{place.topic}:{place.partition}:{place.offset}{part}"
+    letter_id = f"{record.topic}:{record.partition}:{record.offset}{part}"
     return letter_id, orjson.dumps(letter.to_document()).decode()
 
 
 class AdaptMessages(ScalarFunction):  # type: ignore[misc]
-    """(payload, headers adapter and received_at_ms, place, timestamp) -> the texts of the message."""
+    """(payload, headers adapter and received_at_ms, position, timestamp) -> the texts of the message."""
 
     def __init__(self, adapters: Mapping[str, str], job_version: str) -> None:
         self._adapters = dict(adapters)
@@ -104,11 +106,11 @@ class AdaptMessages(ScalarFunction):  # type: ignore[misc]
         return pd.Series([self._message(*row) for row in rows], index=payloads.index, dtype=object)
 
     def _message(
-        self, payload: bytes | None, adapter: str | None, received: str | None, topic: str, *place: Any
+        self, payload: bytes | None, adapter: str | None, received: str | None, topic: str, *record: Any
     ) -> list[str]:
         name = adapter or self._adapters.get(topic, AUTO)
-        partition, offset, timestamp = place
-        where = place_of(topic, partition, offset, timestamp, received)
+        partition, offset, timestamp = record
+        where = record_of(topic, partition, offset, timestamp, received)
         answer = list(texts(payload, name, where, self._job_version))
         for text in answer:
             self._counters["events" if text.startswith("event") else "rejected"].inc()

@@ -20,7 +20,7 @@ def answers(outcome: Outcome, size: int) -> list[str | None]:
     >>> answers(Outcome(indexed=1, stale=0, retried=0, failures={1: "400 mapping"}), 2)
     [None, '400 mapping']
     """
-    return [outcome.failures.get(place) for place in range(size)]
+    return [outcome.failures.get(index) for index in range(size)]
 
 
 _COUNTED = ("indexed", "stale", "retried", "failed", "erased", "register_unreadable")

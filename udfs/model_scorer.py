@@ -47,12 +47,12 @@ class Limits:
 
 
 @dataclass
-class Seat:
-    """A role of one model: which version has it here, and how it has done."""
+class ServedVersion:
+    """The version that serves one role of a model on this worker, and how it has done."""
 
     stamp: int = 0
     model: Model | None = None
-    places: list[int] = field(default_factory=list)
+    columns: list[int] = field(default_factory=list)
     rows: int = 0
     fallbacks: int = 0
     bins: np.ndarray | None = None  # type: ignore[type-arg]
@@ -99,8 +99,8 @@ class Scorer:
         self._offered = tuple(offered)
         self._limits = limits or Limits()
         self._clock = clock
-        self._seats: dict[tuple[str, str], Seat] = {}
-        self._before: dict[str, Seat] = {}
+        self._served: dict[tuple[str, str], ServedVersion] = {}
+        self._before: dict[str, ServedVersion] = {}
         self._look_at = -np.inf
         self.counts: Counter[str] = Counter()
 
@@ -111,17 +111,17 @@ class Scorer:
             ModelRefused: a model has none, or it does not pass; a job must not start without its models.
         """
         for name in names:
-            seat = Seat(self._registry.stamp(name), self._loaded(name, LIVE))
-            if seat.model is None:
+            served = ServedVersion(self._registry.stamp(name), self._loaded(name, LIVE))
+            if served.model is None:
                 raise ModelRefused(f"{name}: no version is live under {self._registry.root}", "promote one")
-            self._seats[name, LIVE] = self._seated(seat)
-            self._seats[name, SHADOW] = Seat()
+            self._served[name, LIVE] = self._with_columns(served)
+            self._served[name, SHADOW] = ServedVersion()
         self._look()
 
     def live(self, name: str) -> Manifest | None:
         """The manifest of the version that scores here."""
-        seat = self._seats.get((name, LIVE))
-        return seat.model.manifest if seat and seat.model else None
+        served = self._served.get((name, LIVE))
+        return served.model.manifest if served and served.model else None
 
     def score(self, names: Sequence[str], rows: Matrix) -> list[Answer]:
         """The answer to each row: model, score, evidence (band, reasons, fallback), and the shadow's score.
@@ -135,40 +135,40 @@ class Scorer:
         answers: list[Answer] = [{}] * len(rows)
         wanted = np.asarray(names)
         for name in dict.fromkeys(names):
-            places = np.flatnonzero(wanted == name)
-            for place, answer in zip(places, self._answers(name, rows[places]), strict=True):
-                answers[place] = answer
+            indices = np.flatnonzero(wanted == name)
+            for index, answer in zip(indices, self._answers(name, rows[indices]), strict=True):
+                answers[index] = answer
         return answers
 
     def _answers(self, name: str, rows: Matrix) -> list[Answer]:
-        seat = self._seats[name, LIVE]
-        manifest = seat.loaded.manifest
-        scores, faults = self._scored(seat, rows)
-        seat.rows, seat.fallbacks = seat.rows + len(rows), seat.fallbacks + len(faults)
+        served = self._served[name, LIVE]
+        manifest = served.loaded.manifest
+        scores, faults = self._scored(served, rows)
+        served.rows, served.fallbacks = served.rows + len(rows), served.fallbacks + len(faults)
         self.counts.update(rows=len(rows), fallbacks=len(faults))
-        reasons = _reasons(seat, rows, scores)
+        reasons = _reasons(served, rows, scores)
         shadow = self._shadowed(name, rows)
         reference = {"name": name, "version": manifest.version, "sha256": manifest.sha256}
         answers = []
         rounded, bands = np.round(scores, ROUND).tolist(), _bands(manifest, scores)
-        for place, (score, band) in enumerate(zip(rounded, bands, strict=True)):
+        for index, (score, band) in enumerate(zip(rounded, bands, strict=True)):
             evidence: Answer = {"band": band}
-            if place in faults:
-                evidence["fallback"] = faults[place]
-            if place in reasons:
-                evidence["reasons"] = reasons[place]
+            if index in faults:
+                evidence["fallback"] = faults[index]
+            if index in reasons:
+                evidence["reasons"] = reasons[index]
             answer: Answer = {"model": reference, "score": score, "evidence": evidence}
             if shadow:
-                answer["shadow"] = {"version": shadow[0], "score": shadow[1][place]}
+                answer["shadow"] = {"version": shadow[0], "score": shadow[1][index]}
             answers.append(answer)
-        self._judge(name, seat)
+        self._judge(name, served)
         return answers
 
-    def _scored(self, seat: Seat, rows: Matrix) -> tuple[Scores, dict[int, str]]:
+    def _scored(self, served: ServedVersion, rows: Matrix) -> tuple[Scores, dict[int, str]]:
         """Scores with the fallback where there is none, and why."""
-        manifest = seat.loaded.manifest
+        manifest = served.loaded.manifest
         try:
-            scores = seat.loaded.score(rows[:, seat.places])
+            scores = served.loaded.score(rows[:, served.columns])
         except Exception as error:  # a row must not end the job; the version is judged by its fallbacks
             _LOG.warning("%s %s cannot score: %s", manifest.name, manifest.version, error)
             return np.full(len(rows), manifest.fallback), dict.fromkeys(range(len(rows)), "runtime_error")
@@ -177,66 +177,66 @@ class Scorer:
         scores = np.where(bad, manifest.fallback, scores)
         if manifest.scores:
             counts = binned(scores[~bad], manifest.scores)
-            seat.bins = counts if seat.bins is None else seat.bins + counts
+            served.bins = counts if served.bins is None else served.bins + counts
         return scores, faults
 
     def _shadowed(self, name: str, rows: Matrix) -> tuple[str, list[float]] | None:
-        seat = self._seats[name, SHADOW]
-        if seat.model is None:
+        served = self._served[name, SHADOW]
+        if served.model is None:
             return None
-        scores, _ = self._scored(seat, rows)
+        scores, _ = self._scored(served, rows)
         self.counts["shadow_rows"] += len(rows)
-        return seat.model.manifest.version, np.round(scores, ROUND).tolist()
+        return served.model.manifest.version, np.round(scores, ROUND).tolist()
 
     def _look(self) -> None:
         """Follows the pointers that have changed."""
         self._look_at = self._clock() + POLL_SECONDS
-        for (name, role), seat in list(self._seats.items()):
+        for (name, role), served in list(self._served.items()):
             stamp = self._registry.stamp(name, role)
-            if stamp != seat.stamp:
-                self._seats[name, role] = self._followed(name, role, seat, stamp)
+            if stamp != served.stamp:
+                self._served[name, role] = self._followed(name, role, served, stamp)
 
-    def _followed(self, name: str, role: str, seat: Seat, stamp: int) -> Seat:
+    def _followed(self, name: str, role: str, served: ServedVersion, stamp: int) -> ServedVersion:
         try:
             model = self._loaded(name, role)
         except ModelRefused as error:
             self.counts["refused"] += 1
             _LOG.error("refused, the version before stays: %s", error)
-            return replace(seat, stamp=stamp)
+            return replace(served, stamp=stamp)
         if model is None and role == LIVE:
-            return replace(seat, stamp=stamp)
+            return replace(served, stamp=stamp)
         if role == LIVE:
-            self._before[name] = seat
+            self._before[name] = served
             self.counts["swaps"] += 1
-        return self._seated(Seat(stamp, model))
+        return self._with_columns(ServedVersion(stamp, model))
 
     def _loaded(self, name: str, role: str) -> Model | None:
         pointer = self._registry.pointer(name, role)
         return load_pointed(self._registry, name, pointer, self._offered) if pointer else None
 
-    def _seated(self, seat: Seat) -> Seat:
-        if seat.model:
-            seat.places = [self._offered.index(name) for name in seat.model.manifest.names]
-        return seat
+    def _with_columns(self, served: ServedVersion) -> ServedVersion:
+        if served.model:
+            served.columns = [self._offered.index(name) for name in served.model.manifest.names]
+        return served
 
-    def _judge(self, name: str, seat: Seat) -> None:
+    def _judge(self, name: str, served: ServedVersion) -> None:
         """Refuses a new version that does badly where the one before did not, for this worker alone.
 
         The registry is not written here: which version is live is decided in jobs/offline/models.py.
         """
         before = self._before.get(name)
-        if before is None or before.model is None or seat.model is None or seat.rows < self._limits.rows:
+        if before is None or before.model is None or served.model is None or served.rows < self._limits.rows:
             return
-        share = seat.fallbacks / seat.rows
-        has_moved = seat.drift > self._limits.drift >= before.drift
+        share = served.fallbacks / served.rows
+        has_moved = served.drift > self._limits.drift >= before.drift
         if share > self._limits.fallback_share or has_moved:
-            bad = seat.model.manifest.version
-            self._seats[name, LIVE] = replace(before, stamp=seat.stamp)
+            bad = served.model.manifest.version
+            self._served[name, LIVE] = replace(before, stamp=served.stamp)
             self.counts["taken_back"] += 1
             _LOG.error(
                 "%s %s is taken back by this worker: %.1f %% fallbacks, drift %.2f; the registry stays as it "
                 "is: decide with scripts/models rollback %s",
-                name, bad, 100 * share, seat.drift, name,
+                name, bad, 100 * share, served.drift, name,
             )  # fmt: skip
         del self._before[name]
 
@@ -247,19 +247,19 @@ def _bands(manifest: Manifest, scores: Scores) -> list[str]:
     return [BANDS[number] for number in reached + (scores >= max(manifest.high, manifest.threshold))]
 
 
-def _reasons(seat: Seat, rows: Matrix, scores: Scores) -> dict[int, list[dict[str, float | str]]]:
+def _reasons(served: ServedVersion, rows: Matrix, scores: Scores) -> dict[int, list[dict[str, float | str]]]:
     """For rows above the threshold: the features that at their training median lower the score the most."""
-    manifest = seat.loaded.manifest
-    places = np.flatnonzero(scores >= manifest.threshold)
+    manifest = served.loaded.manifest
+    indices = np.flatnonzero(scores >= manifest.threshold)
     tried = [name for name in manifest.importance if name in manifest.statistics][:TRIED]
-    if not len(places) or not tried:
+    if not len(indices) or not tried:
         return {}
-    chosen = rows[places][:, seat.places]
-    drops = scores[places][:, None] - _without(seat.loaded, chosen, tried)
+    chosen = rows[indices][:, served.columns]
+    drops = scores[indices][:, None] - _without(served.loaded, chosen, tried)
     found = {}
-    for at, place in enumerate(places.tolist()):
+    for at, index in enumerate(indices.tolist()):
         best = [column for column in np.argsort(-drops[at])[:REASONS] if drops[at, column] > 0]
-        found[place] = [
+        found[index] = [
             {
                 "feature": tried[column],
                 "value": float(chosen[at, manifest.names.index(tried[column])]),
@@ -274,7 +274,7 @@ def _without(model: Model, rows: Matrix, names: Sequence[str]) -> Scores:
     """The scores with each of the features at its training median: a column for each feature."""
     manifest = model.manifest
     changed = np.repeat(rows[:, None, :], len(names), axis=1)
-    for place, name in enumerate(names):
-        changed[:, place, manifest.names.index(name)] = manifest.statistics[name].median
+    for index, name in enumerate(names):
+        changed[:, index, manifest.names.index(name)] = manifest.statistics[name].median
     scores = model.score(changed.reshape(-1, rows.shape[1]))
     return np.nan_to_num(scores).reshape(len(rows), len(names))

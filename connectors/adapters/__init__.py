@@ -15,7 +15,7 @@ import orjson
 
 from connectors.adapters import canonical, footfall, ga4, ga360, otto, segment, snowplow
 from connectors.adapters.adapter import Adapter as Adapter
-from connectors.adapters.adapter import Place, dumped, finished
+from connectors.adapters.adapter import RecordMetadata, dumped, finished
 from connectors.adapters.cutting import Cutter
 from connectors.adapters.reading import Refused
 from connectors.contracts.messages import (
@@ -51,7 +51,7 @@ class Adapted:
 
 @dataclass(frozen=True)
 class Refusal:
-    """An event, or a message, that none could be made of; `index` is its place in a message of many.
+    """An event, or a message, that none could be made of; `index` is its position in a message of many.
 
     `payload` is the message without the others, None where nobody has consented to its being kept.
     """
@@ -63,19 +63,19 @@ class Refusal:
 
 
 def adapt(
-    payload: bytes | None, name: str, place: Place, first_index: int = 0
+    payload: bytes | None, name: str, record: RecordMetadata, first_index: int = 0
 ) -> Iterator[Adapted | Refusal]:
     """What becomes of one message, event by event.
 
     Args:
         payload: the record's value; None is a record without one.
         name: of the adapter, or AUTO.
-        place: where it lay.
-        first_index: place in the original message of the first event, when the others were cut away.
+        record: its metadata.
+        first_index: index in the original message of the first event, when the others were cut away.
 
-    >>> place = Place("t", 0, 0, 1_700_000_000_000, None)
+    >>> record = RecordMetadata("t", 0, 0, 1_700_000_000_000, None)
     >>> message = b'{"session": 7, "events": [{"aid": 1, "ts": 1659304800025, "type": "carts"}, {"aid": 2}]}'
-    >>> made, refused = adapt(message, AUTO, place)
+    >>> made, refused = adapt(message, AUTO, record)
     >>> made.event_type, made.visitor_id, refused.verdict.reason, refused.payload
     ('add_to_cart', '7', 'missing_field', b'{"session": 7, "events": [{"aid": 2}]}')
     """
@@ -88,7 +88,7 @@ def adapt(
     cutter, seen = Cutter(payload or b"", elements.key), Counter[str]()
     for index, element in enumerate(elements.rows, first_index):
         try:
-            yield _event(adapter, element, document, index, place, seen)
+            yield _event(adapter, element, document, index, record, seen)
         except Refused as refused:
             alone = None if elements.key is None else index
             kept = None if refused.verdict.reason == "no_consent" else cutter.only(index - first_index)
@@ -143,14 +143,14 @@ def _parsed(payload: bytes | None, name: str) -> Document:
 
 
 def _event(
-    adapter: Adapter, element: Any, message: Document, index: int, place: Place, seen: Counter[str]
+    adapter: Adapter, element: Any, message: Document, index: int, record: RecordMetadata, seen: Counter[str]
 ) -> Adapted:
     if not isinstance(element, dict):
         raise Refused(Reject("wrong_type", f"[{index}]", f"an event is an object, {described(element)} came"))
     if adapter is canonical.ADAPTER:
-        return _adapted(canonical.stamped(element, place))
+        return _adapted(canonical.stamped(element, record))
     event, rest = _guarded(adapter.convert, element, message, index)
-    return _adapted(_guarded(finished, adapter, event, rest, place, index, seen))
+    return _adapted(_guarded(finished, adapter, event, rest, record, index, seen))
 
 
 def _adapted(document: Document) -> Adapted:

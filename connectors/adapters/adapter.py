@@ -21,15 +21,15 @@ ADAPTED_ID_LENGTH = 32  # hex digits
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a message lay and when it came in.
+class RecordMetadata:
+    """Metadata of a message: where it was read, and when it came in.
 
     Attributes:
         topic: Kafka topic.
         partition: Kafka partition.
         offset: Kafka offset.
         timestamp_ms: the record's own timestamp; bounds the future.
-        received_ms: when the message came in, to correct clocks by; None when nobody knows (a file).
+        received_ms: when the message came in, to correct clocks by; None when unknown (a file).
     """
 
     topic: str
@@ -104,26 +104,26 @@ def listed(key: str) -> Callable[[Document], Elements]:
 
 
 def finished(
-    adapter: Adapter, event: Document, rest: Document, place: Place, index: int, seen: Counter[str]
+    adapter: Adapter, event: Document, rest: Document, record: RecordMetadata, index: int, seen: Counter[str]
 ) -> Document:
     """The canonical document of an event that an adapter has converted.
 
     Args:
         adapter: that has converted it.
-        event: what it has found. Beside members of the contract: `clock`, the times; `placed`, where it
+        event: what it has found. Beside members of the contract: `clock`, the times; `ordering`, where it
             stands in its message, its order inside one millisecond; `named_by`, what its id is made of, with
             its time and whose it is, when other fields change each time that it is sent.
         rest: what it had no use for: becomes properties.
-        place: of the message.
+        record: metadata of the message.
         index: of the event in the message.
         seen: how often each id made of content was met in the message.
 
     Raises:
         Refused: the contract refuses it.
     """
-    clock, placed, named_by = (event.pop(name, None) for name in ("clock", "placed", "named_by"))
+    clock, ordering, named_by = (event.pop(name, None) for name in ("clock", "ordering", "named_by"))
     clock = clock or {}
-    received_ms = clock.get("received", place.received_ms)
+    received_ms = clock.get("received", record.received_ms)
     event_time_ms = _event_time_ms(adapter, clock, received_ms)
     document: Document = {
         "schema": SCHEMA,
@@ -140,22 +140,22 @@ def finished(
         whose = event.get("anonymous_id") or event.get("user_id")
         named_by = {**named_by, "event_time_ms": event_time_ms, "whose": whose}
     document["event_id"] = event.get("event_id") or content_id(adapter.name, named_by or document, seen)
-    if placed is not None:
-        document.setdefault("sequence", clamp_sequence(placed))
+    if ordering is not None:
+        document.setdefault("sequence", clamp_sequence(ordering))
     if received_ms is not None:
         document["received_at_ms"] = received_ms
-    document["source"] = source_of(adapter.name, place, index)
-    _check(adapter, document, place)
+    document["source"] = source_of(adapter.name, record, index)
+    _check(adapter, document, record)
     return document
 
 
-def source_of(name: str, place: Place, index: int) -> Document:
+def source_of(name: str, record: RecordMetadata, index: int) -> Document:
     """Where the event came from."""
     return {
         "adapter": name,
-        "topic": place.topic,
-        "partition": place.partition,
-        "offset": place.offset,
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
         "index": index,
     }
 
@@ -169,7 +169,7 @@ def _event_time_ms(adapter: Adapter, clock: Mapping[str, int], received_ms: int 
     return possible(corrected(happened, clock.get("sent"), received_ms), adapter.time)
 
 
-def _check(adapter: Adapter, document: Document, place: Place) -> None:
+def _check(adapter: Adapter, document: Document, record: RecordMetadata) -> None:
     if document["visitor_id"] is None:
         theirs = " or ".join(
             row.theirs
@@ -177,14 +177,14 @@ def _check(adapter: Adapter, document: Document, place: Place) -> None:
             if row.ours in ("user_id", "anonymous_id")
         )
         raise Refused(Reject("missing_field", theirs, f"{theirs} is required, all are absent or empty"))
-    if verdict := check_document(document, place.timestamp_ms):
+    if verdict := check_document(document, record.timestamp_ms):
         raise Refused(verdict)
 
 
 def content_id(name: str, document: Document, seen: Counter[str]) -> str:
     """An id out of what happened, for trackers that give none: the same event again has the same id.
 
-    Equal events of one message are told apart by counting. Their place in it is no part of the id: another
+    Equal events of one message are told apart by counting. Their index in it is no part of the id: another
     delivery may put them into other messages.
     """
     unknown = ("event_id", "received_at_ms", "source")
@@ -205,7 +205,7 @@ def dumped(document: Document, *, sort: bool = False) -> bytes:
 
 
 def clamp_sequence(number: int) -> int:
-    """A place in a list as a sequence.
+    """An index in a list as a sequence.
 
     >>> clamp_sequence(3), clamp_sequence(10**9)
     (3, 1000000000)

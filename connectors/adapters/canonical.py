@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from connectors.adapters.adapter import Adapter, Place, one, source_of
+from connectors.adapters.adapter import Adapter, RecordMetadata, one, source_of
 from connectors.adapters.reading import Refused
 from connectors.contracts.events import Event, check_document, visitor_of
 from connectors.contracts.messages import Document, integer_of
@@ -24,7 +24,7 @@ def convert(element: Document, _message: Document, _index: int) -> tuple[Documen
     return element, {}
 
 
-def stamped(element: Document, place: Place) -> Document:
+def stamped(element: Document, record: RecordMetadata) -> Document:
     """The event with its source, and with the time of receipt when it has none.
 
     Members that the contract does not name go to `properties`.
@@ -32,13 +32,13 @@ def stamped(element: Document, place: Place) -> Document:
     Raises:
         Refused: the contract refuses it.
     """
-    if verdict := check_document(element, place.timestamp_ms):
+    if verdict := check_document(element, record.timestamp_ms):
         raise Refused(verdict)
-    if element.get("received_at_ms") is None and place.received_ms is not None:
-        element["received_at_ms"] = place.received_ms
+    if element.get("received_at_ms") is None and record.received_ms is not None:
+        element["received_at_ms"] = record.received_ms
     element["event_time_ms"] = integer_of(element["event_time_ms"])
     element["visitor_id"] = visitor_of(element)
-    element["source"] = source_of(ADAPTER.name, place, 0)
+    element["source"] = source_of(ADAPTER.name, record, 0)
     if unknown := {name: element.pop(name) for name in list(element) if name not in _KNOWN}:
         own = element.get("properties")
         element["properties"] = {**unknown, **(own if isinstance(own, dict) else {"properties": own})}

@@ -42,7 +42,7 @@ def recognises(document: Document) -> bool:
 
 def convert(element: Document, message: Document, index: int) -> tuple[Document, Document]:
     """One event; what it does not say itself, the batch says."""
-    event: Document = {"placed": index}
+    event: Document = {"ordering": index}
     for name in _BLOCKS:
         own, common = element.pop(name, None), message.get(name) if name == "context" else None
         merged = {**(common if isinstance(common, dict) else {}), **(own if isinstance(own, dict) else {})}

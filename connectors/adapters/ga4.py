@@ -37,8 +37,8 @@ FIELDS = (
     Field("user_id", "user_id", person),
     Field("event_timestamp", "clock.event", time_micros),
     Field("timestamp_micros", "clock.event", time_micros),
-    Field("batch_ordering_id", "placed.batch", integer),
-    Field("batch_event_index", "placed.event", integer),
+    Field("batch_ordering_id", "ordering.batch", integer),
+    Field("batch_event_index", "ordering.event", integer),
     Field("privacy_info", "context.consent", consent.google, keep=True),
     Field("consent", "context.consent", consent.google, keep=True),
     Field("params.ga_session_id", "session_hint", identifier),
@@ -138,11 +138,11 @@ def convert(element: Document, message: Document, index: int) -> tuple[Document,
     move(element, FIELDS, event)
     if element is not message:
         move(message, SHARED, event)
-        event.setdefault("placed", {}).setdefault("event", index)
+        event.setdefault("ordering", {}).setdefault("event", index)
         extra = {key: value for key, value in message.items() if key not in _REQUEST}
         if extra:
             element["request"] = extra
-    event["placed"] = _placed(event.get("placed"), event["named_by"]["micros"])
+    event["ordering"] = _ordering(event.get("ordering"), event["named_by"]["micros"])
     consent.settle(event, _said(asked))
     _settle_product(event, element)
     params = element.pop("params")
@@ -150,24 +150,24 @@ def convert(element: Document, message: Document, index: int) -> tuple[Document,
     return event, element
 
 
-def _placed(batch: Document | None, micros: int | None) -> int | None:
-    """Order inside one millisecond: the microseconds, the batch of a page, the event's place in the batch."""
+def _ordering(batch: Document | None, micros: int | None) -> int | None:
+    """Order inside one millisecond: the microseconds, the batch of a page, the event's index in the batch."""
     within = (micros or 0) % 1_000
     if batch is None and not within:
         return None
-    placed, known = 0, batch or {}
+    ordering, known = 0, batch or {}
     for part in (within, known.get("batch", 0), known.get("event", 0)):
-        placed = placed * _PLACES + min(max(part, 0), _PLACES - 1)
-    return placed
+        ordering = ordering * _PARTS + min(max(part, 0), _PARTS - 1)
+    return ordering
 
 
-_PLACES = 100_000  # of each part; three of them fit a sequence
+_PARTS = 100_000  # of each part; three of them fit a sequence
 
 
 def _named_by(name: object, element: Document, message: Document) -> Document:
     """What names an event however often it is exported.
 
-    With its place in a batch that is all; without, what it says tells it from others of the same microsecond.
+    With its index in a batch that is all; without, what it says tells it from others of the same microsecond.
     """
     both = {**message, **element}
     micros = integer(element.get("event_timestamp") or both.get("timestamp_micros"), "event_timestamp")

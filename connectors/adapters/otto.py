@@ -36,8 +36,8 @@ def recognises(document: Document) -> bool:
 
 
 def convert(element: Document, message: Document, index: int) -> tuple[Document, Document]:
-    """One event; its place in the session is its id, because a session is only ever appended to."""
-    event: Document = {"placed": index}
+    """One event; its index in the session is its id, because a session is only ever appended to."""
+    event: Document = {"ordering": index}
     move(message, SHARED, event)
     move(element, FIELDS, event)
     if "anonymous_id" in event:

@@ -127,7 +127,7 @@ def convert(element: Document, message: Document, index: int) -> tuple[Document,
     move(element, FIELDS, event)
     if element is not message:
         move(message, SHARED, event)
-        event["placed"] = index
+        event["ordering"] = index
     _settle_clock(event.get("clock", {}))
     _settle_product(event, element.get("properties"))
     element.pop("type", None)

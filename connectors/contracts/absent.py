@@ -70,7 +70,7 @@ def is_absent_id(text: str) -> bool:
 
 
 def _is_template(text: str) -> bool:
-    """Whether it is a place in a template that nobody has filled in."""
+    """Whether it is a placeholder of a template that was not filled in."""
     return any(
         text.startswith(begin) and text.endswith(end) and len(text) >= len(begin) + len(end)
         for begin, end in (("{{", "}}"), ("${", "}"), ("%%", "%%"))

@@ -64,7 +64,7 @@ class EngineDefect(
     action="replay the event with scripts/why --slice PLACE and raise an issue with what that prints",
     status=FAILED,
 ):
-    """The engine could not take an event or settle what was due: a defect of ours; the place is named.
+    """The engine could not take an event or settle what was due: a defect of ours; names the source position.
 
     The job restarts from its checkpoint and fails again at the same event; nothing is lost.
     """

@@ -38,4 +38,4 @@ def context_values(device: str | None, channel: str | None, event_type: str) -> 
 
 
 # Statements take elements of the vector's JSON text, which counts from 0, by these placeholders.
-PLACES: dict[str, int] = {f"in_{name}": place for place, name in enumerate(NAMES)}
+COLUMN_INDEX: dict[str, int] = {f"in_{name}": index for index, name in enumerate(NAMES)}

@@ -45,9 +45,9 @@ class Reject:
 class Rejected(BaseModel):
     """A record that was refused, with its bytes as they came. Null means absent, but for payload_base64.
 
-    >>> place = {"topic": "footfall.events.raw", "partition": 0, "offset": 7, "timestamp_ms": 1_700}
+    >>> source = {"topic": "footfall.events.raw", "partition": 0, "offset": 7, "timestamp_ms": 1_700}
     >>> verdict = Reject("not_json", None, "an empty value")
-    >>> Rejected.of(verdict, b"", adapter="canonical", job_version="0.1.0", **place).payload_base64
+    >>> Rejected.of(verdict, b"", adapter="canonical", job_version="0.1.0", **source).payload_base64
     ''
     """
 
@@ -74,18 +74,18 @@ class Rejected(BaseModel):
     job_version: str
     """Version of the job that refused it."""
     index: Count | None = None
-    """Place of the event in a message of many; its payload is the message without the others."""
+    """Index of the event in a message of many; its payload is the message without the others."""
     line: Ordinal | None = None
     """Line of the replayed file; only in the dump of a replay."""
 
     @classmethod
-    def of(cls, verdict: Reject, payload: bytes | None, **place: Any) -> Self:
+    def of(cls, verdict: Reject, payload: bytes | None, **source: Any) -> Self:
         """The document of a verdict.
 
         Args:
             verdict: reason, field and detail.
             payload: value of the record, as it came.
-            **place: topic, partition, offset, timestamp_ms, adapter, job_version; index of an event of many;
+            **source: topic, partition, offset, timestamp_ms, adapter, job_version; index of an event of many;
                 in a replay, line.
         """
         encoded = None if payload is None else base64.b64encode(payload).decode("ascii")
@@ -94,7 +94,7 @@ class Rejected(BaseModel):
             field=verdict.field,
             detail=verdict.detail,
             payload_base64=encoded,
-            **place,
+            **source,
         )
 
     def payload(self) -> bytes | None:

@@ -1,7 +1,7 @@
 """Every Kafka topic: name, key, value, how long it keeps, who writes, who reads. Pure.
 
 What is about a visitor is keyed by ``visitor_id``, so that the order of one visitor's records holds on the
-way. What is about a place in a source topic is keyed by that place, so that a replay writes the same key
+way. What is about one source position is keyed by that position, so that a replay writes the same key
 again.
 """
 
@@ -99,7 +99,7 @@ EVENTS_FOREIGN = Topic(
 )
 REPLAYED = Topic(
     name="footfall.events.replayed",
-    key="id of the dead letter: topic:partition:offset, and the event's place in a message of many",
+    key="id of the dead letter: topic:partition:offset, and the event's index in a message of many",
     value="replayed/1",
     partitions=1,
     cleanup="compact",
@@ -132,7 +132,7 @@ EVENTS_LATE = Topic(
 )
 EVENTS_REJECTED = Topic(
     name="footfall.events.rejected",
-    key="topic:partition:offset of the rejected record, and the event's place in a message of many",
+    key="topic:partition:offset of the rejected record, and the event's index in a message of many",
     value="rejected/1",
     partitions=1,
     cleanup="delete",

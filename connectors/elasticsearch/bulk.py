@@ -90,8 +90,8 @@ class BulkWriter:
         Args:
             client: without retries of its own.
             retry_ms: how long a batch is retried.
-            judge: places of the writes that must not be made (`Register.refused`); asked before each request,
-                the repeated ones too, because an erasure may come while a batch waits.
+            judge: indices of the writes that must not be made (`Register.refused`); asked for each request,
+                repeated ones too, because an erasure may come while a batch waits.
         """
         self._client, self._retry_ms, self._judge = client, retry_ms, judge
 
@@ -119,19 +119,19 @@ class BulkWriter:
         if not pending:
             return
         order = list(pending)
-        items = self._send([pending[place] for place in order])
+        items = self._send([pending[index] for index in order])
         if not items:
             outcome.indexed += len(pending)
             pending.clear()
             return
         busy = ""
-        for place, item in zip(order, items, strict=True):
+        for index, item in zip(order, items, strict=True):
             status, reason = item["status"], _reason(item)
             if _is_retryable(status, reason):
                 busy = f"{status} {reason}"
                 continue
-            del pending[place]
-            _settle(outcome, place, status, reason)
+            del pending[index]
+            _settle(outcome, index, status, reason)
         if pending:
             outcome.retried += len(pending)
             raise _Busy(f"{len(pending)} documents to send again, the last because of {busy}")
@@ -141,10 +141,10 @@ class BulkWriter:
         if self._judge is None or not pending:
             return
         order = list(pending)
-        refused = self._judge([pending[place] for place in order])
+        refused = self._judge([pending[index] for index in order])
         outcome.erased += len(refused)
-        for place in refused:
-            del pending[order[place]]
+        for index in refused:
+            del pending[order[index]]
 
     def _send(self, writes: Sequence[Write]) -> list[dict[str, object]]:
         """An answer for each write; none at all where all are written."""
@@ -176,13 +176,13 @@ class BulkWriter:
 _LONGEST_REASON = 500  # characters
 
 
-def _settle(outcome: Outcome, place: int, status: object, reason: str) -> None:
+def _settle(outcome: Outcome, index: int, status: object, reason: str) -> None:
     if status == 409:
         outcome.stale += 1
     elif status in (200, 201):
         outcome.indexed += 1
     else:
-        outcome.failures[place] = f"{status} {reason}"
+        outcome.failures[index] = f"{status} {reason}"
 
 
 def _reason(item: dict[str, object]) -> str:

@@ -158,7 +158,7 @@ class Register:
         self._due = clock()
 
     def refused(self, writes: Sequence[Write]) -> set[int]:
-        """Places of the writes that are of an erased visitor and not younger than the quiet time.
+        """Indices of the writes that are of an erased visitor and not younger than the quiet time.
 
         Raises:
             IndexUnavailable: the register could not be read within the retry time.
@@ -167,8 +167,8 @@ class Register:
             self._refresh()
         last = self._last_quiet
         return {
-            place
-            for place, write in enumerate(writes)
+            index
+            for index, write in enumerate(writes)
             if write.version <= last and write.version <= self._quiet_of(write.document)
         }
 

@@ -14,7 +14,7 @@ import orjson
 from connectors.adapters import Adapted, adapt
 from connectors.errors import BadInput
 from connectors.files.arrivals import lines_of
-from connectors.files.refusals import SOME_PLACE, Refusals, nothing_valid
+from connectors.files.refusals import ANY_RECORD, Refusals, nothing_valid
 from connectors.wording import plainly
 
 _NEVER_READ = 10_000_000  # bytes of one CSV field
@@ -58,7 +58,7 @@ def require_an_event(path: Path, adapter: str) -> None:
     refusals, messages = Refusals(), 0
     for number, message in messages_of(path):
         messages += 1
-        for one in adapt(message, adapter, SOME_PLACE):
+        for one in adapt(message, adapter, ANY_RECORD):
             if isinstance(one, Adapted):
                 return
             refusals.add(number, message, one.verdict)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from connectors.adapters import AUTO, Adapted, adapt, read
-from connectors.adapters.adapter import Place
+from connectors.adapters.adapter import RecordMetadata
 from connectors.adapters.reading import Refused
 from connectors.contracts.rejected import Reject
 from connectors.errors import BadInput
 
-SOME_PLACE = Place("file", 0, 0, 4_102_444_800_000, None)
+ANY_RECORD = RecordMetadata("file", 0, 0, 4_102_444_800_000, None)
 _SHOWN = 80  # characters of a line
 _Fault = tuple[str, str | None]  # reason and field
 
@@ -58,7 +58,7 @@ def _adapter_of(message: bytes) -> str | None:
         name = read(message, AUTO)[1].name
     except Refused:
         return None
-    made = any(isinstance(one, Adapted) for one in adapt(message, name, SOME_PLACE))
+    made = any(isinstance(one, Adapted) for one in adapt(message, name, ANY_RECORD))
     return name if made else None
 
 

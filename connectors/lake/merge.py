@@ -1,7 +1,7 @@
 """Rewrites hours of the lake: one file of the many that checkpoints leave, or all but what is erased.
 
 Crash-safe: at no moment does `connectors.lake` miss a row or see it twice. The merged file is complete under
-a hidden name before `_merging.json` takes it in the place of the others, and only then do these go. What an
+a hidden name before `_merging.json` takes it instead of the others, and only then do these go. What an
 interrupted merge left, the next one finishes. A reader that had listed the files before can find one gone; it
 reads again.
 """

@@ -224,9 +224,9 @@ def visitors_query(alias: str, ids: list[str]) -> Document:
 
 
 def _deletion(hit: Document, version: int) -> Document:
-    place = {"_index": hit["_index"], "_id": hit["_id"]}
+    source = {"_index": hit["_index"], "_id": hit["_id"]}
     newest = max(version, int(hit["_version"]))
-    return {"delete": {**place, "version": newest, "version_type": "external_gte"}}
+    return {"delete": {**source, "version": newest, "version_type": "external_gte"}}
 
 
 def bury_aliases(properties: Mapping[str, str], ids: Iterable[str]) -> int:

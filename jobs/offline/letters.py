@@ -17,7 +17,7 @@ import orjson
 from confluent_kafka import KafkaException, Producer
 
 from connectors.adapters import Adapted, adapt
-from connectors.adapters.adapter import Place
+from connectors.adapters.adapter import RecordMetadata
 from connectors.contracts import topics
 from connectors.contracts.rejected import Rejected
 from connectors.errors import BrokerUnavailable
@@ -132,8 +132,10 @@ def _mended(letter_id: str, letter: Rejected, fix: Fix, report: Report) -> Mende
     payload, now_ms = letter.payload(), int(time.time() * 1000)
     if payload is not None:
         payload = fix.mended(payload, letter.adapter, letter_id)
-    place = Place(letter.topic, letter.partition, letter.offset, now_ms, letter.timestamp_ms or None)
-    results = tuple(adapt(payload, letter.adapter, place, letter.index or 0))
+    record = RecordMetadata(
+        letter.topic, letter.partition, letter.offset, now_ms, letter.timestamp_ms or None
+    )
+    results = tuple(adapt(payload, letter.adapter, record, letter.index or 0))
     made = tuple(one for one in results if isinstance(one, Adapted))
     if len(made) == len(results):
         return Mended(letter_id, made)

@@ -138,7 +138,7 @@ def _add_to_visitor(visitor: Visitor, at: int) -> None:
         visitor.weight_24h, visitor.seen_since = 1.0, at
 
 
-_AT = {name: place for place, name in enumerate(NAMES)}
+_AT = {name: index for index, name in enumerate(NAMES)}
 _COUNTS, _PAGES = _AT[f"count_{COUNT_NAMES[0]}"], _AT["seconds_on_listing"]
 _PRICES, _STEP, _RATES = _AT["price_min"], _AT["funnel_step"], _AT["events_per_minute_5m"]
 _VISITOR, _HOUR = _AT["visitor_events"], _AT["hour_utc"]

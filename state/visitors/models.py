@@ -21,7 +21,7 @@ from state.visitors.features import moment_of
 from state.visitors.scoring import Answer, Request, Scorer
 from state.visitors.signals import Signals
 
-_DOCUMENT = ""  # in the place of a model: the visitor's document
+_DOCUMENT = ""  # instead of a model: the visitor's document
 
 
 class Models:

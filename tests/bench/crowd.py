@@ -20,9 +20,9 @@ _EVENT = (
 def visits(visitors: int, day: int, first: int = 0, last: int | None = None) -> Iterator[bytes]:
     """Two events of each visitor of the day, in order of time: a look at a product, and it goes into the cart."""
     step = 1 if day == 0 or visitors % _STEP == 0 else _STEP
-    for place in range(first, visitors if last is None else last):
-        number = place * step % visitors
-        at = START_MS + day * DAY_MS + place * DAY_MS // visitors
+    for index in range(first, visitors if last is None else last):
+        number = index * step % visitors
+        at = START_MS + day * DAY_MS + index * DAY_MS // visitors
         for what, kind in enumerate(("product_view", "add_to_cart")):
             values = (day, number, what, kind, at + what, number, number % 500, number % 5_000, number % 40)
             yield (_EVENT % values).encode()

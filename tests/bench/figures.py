@@ -25,8 +25,8 @@ def number(name: str, default: int) -> int:
 def show(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Prints a table; numbers to the right."""
     table = Table(title=title, title_justify="left", box=None)
-    for place, name in enumerate(head):
-        table.add_column(name, justify="right" if place else "left")
+    for index, name in enumerate(head):
+        table.add_column(name, justify="right" if index else "left")
     for row in rows:
         table.add_row(*map(str, row))
     Console(width=140).print(table)

@@ -28,8 +28,8 @@ def rates(looks: Sequence[Look], began: float, ended: float, events: int) -> lis
     edges.append(ended)
     counts = [_count_at(looks, edge) for edge in edges]
     return [
-        round((counts[place + 1] - counts[place]) / max(edges[place + 1] - edges[place], 0.1), 1)
-        for place in range(len(edges) - 1)
+        round((counts[index + 1] - counts[index]) / max(edges[index + 1] - edges[index], 0.1), 1)
+        for index in range(len(edges) - 1)
     ]
 
 

@@ -93,10 +93,10 @@ def test_the_others_hardly_notice(tmp_path: Path) -> None:
 def held_back(times_ms: list[int]) -> int:
     """How many of one visitor's events: from the first that is one too many in its minute on, for the quarantine."""
     in_minute = Counter[int]()
-    for place, at_ms in enumerate(times_ms):
+    for index, at_ms in enumerate(times_ms):
         in_minute[at_ms // 60_000] += 1
         if in_minute[at_ms // 60_000] > Settings().bot_events_per_minute:
-            return len(times_ms) - place
+            return len(times_ms) - index
     return 0
 
 

@@ -18,7 +18,7 @@ import orjson
 import pytest
 
 from connectors.adapters import AUTO, Adapted, adapt
-from connectors.adapters.adapter import Place
+from connectors.adapters.adapter import RecordMetadata
 from connectors.contracts.events import Event, validate_event
 from connectors.files.arrivals import Arrivals
 
@@ -96,8 +96,8 @@ def told(name: str, adapter: str = AUTO) -> Story:
     """The case's messages, read by an adapter."""
     story = Story()
     for offset, message in enumerate((folder(name) / "input.jsonl").read_bytes().splitlines()):
-        place = Place("footfall.events.foreign", 0, offset, _READ_AT_MS, None)
-        for one in adapt(message, adapter, place):
+        record = RecordMetadata("footfall.events.foreign", 0, offset, _READ_AT_MS, None)
+        for one in adapt(message, adapter, record):
             if isinstance(one, Adapted):
                 story.events.append(orjson.loads(one.document))
             else:

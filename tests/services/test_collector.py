@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.adapters import Adapted, adapt
-from connectors.adapters.adapter import Place
+from connectors.adapters.adapter import RecordMetadata
 from connectors.contracts.rejected import Rejected
 from services import batches, identity
 from services.collector import Collector
@@ -153,7 +153,9 @@ def test_a_letter_of_a_browser_can_be_sent_again_as_its_own(
     http.post(f"{served.url}/c", content=batch(event(1, event_type="buy")))
     (letter,) = map(Rejected.model_validate, of(broker, LETTERS))
     mended = (letter.payload() or b"").replace(b'"buy"', b'"search"')
-    (made,) = adapt(mended, letter.adapter, Place(letter.topic, 0, 0, NOW_MS, NOW_MS), letter.index or 0)
+    (made,) = adapt(
+        mended, letter.adapter, RecordMetadata(letter.topic, 0, 0, NOW_MS, NOW_MS), letter.index or 0
+    )
     assert isinstance(made, Adapted)
     assert made.visitor_id == identity.device_of(http.cookies["footfall_id"], KEY)
 

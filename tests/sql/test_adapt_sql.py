@@ -12,7 +12,7 @@ import pytest
 from pyflink.table import DataTypes, Schema
 
 from connectors.adapters import AUTO
-from connectors.adapters.adapter import Place
+from connectors.adapters.adapter import RecordMetadata
 from connectors.contracts import topics
 from jobs import adapt, wiring
 from jobs import kafka_tables as kafka
@@ -33,10 +33,10 @@ MESSAGES: list[tuple[bytes | None, dict[str, str]]] = [
 ]
 
 
-def place_of(offset: int, headers: dict[str, str]) -> Place:
+def record_of(offset: int, headers: dict[str, str]) -> RecordMetadata:
     received = headers.get("received_at_ms")
     received_ms = None if received == UNKNOWN else int(received or T0 + offset)
-    return Place(topics.EVENTS_FOREIGN.name, 0, offset, T0 + offset, received_ms)
+    return RecordMetadata(topics.EVENTS_FOREIGN.name, 0, offset, T0 + offset, received_ms)
 
 
 def row_of(offset: int, value: bytes | None, headers: dict[str, str]) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def adapted(request: pytest.FixtureRequest, flink: Flink) -> list[list[Any]]:
 def test_every_message_becomes_what_its_adapter_says(adapted: list[list[Any]]) -> None:
     wanted = Counter[tuple[str, ...]]()
     for offset, (value, headers) in enumerate(MESSAGES):
-        for text in texts(value, headers.get("adapter", AUTO), place_of(offset, headers), wiring.VERSION):
+        for text in texts(value, headers.get("adapter", AUTO), record_of(offset, headers), wiring.VERSION):
             kind, _, key, document = text.split(SEPARATOR)
             wanted[kind, key, document] += 1
     assert {kind for kind, *_ in wanted} == {"event", "rejected"}

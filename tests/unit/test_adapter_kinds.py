@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.adapters import ADAPTERS, Adapted, Refusal, adapt, consent
-from connectors.adapters.adapter import Place
+from connectors.adapters.adapter import RecordMetadata
 from connectors.adapters.segment import TYPES as SEGMENT_TYPES
 from connectors.contracts import absent
 from connectors.contracts.events import Event, validate_event
@@ -34,12 +34,12 @@ from tests.unit.adapter_samples import (
 
 Document = dict[str, Any]
 RECEIVED = T0 + 60_000
-PLACE = Place("foreign", 1, 7, RECEIVED, RECEIVED)
+RECORD = RecordMetadata("foreign", 1, 7, RECEIVED, RECEIVED)
 JSON_SAMPLES = [(name, orjson.loads(payload)) for name, payload in SAMPLES if payload[:1] == b"{"]
 
 
 def results(message: Document, name: str) -> list[Adapted | Refusal]:
-    return list(adapt(orjson.dumps(message), name, PLACE))
+    return list(adapt(orjson.dumps(message), name, RECORD))
 
 
 def made(message: Document, name: str) -> list[Document]:
@@ -179,20 +179,20 @@ def test_whole_numbers_may_have_a_fraction_of_zero(name: str, message: Document)
     ],
 )
 def test_a_batch_has_an_order(name: str, message: Document) -> None:
-    places = [event["sequence"] for event in made(message, name)]
-    assert places == sorted(set(places))
+    sequences = [event["sequence"] for event in made(message, name)]
+    assert sequences == sorted(set(sequences))
     key = ADAPTERS[name].elements(message).key or ""
     again = made({**message, key: message[key][1:]}, name)
     ids = {event["event_id"]: event["visitor_id"] for event in made(message, name)}
-    if name not in ("otto",):  # whose ids are places in a session that only grows
+    if name not in ("otto",):  # whose ids are indices in a session that only grows
         assert {event["event_id"] for event in again} <= set(ids)
 
 
-def test_ga4s_places_order_events_of_one_millisecond() -> None:
+def test_ga4s_batch_indices_order_events_of_one_millisecond() -> None:
     later = {**GA4_ROW, "event_timestamp": T0 * 1_000 + 5, "batch_ordering_id": 1, "batch_event_index": 1}
     rows = [GA4_ROW, {**GA4_ROW, "batch_event_index": 3}, {**GA4_ROW, "batch_ordering_id": 4}, later]
-    places = [made(row, "ga4")[0]["sequence"] for row in rows]
-    assert places == sorted(set(places))
+    sequences = [made(row, "ga4")[0]["sequence"] for row in rows]
+    assert sequences == sorted(set(sequences))
     assert "sequence" not in made(GA4_PURCHASE, "ga4")[0]
 
 

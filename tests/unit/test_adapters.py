@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.adapters import ADAPTERS, AUTO, MAX_FOREIGN_BYTES, UNFORESEEN, Adapted, Place, Refusal, adapt
+from connectors.adapters import (
+    ADAPTERS,
+    AUTO,
+    MAX_FOREIGN_BYTES,
+    UNFORESEEN,
+    Adapted,
+    RecordMetadata,
+    Refusal,
+    adapt,
+)
 from connectors.adapters.reading import corrected
 from connectors.contracts.events import Event, validate_event
 from connectors.contracts.vocabulary import known_type
@@ -29,7 +38,7 @@ from tests.unit.adapter_samples import (
 
 Document = dict[str, Any]
 RECEIVED = T0 + 60_000
-PLACE = Place("foreign", 1, 7, RECEIVED, RECEIVED)
+RECORD = RecordMetadata("foreign", 1, 7, RECEIVED, RECEIVED)
 BATCHES = (
     ("footfall", FOOTFALL),
     ("segment", SEGMENT_BATCH),
@@ -41,14 +50,14 @@ each_sample = pytest.mark.parametrize(("name", "payload"), SAMPLES)
 each_batch = pytest.mark.parametrize(("name", "message"), BATCHES)
 
 
-def made(payload: bytes, name: str = AUTO, place: Place = PLACE) -> list[Document]:
-    results = list(adapt(payload, name, place))
+def made(payload: bytes, name: str = AUTO, record: RecordMetadata = RECORD) -> list[Document]:
+    results = list(adapt(payload, name, record))
     assert not [one for one in results if isinstance(one, Refusal)]
     return [orjson.loads(one.document) for one in results if isinstance(one, Adapted)]
 
 
 def refused(payload: bytes | None, name: str = AUTO) -> Refusal:
-    (one,) = adapt(payload, name, PLACE)
+    (one,) = adapt(payload, name, RECORD)
     assert isinstance(one, Refusal)
     return one
 
@@ -68,7 +77,7 @@ def test_the_format_is_recognised(name: str, payload: bytes) -> None:
 
 @each_sample
 def test_another_delivery_gives_the_same_events(name: str, payload: bytes) -> None:
-    again = made(payload, name, Place("other", 3, 99, RECEIVED, RECEIVED))
+    again = made(payload, name, RecordMetadata("other", 3, 99, RECEIVED, RECEIVED))
     assert [{**one, "source": None} for one in made(payload, name)] == [
         {**one, "source": None} for one in again
     ]
@@ -98,7 +107,7 @@ def test_every_row_of_the_table_is_met_by_a_sample(name: str) -> None:
     for payload in [payload for sample, payload in SAMPLES if sample == name]:
         for document in made(payload, name):
             reached |= {row.ours for row in (*adapter.shared, *adapter.fields) if present(document, row.ours)}
-    worked_up = ("clock.", "placed.")
+    worked_up = ("clock.", "ordering.")
     rows = {row.ours for row in (*adapter.shared, *adapter.fields) if not row.ours.startswith(worked_up)}
     assert rows <= reached
 
@@ -139,12 +148,12 @@ def test_a_bad_event_stays_alone(name: str, message: Document, bad: Any) -> None
     key = ADAPTERS[name].elements(message).key or ""
     good = made(orjson.dumps(message), name)
     payload = orjson.dumps({**message, key: [*message[key], bad]})
-    results = list(adapt(payload, name, PLACE))
+    results = list(adapt(payload, name, RECORD))
     assert [orjson.loads(one.document) for one in results if isinstance(one, Adapted)] == good
     (refusal,) = (one for one in results if isinstance(one, Refusal))
     assert refusal.index == len(message[key]) and UNFORESEEN not in refusal.verdict.detail
     assert refusal.payload == orjson.dumps({**message, key: [bad]})
-    (same,) = adapt(refusal.payload, name, PLACE, refusal.index)
+    (same,) = adapt(refusal.payload, name, RECORD, refusal.index)
     assert same == refusal
 
 
@@ -200,8 +209,8 @@ def test_clocks_are_set_right_by_the_receivers() -> None:
 
 
 def test_a_file_has_no_time_of_receipt_and_is_not_corrected() -> None:
-    file = Place("foreign", 0, 0, RECEIVED * 2, None)
-    assert made(orjson.dumps(FOOTFALL), place=file)[0]["event_time_ms"] == T0
+    file = RecordMetadata("foreign", 0, 0, RECEIVED * 2, None)
+    assert made(orjson.dumps(FOOTFALL), record=file)[0]["event_time_ms"] == T0
 
 
 @given(st.integers(0, 2**41), st.integers(0, 2**41), st.integers(0, 2**41))
@@ -249,7 +258,7 @@ def test_no_value_anywhere_is_unforeseen(data: st.DataObject) -> None:
             holder = holder[key]
         holder[last] = data.draw(_LEAVES)
     for which in (name, AUTO):
-        results = list(adapt(orjson.dumps(message), which, PLACE))
+        results = list(adapt(orjson.dumps(message), which, RECORD))
         assert results
         for one in results:
             assert isinstance(one, Adapted) or UNFORESEEN not in one.verdict.detail

@@ -10,13 +10,13 @@ import orjson
 import pytest
 
 from connectors.adapters import ADAPTERS, AUTO, Adapted, adapt
-from connectors.adapters.adapter import Place
+from connectors.adapters.adapter import RecordMetadata
 from connectors.errors import BadInput
 from connectors.files.messages import messages_of, require_an_event
 from stack.package import ROOT
 from tests import datasets, oracle
 
-PLACE = Place("foreign", 0, 0, 1_795_000_000_000, None)
+RECORD = RecordMetadata("foreign", 0, 0, 1_795_000_000_000, None)
 Document = dict[str, Any]
 # Every payload file: adapter, events by type, refusals by reason and field.
 FILES: dict[str, tuple[str, dict[str, int], dict[str, int]]] = {
@@ -51,7 +51,7 @@ def converted(path: Path, name: str) -> tuple[list[Document], Counter[str]]:
     """(documents, refusals by reason and field) of a file."""
     documents, refusals = [], Counter[str]()
     for _, message in messages_of(path):
-        for one in adapt(message, name, PLACE):
+        for one in adapt(message, name, RECORD):
             if isinstance(one, Adapted):
                 documents.append(orjson.loads(one.document))
             else:
@@ -90,7 +90,7 @@ def test_the_track_calls_of_the_documentation_convert_with_the_common_fields() -
     types = Counter(
         one.event_type
         for message in whole
-        for one in adapt(message, "segment", PLACE)
+        for one in adapt(message, "segment", RECORD)
         if isinstance(one, Adapted)
     )
     assert types.total() == 25

@@ -184,7 +184,7 @@ def test_a_judge_is_asked_before_each_request() -> None:
     assert outcome == Outcome(indexed=2, stale=0, retried=1, failures={}, erased=1)
 
 
-def test_places_of_failures_are_those_of_the_batch() -> None:
+def test_failures_have_the_indices_of_the_batch() -> None:
     client = FakeClient([CREATED, "400 no: no"])
     writes = [Write("footfall-signals", name, 7, b"{}") for name in "abc"]
     outcome = BulkWriter(client, 60_000, lambda writes: {0}).write(writes)  # type: ignore[arg-type]

@@ -200,7 +200,14 @@ def test_whatever_becomes_of_the_largest_event_fits_its_topic() -> None:
 
 
 def test_a_rejected_record_gives_its_bytes_back() -> None:
-    place = {"topic": "t", "partition": 0, "offset": 1, "timestamp_ms": 2, "adapter": "a", "job_version": "0"}
+    source = {
+        "topic": "t",
+        "partition": 0,
+        "offset": 1,
+        "timestamp_ms": 2,
+        "adapter": "a",
+        "job_version": "0",
+    }
     verdict = rejected.Reject("not_utf8", None, "why")
     for payload in (b"\xff\x00", b"", None):
-        assert rejected.Rejected.of(verdict, payload, **place).payload() == payload
+        assert rejected.Rejected.of(verdict, payload, **source).payload() == payload

@@ -70,8 +70,8 @@ def test_every_word_of_the_contracts_is_there(doc: str) -> None:
 
 
 def test_the_reasons_stand_in_the_order_of_the_checks(doc: str) -> None:
-    places = [doc.index(f"| `{reason}` |") for reason in rejected.REASONS]
-    assert places == sorted(places)
+    positions = [doc.index(f"| `{reason}` |") for reason in rejected.REASONS]
+    assert positions == sorted(positions)
 
 
 def test_every_limit_is_there(doc: str) -> None:

@@ -98,23 +98,25 @@ def handled(tree: ast.Module) -> dict[int, str]:
 def test_what_a_library_said_is_never_shown_as_it_is() -> None:
     inside = {path: handled(tree) for path, tree in SOURCES.items()}
     raw = []
-    for place, call in TOLD:
-        path, _, line = place.rpartition(":")
+    for position, call in TOLD:
+        path, _, line = position.rpartition(":")
         error = inside[ROOT / path].get(int(line))
         shown = [node.value for node in ast.walk(call) if isinstance(node, ast.FormattedValue)]
-        raw += [place for value in shown if ast.unparse(value) in (error, f"str({error})", f"repr({error})")]
+        raw += [
+            position for value in shown if ast.unparse(value) in (error, f"str({error})", f"repr({error})")
+        ]
     assert raw == []
 
 
 def test_no_message_begins_with_a_class_or_holds_a_number_of_the_operating_system() -> None:
     texts = [
-        (place, node.value)
-        for place, call in TOLD
+        (position, node.value)
+        for position, call in TOLD
         for node in ast.walk(call)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
     assert len(texts) > 150
-    assert [place for place, text in texts if CLASS_OR_NUMBER.search(text)] == []
+    assert [position for position, text in texts if CLASS_OR_NUMBER.search(text)] == []
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,7 @@ def failing(command: click.Command, *arguments: str) -> tuple[int, list[str]]:
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> dict[str, str]:
+def positions(tmp_path: Path) -> dict[str, str]:
     """What a command may be given that is invalid."""
     (tmp_path / "rule.yaml").write_text("name: [unclosed\n")
     (tmp_path / "cut.jsonl.gz").write_bytes(b"\x1f\x8b\x08\x00\x00")
@@ -180,7 +182,7 @@ def places(tmp_path: Path) -> dict[str, str]:
     ],
 )  # fmt: skip
 def test_a_command_says_in_two_lines_what_is_wrong_and_what_to_do(
-    places: dict[str, str],
+    positions: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     command: click.Command,
     arguments: list[str],
@@ -189,7 +191,7 @@ def test_a_command_says_in_two_lines_what_is_wrong_and_what_to_do(
     todo: str,
 ) -> None:
     monkeypatch.setattr("connectors.kafka.topic_reader._QUIET_S", 1.0)
-    ended, lines = failing(command, *(argument.format(**places) for argument in arguments))
+    ended, lines = failing(command, *(argument.format(**positions) for argument in arguments))
     error, action = [line for line in lines if line.startswith(("error: ", "what to do: "))]
     assert ended == status
     assert error.startswith("error: ") and said in error and not CLASS_OR_NUMBER.search(error[7:])

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from connectors.adapters import AUTO, Adapted, adapt
-from connectors.adapters.adapter import Place
+from connectors.adapters.adapter import RecordMetadata
 from connectors.contracts import topics
 from connectors.files import messages
 from jobs.offline import foreign_ledger as foreign
@@ -66,11 +66,11 @@ def test_every_event_of_every_message_is_accounted_for(monkeypatch: pytest.Monke
 
 def test_what_a_tracker_sends_by_itself_is_counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     messages = [orjson.dumps({**GA4_ROW, "event_name": name}) for name in ("session_start", "page_view")]
-    places = [Place(FOREIGN, 0, offset, 1_800_000_000_000, None) for offset in range(2)]
+    places = [RecordMetadata(FOREIGN, 0, offset, 1_800_000_000_000, None) for offset in range(2)]
     landed = [
         one.document
-        for message, place in zip(messages, places, strict=True)
-        for one in adapt(message, AUTO, place)
+        for message, record in zip(messages, places, strict=True)
+        for one in adapt(message, AUTO, record)
         if isinstance(one, Adapted)
     ]
 
@@ -93,6 +93,6 @@ def test_an_event_with_a_number_beyond_doubles_is_found_again() -> None:
     message = orjson.dumps({**OTTO, "events": [{**OTTO["events"][0], "big": 0}]}).replace(
         b'"big":0', b'"big":' + b"1" * 400
     )
-    (made,) = adapt(message, AUTO, Place(FOREIGN, 0, 7, 1_800_000_000_000, None))
+    (made,) = adapt(message, AUTO, RecordMetadata(FOREIGN, 0, 7, 1_800_000_000_000, None))
     assert isinstance(made, Adapted)
     assert (foreign.source_of(made.document) or {})["offset"] == 7

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from connectors.adapters import AUTO, adapt
-from connectors.adapters.adapter import Place
+from connectors.adapters.adapter import RecordMetadata
 from connectors.contracts.events import Event, validate_event
 from connectors.contracts.rejected import Reject, Rejected
 from state.documents import refused_letter
@@ -39,4 +39,4 @@ def test_every_message_that_is_no_event_has_a_letter_with_its_bytes() -> None:
 
 def test_every_adapter_answers() -> None:
     for number, (_, value) in enumerate(MESSAGES):
-        assert list(adapt(value, AUTO, Place("t", 0, number, NOW_MS, None)))
+        assert list(adapt(value, AUTO, RecordMetadata("t", 0, number, NOW_MS, None)))

@@ -49,10 +49,10 @@ def entry(verdict: str, events: int, *, entry_id: str = "") -> FakeMessage:
     return FakeMessage(orjson.dumps(document))
 
 
-def letter(reason: str, place: str, *, topic: str = RAW) -> FakeMessage:
-    offset = int(place.rpartition(":")[2])
+def letter(reason: str, key: str, *, topic: str = RAW) -> FakeMessage:
+    offset = int(key.rpartition(":")[2])
     document = {"reason": reason, "topic": topic, "partition": 0, "offset": offset, "timestamp_ms": AT_MS + 1}
-    return FakeMessage(orjson.dumps(document), key=place)
+    return FakeMessage(orjson.dumps(document), key=key)
 
 
 def balance(**messages: list[FakeMessage]) -> Ledger:
@@ -133,7 +133,7 @@ def test_late_and_rejected_come_from_their_topics_once_each() -> None:
 def test_a_lost_message_shows_in_its_window() -> None:
     raw = [FakeMessage(b"{}", offset=0), FakeMessage(b"{}", offset=1, at_ms=AT_MS + WINDOW_MS)]
     found = balance(raw=raw, entries=[entry("valid", 1)])
-    assert {place: window.difference() for place, window in found.windows.items()} == {
+    assert {key: window.difference() for key, window in found.windows.items()} == {
         (AT_MS, 0): 0,
         (AT_MS + WINDOW_MS, 0): 1,
     }

@@ -45,6 +45,6 @@ def test_the_key_comes_from_a_file_or_the_environment(
 def test_without_a_good_key_nothing_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FOOTFALL_PSEUDONYM_KEY", raising=False)
     (tmp_path / "short").write_bytes(b"short")
-    for place in (KeySource(), KeySource(str(tmp_path / "short")), KeySource(str(tmp_path / "absent"))):
+    for key in (KeySource(), KeySource(str(tmp_path / "short")), KeySource(str(tmp_path / "absent"))):
         with pytest.raises(SettingError, match="FOOTFALL_PSEUDONYM_KEY|pseudonym_key_file"):
-            place.read()
+            key.read()

@@ -22,14 +22,14 @@ GOOD = orjson.dumps(CANONICAL)
 def letter(
     payload: bytes | None, reason: str = "wrong_type", offset: int = 7, **changes: Any
 ) -> tuple[str, Rejected]:
-    place = {
+    source = {
         "topic": RAW,
         "partition": 0,
         "offset": offset,
         "timestamp_ms": T0,
         "adapter": "canonical",
     } | changes
-    rejected = Rejected.of(Reject(reason, None, ""), payload, job_version="0", **place)  # type: ignore[arg-type]
+    rejected = Rejected.of(Reject(reason, None, ""), payload, job_version="0", **source)  # type: ignore[arg-type]
     index = "" if rejected.index is None else f":{rejected.index}"
     return f"{rejected.topic}:0:{offset}{index}", rejected
 
@@ -112,7 +112,7 @@ def test_a_fix_knows_other_encodings_and_leaves_what_it_cannot_read() -> None:
 @pytest.mark.parametrize(
     "text", ["[renam]\na='b'", "[cast]\na='eval'", "encoding='rot13'", "[default]\na=[1]", "not toml"]
 )
-def test_a_mapping_file_is_refused_with_the_place(tmp_path: Path, text: str) -> None:
+def test_a_mapping_file_is_refused_with_the_field(tmp_path: Path, text: str) -> None:
     path = tmp_path / "fix.toml"
     path.write_text(text)
     with pytest.raises(BadInput, match="mapping file"):

@@ -51,7 +51,7 @@ def test_every_part_is_pinned() -> None:
     }
 
 
-def test_a_coordinate_names_its_place_in_a_repository() -> None:
+def test_a_coordinate_has_a_path_in_a_repository() -> None:
     jar = Jar("org.example", "thing", "1.0", "0" * 64, "linux")
     assert jar.coordinate == "org.example:thing:1.0:linux"
     assert jar.path_in(Path("m")) == Path("m/org/example/thing/1.0/thing-1.0-linux.jar")

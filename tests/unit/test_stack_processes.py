@@ -56,7 +56,7 @@ def server(tmp_path: Path) -> Iterator[ManagedProcess]:
     process.stop(grace_s=0)
 
 
-def test_another_takes_the_place_of_one_that_ended(server: ManagedProcess) -> None:
+def test_a_process_that_ended_is_replaced(server: ManagedProcess) -> None:
     with pytest.raises(ComponentFailed, match="still runs; end it first"):
         server.start_again()
     server.kill()

@@ -193,7 +193,7 @@ def test_no_feature_knows_the_future(shop, model):
         asked = asked_in(events, Moments(every=1).options())
         known = pl.max_horizontal("event_time_ms", "closed_at_ms") <= cut
         rows = asked.rows.filter(known & (pl.col("model") == model)).sort("event_time_ms", "event_id")
-        return asked.vectors[rows["place"].to_numpy()]
+        return asked.vectors[rows["row"].to_numpy()]
 
     expected = up_to_the_cut(shop)
     found = up_to_the_cut(model_traffic.changed(shop, otherwise))

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from connectors.adapters import Adapted, adapt
-from connectors.adapters.adapter import Place
+from connectors.adapters.adapter import RecordMetadata
 from connectors.contracts.events import EVENT_ID_MAX_LENGTH
 from stack.package import ROOT
 
@@ -22,7 +22,7 @@ OF_THE_PLACE = ("schema", "source", "received_at_ms")
 
 def adapted(adapter: str, message: dict[str, Any], sent_ms: int) -> list[dict[str, Any]]:
     """The canonical events of a message that came in when it was sent; a refused one fails."""
-    found = adapt(json.dumps(message).encode(), adapter, Place("t", 0, 0, sent_ms, sent_ms))
+    found = adapt(json.dumps(message).encode(), adapter, RecordMetadata("t", 0, 0, sent_ms, sent_ms))
     events = [orjson.loads(one.document) for one in found if isinstance(one, Adapted)]
     assert len(events) == len(message["events"])
     return [{name: value for name, value in event.items() if name not in OF_THE_PLACE} for event in events]

@@ -101,7 +101,7 @@ def test_valid_events_of_a_topic_of_their_own_are_taken_as_they_are(
     assert [one["event_time_ms"] for one in valid("anna", tapped("anna"))] == [t(7), t(9)]
 
 
-def test_dead_letters_are_the_visitors_by_their_place(held: dict[str, list[FakeMessage]]) -> None:
+def test_dead_letters_belong_to_the_visitor_by_source_position(held: dict[str, list[FakeMessage]]) -> None:
     held[RAW] = messages(
         event("anna", "page_view", t(1)), b'{"visitor_id": "anna", oops', event("berta", "page_view", t(2))
     )

@@ -68,8 +68,8 @@ def _not_erased(client: Elasticsearch, signals: dict[str, Document]) -> dict[str
     erased = Register(client).refused(writes)
     return {
         write.document_id: signals[write.document_id]
-        for place, write in enumerate(writes)
-        if place not in erased
+        for index, write in enumerate(writes)
+        if index not in erased
     }
 
 
@@ -111,7 +111,7 @@ def _write(client: Elasticsearch, writes: list[Write]) -> dict[str, str]:
     for start in range(0, len(writes), _BATCH):
         batch = writes[start : start + _BATCH]
         outcome = writer.write(batch)
-        refused.update({batch[place].document_id: reason for place, reason in outcome.failures.items()})
+        refused.update({batch[index].document_id: reason for index, reason in outcome.failures.items()})
     return refused
 
 
@@ -184,8 +184,8 @@ def lake_windows(lake: Path) -> dict[tuple[int, int], tuple[int, int]]:
 
 def _places(properties: Mapping[str, str], topic: str, within: str | None = None) -> set[tuple[int, int]]:
     documents = (orjson.loads(message.value()) for message in read_topic(properties, topic))
-    places = (document[within] if within else document for document in documents)
-    return {(place["partition"], place["offset"]) for place in places}
+    indices = (document[within] if within else document for document in documents)
+    return {(index["partition"], index["offset"]) for index in indices}
 
 
 def _event_id(value: bytes | None) -> str | None:

@@ -147,7 +147,7 @@ def signals_of(client: Elasticsearch, index: str, rule_name: str) -> Signals:
 
 
 def cut_over(client: Elasticsearch, rule_name: str, documents: Iterable[Document]) -> tuple[str, str]:
-    """Puts the documents in the place of the rule's, for all readers of the alias at once.
+    """Puts the documents instead of the rule's, for all readers of the alias at once.
 
     Returns:
         The index that the alias stood for, and the one that it stands for now.

@@ -57,7 +57,7 @@ class RulesFolder:
         return new, old
 
     def put(self, new: Loaded | None, old: Loaded | None, indices: tuple[str, str]) -> None:
-        """The new rule in the place of the old one, which is kept, and a line in the log."""
+        """The new rule instead of the old one, which is kept, and a line in the log."""
         active = self.path / f"{new.rule.name}.yaml" if new else None
         if old:
             self._old.mkdir(exist_ok=True)

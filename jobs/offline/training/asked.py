@@ -40,7 +40,7 @@ class Asked:
 
     Attributes:
         rows: model, visitor_id, session_id; of the session's last event event_id, event_no, event_type and
-            event_time_ms; closed_at_ms (0 while the session is open); place (of the row in `vectors`).
+            event_time_ms; closed_at_ms (0 while the session is open); row (its index in `vectors`).
         vectors: in the order of `connectors.contracts.model_inputs.OFFERED`.
         end_ms: event time of the last event.
     """
@@ -85,7 +85,7 @@ class Notes:
         rows = pl.concat([pl.DataFrame(schema=_SCHEMA), *(rows for rows, _ in self._parts)])
         empty = np.empty((0, len(OFFERED)), np.float32)
         return Asked(
-            rows.with_row_index("place"), np.concatenate([empty, *(part for _, part in self._parts)]), end_ms
+            rows.with_row_index("row"), np.concatenate([empty, *(part for _, part in self._parts)]), end_ms
         )
 
 

@@ -124,9 +124,9 @@ def _estimate(value: float, samples: list[float]) -> Estimate:
 def resampled(owners: Integers, seed: int, times: int = RESAMPLES) -> list[Weights]:
     """Weights of the rows when as many visitors are drawn with replacement, again and again."""
     rng = np.random.default_rng(seed)
-    known, places = np.unique(owners, return_inverse=True)
+    known, indices = np.unique(owners, return_inverse=True)
     draws = (rng.integers(0, len(known), len(known)) for _ in range(times))
-    return [np.bincount(draw, minlength=len(known))[places].astype(np.float64) for draw in draws]
+    return [np.bincount(draw, minlength=len(known))[indices].astype(np.float64) for draw in draws]
 
 
 @dataclass(frozen=True)
@@ -140,18 +140,18 @@ class CalibrationBin:
 def calibration_curve(rows: Examples, scores: Probabilities, seed: int) -> list[CalibrationBin]:
     """Ten bins of equal size, rising; intervals by resampled visitors."""
     bins = [
-        places
-        for places in np.array_split(np.argsort(scores, kind="stable"), CALIBRATION_BINS)
-        if len(places)
+        indices
+        for indices in np.array_split(np.argsort(scores, kind="stable"), CALIBRATION_BINS)
+        if len(indices)
     ]
     weights = resampled(rows.owners, seed)
-    return [CalibrationBin(float(scores[places].mean()), _share(rows, places, weights)) for places in bins]
+    return [CalibrationBin(float(scores[indices].mean()), _share(rows, indices, weights)) for indices in bins]
 
 
-def _share(rows: Examples, places: Integers, weights: list[Weights]) -> Estimate:
-    labels = rows.labels[places]
+def _share(rows: Examples, indices: Integers, weights: list[Weights]) -> Estimate:
+    labels = rows.labels[indices]
     samples = [
-        float(drawn[places] @ labels / drawn[places].sum()) for drawn in weights if drawn[places].any()
+        float(drawn[indices] @ labels / drawn[indices].sum()) for drawn in weights if drawn[indices].any()
     ]
     return _estimate(float(labels.mean()), samples)
 
@@ -181,7 +181,7 @@ def last_action_rule(train: Examples, rows: Examples) -> Probabilities:
 
 def too_good(rows: Examples) -> dict[str, float]:
     """Features that alone tell the labels apart with an AUC of TOO_GOOD or more: look for a leak there."""
-    found = {name: single_auc(rows.features[:, place], rows.labels) for place, name in enumerate(rows.names)}
+    found = {name: single_auc(rows.features[:, index], rows.labels) for index, name in enumerate(rows.names)}
     return {name: auc for name, auc in found.items() if auc >= TOO_GOOD}
 
 

@@ -50,7 +50,7 @@ class Messages:
         Raises:
             BadInput: no message is a valid event.
         """
-        self._found = sorted((_placed(value) for value in values), key=lambda one: one[0])
+        self._found = sorted((_with_sort_key(value) for value in values), key=lambda one: one[0])
         self._found = [one for one in self._found if one[0] >= 0]
         if not self._found:
             raise BadInput("no valid event came", "training needs canonical events, one JSON object a line")
@@ -64,7 +64,7 @@ class Messages:
         return self._found[-1][0]
 
 
-def _placed(value: bytes) -> tuple[int, bytes]:
+def _with_sort_key(value: bytes) -> tuple[int, bytes]:
     """The message behind its event time; behind -1 where it is no event."""
     event = read_event(value)
     return (event.event_time_ms if isinstance(event, Event) and event.kind != HEARTBEAT else -1), value

@@ -52,9 +52,9 @@ class Examples:
 
     def without(self, names: Collection[str]) -> Examples:
         """The rows without some columns."""
-        places = [place for place, name in enumerate(self.names) if name not in names]
-        kept = tuple(self.names[place] for place in places)
-        return replace(self, features=self.features[:, places], names=kept)
+        indices = [index for index, name in enumerate(self.names) if name not in names]
+        kept = tuple(self.names[index] for index in indices)
+        return replace(self, features=self.features[:, indices], names=kept)
 
     def constant(self) -> list[str]:
         """Names of the columns that have one value, or none, in all rows."""
@@ -83,8 +83,8 @@ def _weights(sessions: Integers) -> Weights:
     >>> _weights(np.array([5, 5, 7])).tolist()
     [0.75, 0.75, 1.5]
     """
-    _, places, rows = np.unique(sessions, return_inverse=True, return_counts=True)
-    return np.asarray(len(sessions) / len(rows) / rows[places])
+    _, indices, rows = np.unique(sessions, return_inverse=True, return_counts=True)
+    return np.asarray(len(sessions) / len(rows) / rows[indices])
 
 
 def _padded(features: Floats) -> Floats:

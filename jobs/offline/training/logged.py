@@ -27,15 +27,15 @@ def logged_examples(log: ScoreLog, kind: str, events: Events, moments: Moments) 
         BadInput: no score of the log is a moment of the events.
     """
     known = labelled_moments(kind, events, moments)
-    scored = log.rows.with_row_index("place")
-    rows = scored.join(known, on=["visitor_id", "event_time_ms"], how="inner").sort("event_time_ms", "place")
+    scored = log.rows.with_row_index("row")
+    rows = scored.join(known, on=["visitor_id", "event_time_ms"], how="inner").sort("event_time_ms", "row")
     if not len(rows):
         raise BadInput(
             f"none of {len(log):,} scores of {kind} is a moment of these events: are they of one time, and is"
             " --every the setting of the job that scored?"
         )
     return Examples(
-        features=log.vectors[rows["place"].to_numpy()],
+        features=log.vectors[rows["row"].to_numpy()],
         names=OFFERED,
         labels=rows["label"].to_numpy().astype(bool),
         at_ms=rows["event_time_ms"].to_numpy(),

@@ -222,7 +222,7 @@ def _training(task: Task, split: Split, algorithm: str, parameters: Mapping[str,
 
 
 def _statistics(rows: Examples) -> dict[str, Distribution]:
-    return {name: distribution(rows.features[:, place]) for place, name in enumerate(rows.names)}
+    return {name: distribution(rows.features[:, index]) for index, name in enumerate(rows.names)}
 
 
 def _importance(names: Sequence[str], weights: Probabilities) -> dict[str, float]:
@@ -233,12 +233,12 @@ def _importance(names: Sequence[str], weights: Probabilities) -> dict[str, float
 def _golden(model: Calibrated, split: Split) -> bytes:
     """Rows over the whole range of scores, with what the native model says."""
     scores = model.predict(split.test.features)
-    places = np.unique(
+    indices = np.unique(
         np.argsort(scores, kind="stable")[np.linspace(0, len(scores) - 1, GOLDEN_ROWS).astype(int)]
     )
-    rows = split.test.features[places]
+    rows = split.test.features[indices]
     lines = [
         {"features": [None if np.isnan(value) else float(value) for value in row], "score": float(score)}
-        for row, score in zip(rows, scores[places], strict=True)
+        for row, score in zip(rows, scores[indices], strict=True)
     ]
     return b"".join(orjson.dumps(line) + b"\n" for line in lines)

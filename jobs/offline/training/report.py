@@ -138,11 +138,11 @@ def _calibration(outcome: Outcome) -> Figure:
     for name in outcome.models:
         bins = calibration_curve(outcome.split.test, outcome.scores[name], outcome.task.seed)
         shares = [one.share for one in bins]
-        places = [one.score for one in bins]
-        (line,) = axes.plot(places, [one.value for one in shares], marker="o", markersize=4, label=name)
+        scores = [one.score for one in bins]
+        (line,) = axes.plot(scores, [one.value for one in shares], marker="o", markersize=4, label=name)
         if name == outcome.chosen:
             low, high = [one.low for one in shares], [one.high for one in shares]
-            axes.fill_between(places, low, high, alpha=0.2, color=line.get_color(), linewidth=0)
+            axes.fill_between(scores, low, high, alpha=0.2, color=line.get_color(), linewidth=0)
     axes.legend()
     return figure
 

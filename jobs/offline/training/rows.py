@@ -129,7 +129,7 @@ def to_examples(rows: pl.DataFrame, asked: Asked) -> Examples:
     if not len(rows):
         raise BadInput("no training row came out of the events: is the horizon longer than the data?")
     return Examples(
-        features=asked.vectors[rows["place"].to_numpy()],
+        features=asked.vectors[rows["row"].to_numpy()],
         names=OFFERED,
         labels=rows["label"].to_numpy().astype(bool),
         at_ms=rows["event_time_ms"].to_numpy(),

@@ -76,8 +76,8 @@ def live_estimate(outcome: Outcome, registry: Registry) -> Estimate | None:
     test = outcome.split.test
     if not gate.same_inputs(model.manifest, test.names):
         return None
-    places = [test.names.index(name) for name in model.manifest.names]
-    return evaluate(test, model.score(test.features[:, places]), model.manifest.threshold, 0)[
+    columns = [test.names.index(name) for name in model.manifest.names]
+    return evaluate(test, model.score(test.features[:, columns]), model.manifest.threshold, 0)[
         "average_precision"
     ]
 

@@ -176,7 +176,7 @@ def _banded(axes: Any, quality: Sequence[Finding], metric: str, title: str) -> N
     known = [one for one in quality if metric in one.values]
     times = [_moment(one.from_ms) for one in known]
     axes.plot(times, [one.values[metric][0] for one in known], marker=".", linewidth=0.8)
-    low, high = ([one.values[metric][place] for one in known] for place in (1, 2))
+    low, high = ([one.values[metric][index] for one in known] for index in (1, 2))
     axes.fill_between(times, low, high, alpha=0.2, linewidth=0)
     axes.set_title(title)
 

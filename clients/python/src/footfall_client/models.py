@@ -96,7 +96,7 @@ class Decision(_Read):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that is so for the visitor now, in the place of what was known before."""
+    """All that is so for the visitor now, instead of what was known before."""
 
     visitor_id: str
     signals: list[Signal]
