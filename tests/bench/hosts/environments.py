@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from stack.package import ROOT
@@ -14,26 +15,30 @@ from tests.bench.figures import CONSOLE
 _ENGINE = ("msgspec", "orjson", "numpy", "pydantic", "ruamel.yaml", "onnx", "onnxruntime")
 
 
-def python_with(host: str) -> Path:
+def python_with(host: str, libraries: Collection[str] = _ENGINE) -> Path:
     """The interpreter of an environment with the host (`bytewax==0.21.1`) and what the engine needs.
+
+    Args:
+        host: a requirement.
+        libraries: names of Footfall's own, installed beside it at Footfall's versions.
 
     Raises:
         CalledProcessError: pip could not install it.
     """
     cache = Path(os.environ.get("FOOTFALL_CACHE_DIR") or Path.home() / ".cache" / "footfall")
     folder = cache / "bench" / host.replace("==", "-")
-    python, ready, wanted = folder / "bin" / "python", folder / "ready", "\n".join((host, *_pinned()))
+    python, ready, wanted = folder / "bin" / "python", folder / "ready", "\n".join((host, *_pinned(libraries)))
     if not ready.exists() or ready.read_text() != wanted:
         CONSOLE.print(f"making {folder}")
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, host, *_pinned()], check=True)
+        subprocess.run([*pip, host, *_pinned(libraries)], check=True)
         ready.write_text(wanted)
     return python
 
 
-def _pinned() -> list[str]:
-    """The engine's libraries at Footfall's versions, but for those that a host pins itself."""
+def _pinned(libraries: Collection[str]) -> list[str]:
+    """Libraries at Footfall's versions, but for those that a host pins itself."""
     lines = (ROOT / "requirements.in").read_text(encoding="utf-8").splitlines()
-    pinned = [line for line in lines if line.partition("==")[0] in _ENGINE]
+    pinned = [line for line in lines if line.partition("==")[0] in libraries]
     return [line.partition("==")[0] if line.startswith("pydantic") else line for line in pinned]
