@@ -11,6 +11,7 @@ import click
 from cli.audit_shown import hold_against, repair, show_windows, tell_differences
 from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
 from jobs import ends
+from jobs.offline import prometheus
 from jobs.offline.audit import books as audit_books
 from jobs.offline.audit.books import reachable
 from jobs.offline.audit.sums import metrics
@@ -88,7 +89,7 @@ def _audit(
     if lake:
         balanced &= hold_against(lake, properties, ingest, bad, lists)
     if metrics_file:
-        metrics_file.write_text(metrics(judged, books.windows), encoding="utf-8")
+        prometheus.write(metrics_file, metrics(judged, books.windows))
     return balanced
 
 

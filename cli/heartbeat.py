@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import itertools
 import time
+from contextlib import closing
 from pathlib import Path
 
 import click
-from confluent_kafka import KafkaException, Producer
-from confluent_kafka.admin import AdminClient
 
 from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
 from connectors.contracts import topics
-from connectors.errors import BrokerUnavailable
-from connectors.wording import plainly
+from connectors.kafka.writer import Writer
 from jobs import ends
 from jobs.settings import load
 from stack.runs.feed import heartbeat
 
-_WAIT_S = 10.0
+WITHIN_S = 10.0
 
 
 @click.command(context_settings=CONTEXT)
@@ -50,13 +48,14 @@ def main(
     with failures_told():
         settings = load(settings_file, assignments, embedded_settings())
         properties = ends.kafka("heartbeat", settings).client_properties()
-        for beat in range(count) if count else itertools.count():
-            if beat:
-                time.sleep(every)
-            send(properties, int(time.time() * 1000) - behind_ms)
+        with closing(Writer(properties, max_block_ms=WITHIN_S * 1000)) as writer:
+            for beat in range(count) if count else itertools.count():
+                if beat:
+                    time.sleep(every)
+                send(writer, int(time.time() * 1000) - behind_ms)
 
 
-def send(properties: dict[str, str], event_time_ms: int) -> int:
+def send(writer: Writer, event_time_ms: int) -> int:
     """One heartbeat to each partition; returns how many.
 
     An id a partition, always the same: ingest remembers ids for a day.
@@ -65,24 +64,12 @@ def send(properties: dict[str, str], event_time_ms: int) -> int:
         BrokerUnavailable: the broker does not answer, or the topic is not there.
     """
     sent = 0
-    try:
-        admin = AdminClient({**properties, "log_level": 2})
-        producer = Producer({**properties, "log_level": 2})
-        for name in (topics.EVENTS_RAW.name, *topics.EVENTS_RAW.read_with):
-            found = admin.list_topics(name, timeout=_WAIT_S).topics[name]
-            if found.error is not None or not found.partitions:
-                raise BrokerUnavailable(f"topic {name} does not take heartbeats: {found.error}")
-            for partition in found.partitions:
-                value = heartbeat(event_time_ms, f"heartbeat-{name}-{partition}")
-                producer.produce(name, value=value, partition=partition)
-            sent += len(found.partitions)
-        unsent = producer.flush(_WAIT_S)
-    except KafkaException as error:
-        raise BrokerUnavailable(
-            f"no broker answers: {plainly(error)}", "check kafka_bootstrap_servers"
-        ) from error
-    if unsent:
-        raise BrokerUnavailable(f"{unsent} heartbeats were not delivered within {_WAIT_S:.0f} s")
+    for name in (topics.EVENTS_RAW.name, *topics.EVENTS_RAW.read_with):
+        for partition in writer.partitions(name):
+            value = heartbeat(event_time_ms, f"heartbeat-{name}-{partition}")
+            writer.write(name, value, partition=partition)
+            sent += 1
+    writer.flush(WITHIN_S)
     return sent
 
 

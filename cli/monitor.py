@@ -112,4 +112,4 @@ def _messages() -> Iterator[bytes]:
             "no scripts/run is running here", "give --scores FILE with the lines of footfall.scores"
         )
     properties = {"bootstrap.servers": addresses["kafka"]}
-    yield from (message.value() for message in read_topic(properties, topics.SCORES.name))
+    yield from (message.value for message in read_topic(properties, topics.SCORES.name))

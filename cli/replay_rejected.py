@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -83,7 +84,8 @@ def run(properties: dict[str, str], choice: Choice, fix: Fix, send: bool, out_of
         for _ in mended:
             pass
     else:
-        sender.send(mended)
+        with closing(sender):
+            sender.send(mended)
     return report
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from confluent_kafka import Consumer
+from kafka import KafkaConsumer, OffsetAndMetadata
 
 TOPIC = "footfall.triggers"
 TEXTS = {
@@ -125,13 +125,13 @@ def through(host: str, port: int) -> Callable[[EmailMessage], None]:
     return send
 
 
-def receive(mailer: Mailer, consumer: Consumer, until: Callable[[], bool]) -> None:
+def receive(mailer: Mailer, consumer: KafkaConsumer, until: Callable[[], bool]) -> None:
     """Takes triggers and sends what is due until told to stop; a message is committed once it is noted."""
     while not until():
-        message = consumer.poll(1.0)
-        if message is not None and not message.error():
-            mailer.take(json.loads(message.value()))
-            consumer.commit(message, asynchronous=False)
+        for partition, messages in consumer.poll(1_000).items():
+            for message in messages:
+                mailer.take(json.loads(message.value))
+            consumer.commit({partition: OffsetAndMetadata(messages[-1].offset + 1)})
         mailer.send_due(round(time.time() * 1000))
 
 
@@ -148,16 +148,14 @@ def main(kafka: str, smtp: str, sender: str, addresses: Path, ledger: Path) -> N
     mailer = Mailer(ledger, known, through(host, int(port)), sender)
     for trigger_id in mailer.unsure():
         click.echo(f"trigger {trigger_id} may have been sent when the last run was stopped", err=True)
-    consumer = Consumer(
-        {
-            "bootstrap.servers": kafka,
-            "group.id": "footfall-mail",
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-        }
+    consumer = KafkaConsumer(
+        TOPIC,
+        bootstrap_servers=kafka,
+        group_id="footfall-mail",
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
     )
-    consumer.subscribe([TOPIC])
     try:
         receive(mailer, consumer, lambda: False)
     finally:

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
 from typing import Any
 
-from connectors.errors import SettingError
+from kafka import KafkaAdminClient
+
+from connectors.kafka.client import settings_for
 from connectors.kafka.ends import meant_for, read_properties
 
 _CONNECT_S = 2.0
-# Names of librdkafka, which the file gives after `python.`, and what this client calls them.
-_NAMES = {
-    "security.protocol": "security_protocol",
-    "sasl.mechanism": "sasl_mechanism",
-    "sasl.mechanisms": "sasl_mechanism",
-    "sasl.username": "sasl_plain_username",
-    "sasl.password": "sasl_plain_password",
-    "ssl.ca.location": "ssl_cafile",
-    "ssl.certificate.location": "ssl_certfile",
-    "ssl.key.location": "ssl_keyfile",
-    "ssl.key.password": "ssl_password",
-    "client.id": "client_id",
-}
+# What every client has; the rest of a client's arguments is the services' own.
+_CONNECTION = ("security_", "sasl_", "ssl_", "client_")
 
 
 def client_config(servers: str, properties_file: str = "") -> dict[str, Any]:
@@ -32,10 +22,12 @@ def client_config(servers: str, properties_file: str = "") -> dict[str, Any]:
     {'bootstrap_servers': ['a:9092', 'b:9092']}
 
     Raises:
-        SettingError: the file cannot be read, or a property has no counterpart here.
+        SettingError: the file cannot be read, or kafka-python has no such property.
     """
     listed = [one.strip() for one in servers.split(",") if one.strip()]
-    return {"bootstrap_servers": listed, **_named(meant_for("python", read_properties(properties_file)))}
+    known = settings_for(KafkaAdminClient, meant_for("python", read_properties(properties_file)), {})
+    connection = {name: value for name, value in known.items() if name.startswith(_CONNECTION)}
+    return {"bootstrap_servers": listed, **connection}
 
 
 def is_reachable(servers: list[str]) -> bool:
@@ -53,13 +45,3 @@ def _answers(server: str) -> bool:
     except (OSError, ValueError):
         return False
     return True
-
-
-def _named(properties: Mapping[str, str]) -> dict[str, str]:
-    unknown = sorted(set(properties) - set(_NAMES))
-    if unknown:
-        raise SettingError(
-            f"kafka_properties_file: the services know {', '.join(_NAMES)}; got {unknown[0]}",
-            "give it as flink.NAME if it is for the jobs alone",
-        )
-    return {_NAMES[name]: value for name, value in properties.items()}

@@ -7,8 +7,8 @@ import os
 import socket
 from pathlib import Path
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
 
 from stack.java import java_binary
 from stack.ports import LOOPBACK, free_ports
@@ -149,9 +149,13 @@ class KafkaBroker:
         self.wait_ready(deadline_s)
 
     def _answers(self) -> bool:
-        with contextlib.suppress(OSError, KafkaException), socket.create_connection((LOOPBACK, self.port), 1):
-            client = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
-            return bool(client.list_topics(timeout=5).brokers)
+        # Looked at first, because the client would wait for a port that is not open yet.
+        with (
+            contextlib.suppress(OSError, KafkaError),
+            socket.create_connection((LOOPBACK, self.port), 1),
+            KafkaAdminClient(bootstrap_servers=self.bootstrap_servers, bootstrap_timeout_ms=5_000) as client,
+        ):
+            return bool(client.describe_cluster()["brokers"])
         return False
 
     def _write_config(self) -> None:

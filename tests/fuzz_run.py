@@ -15,13 +15,13 @@ from typing import Any
 
 import orjson
 import psutil
-from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+from kafka.admin import ConfigResource, ConfigResourceType
 
 from connectors.contracts import topics
 from connectors.contracts.events import validate_event
 from connectors.contracts.rejected import Reject, Rejected
-from connectors.kafka.topic_reader import read_topic
+from connectors.kafka.client import administrator
+from connectors.kafka.topic_reader import end_offsets, read_topic
 from jobs.offline.ledger import Ledger, read_ledger
 from stack.runs.deploy import Deployment
 from stack.runs.feed import Feeder
@@ -94,11 +94,9 @@ def memory_of(deployment: Deployment) -> Iterator[Peak]:
 
 def allow_bytes(deployment: Deployment, topic: topics.Topic, most: int) -> None:
     """Lets the topic take larger messages, as an operator might who means well."""
-    entry = ConfigEntry("max.message.bytes", str(most), incremental_operation=AlterConfigOpType.SET)
-    resource = ConfigResource(ResourceType.TOPIC, topic.name, incremental_configs=[entry])
-    admin = AdminClient(deployment.kafka_properties)
-    for future in admin.incremental_alter_configs([resource]).values():
-        future.result(30)
+    changed = ConfigResource(ConfigResourceType.TOPIC, topic.name, {"max.message.bytes": str(most)})
+    with administrator(deployment.kafka_properties) as admin:
+        admin.alter_configs([changed])
 
 
 class Fuzzer:
@@ -166,20 +164,15 @@ class Fuzzer:
                 time.sleep(0.5)
 
     def _letters_end(self) -> int:
-        place = TopicPartition(topics.EVENTS_REJECTED.name, 0)
-        consumer = Consumer({**self._deployment.kafka_properties, "group.id": "fuzz"})
-        try:
-            return int(consumer.get_watermark_offsets(place, timeout=30)[1])
-        finally:
-            consumer.close()
+        return end_offsets(self._deployment.kafka_properties, topics.EVENTS_REJECTED.name)[0]
 
     def letters(self) -> Letters:
         """The dead letters without their bytes, which are compared with what was sent."""
         found: Letters = {}
         for message in read_topic(self._deployment.kafka_properties, topics.EVENTS_REJECTED.name):
-            document = orjson.loads(message.value())
+            document = orjson.loads(message.value)
             self._compare(document)
-            found[message.key().decode()] = {
+            found[message.key.decode()] = {
                 name: document[name] for name in ("topic", "partition", "offset", "timestamp_ms", "reason")
             }
         return found

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from connectors.contracts.topics import TOPICS
 from connectors.errors import BrokerUnavailable
-from connectors.wording import plainly
+from connectors.kafka.client import ANSWER_S, Properties, administrator, broker_told
 
-_WAIT_S = 30.0
-# One error at the end, not a line per failed attempt to connect.
-_QUIET = {"log_level": 2, "reconnect.backoff.ms": 500}
+_ANSWER_MS = int(ANSWER_S * 1000)
 
 
-def create_topics(
-    properties: Mapping[str, str], replication: int = 1, *, keep_all: bool = False
-) -> list[str]:
+def create_topics(properties: Properties, replication: int = 1, *, keep_all: bool = False) -> list[str]:
     """Creates every topic of the table that is missing; returns the names of the new ones.
 
     Args:
@@ -31,48 +25,47 @@ def create_topics(
         BrokerUnavailable: the broker does not answer or refuses.
     """
     kept = {"retention.ms": "-1"} if keep_all else {}
-    new = [
-        NewTopic(
-            row.name,
-            num_partitions=row.partitions,
-            replication_factor=replication,
-            config={**row.config(), **kept},
-        )
+    wanted = {
+        row.name: {
+            "num_partitions": row.partitions,
+            "replication_factor": replication,
+            "configs": {**row.config(), **kept},
+        }
         for row in TOPICS
-    ]
-    admin = AdminClient({**_QUIET, **properties})  # held until the answers are in: they end with it
-    futures = admin.create_topics(new, operation_timeout=_WAIT_S)
-    return [name for name, future in futures.items() if _is_created(name, future)]
+    }
+    with administrator(properties) as admin, broker_told(properties, "topics cannot be created"):
+        answer = admin.create_topics(wanted, timeout_ms=_ANSWER_MS, raise_errors=False)
+        made = [row["name"] for row in answer["topics"] if _is_created(row)]
+        admin.wait_for_topics(made, timeout_ms=_ANSWER_MS)
+    return made
 
 
-def _is_created(name: str, future: object) -> bool:
-    try:
-        future.result(_WAIT_S)  # type: ignore[attr-defined]
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
-            return False
-        raise BrokerUnavailable(
-            f"topic {name} cannot be created: {plainly(error)}", "check kafka_bootstrap_servers"
-        ) from error
-    except TimeoutError as error:
-        raise BrokerUnavailable(
-            f"topic {name} cannot be created: no broker answered", "check kafka_bootstrap_servers"
-        ) from error
+def _is_created(row: dict[str, object]) -> bool:
+    """Whether the topic is new.
+
+    Raises:
+        KafkaError: it is neither new nor there.
+    """
+    error = for_code(row["error_code"])
+    if error is TopicAlreadyExistsError:
+        return False
+    if row["error_code"]:
+        raise KafkaError(f"topic {row['name']}: {error.__name__} {row.get('error_message') or ''}".rstrip())
     return True
 
 
-def drop_topics(properties: Mapping[str, str]) -> None:
+def drop_topics(properties: Properties) -> None:
     """Deletes Footfall's topics with all they hold; for tests and throw-away stacks only.
 
     Raises:
         BrokerUnavailable: the topics are still there after half a minute.
     """
-    admin = AdminClient(dict(properties))
-    names = {row.name for row in TOPICS} & set(admin.list_topics(timeout=_WAIT_S).topics)
-    for future in admin.delete_topics(sorted(names), operation_timeout=_WAIT_S).values() if names else ():
-        future.result(_WAIT_S)
-    deadline = time.monotonic() + _WAIT_S
-    while names & set(admin.list_topics(timeout=_WAIT_S).topics):
-        if time.monotonic() > deadline:
-            raise BrokerUnavailable(f"topics {sorted(names)} are still there", "check the broker's log")
-        time.sleep(0.1)
+    with administrator(properties) as admin, broker_told(properties, "topics cannot be deleted"):
+        names = {row.name for row in TOPICS} & set(admin.list_topics())
+        if names:
+            admin.delete_topics(sorted(names), timeout_ms=_ANSWER_MS)
+        deadline = time.monotonic() + ANSWER_S
+        while names & set(admin.list_topics()):
+            if time.monotonic() > deadline:
+                raise BrokerUnavailable(f"topics {sorted(names)} are still there", "check the broker's log")
+            time.sleep(0.1)

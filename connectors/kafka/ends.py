@@ -36,15 +36,15 @@ class KafkaEnds:
 def meant_for(side: str, properties: Mapping[str, str]) -> dict[str, str]:
     """The properties of one side: those without a prefix, and those with its own.
 
-    Flink's client and Python's (librdkafka) name some things differently, above all in TLS and SASL.
+    Flink's client and Python's (kafka-python) name some things differently, above all in TLS and SASL.
 
     Args:
         side: `flink` or `python`.
         properties: as the file has them.
 
-    >>> ours = {"security.protocol": "SSL", "flink.ssl.key.password": "x", "python.ssl.ca.location": "ca.pem"}
+    >>> ours = {"security.protocol": "SSL", "flink.ssl.key.password": "x", "python.ssl.cafile": "ca.pem"}
     >>> meant_for("python", ours)
-    {'security.protocol': 'SSL', 'ssl.ca.location': 'ca.pem'}
+    {'security.protocol': 'SSL', 'ssl.cafile': 'ca.pem'}
     """
     own, other = f"{side}.", {"flink": "python.", "python": "flink."}[side]
     return {name.removeprefix(own): value for name, value in properties.items() if not name.startswith(other)}

@@ -4,33 +4,47 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any, Protocol
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 
 from connectors.errors import BrokerUnavailable
+from connectors.kafka.client import Properties, broker_told, consumer
 from connectors.kafka.partitions import partition_of
-from connectors.wording import plainly
 
 _QUIET_S = 30.0
+_AT_ONCE = 10_000
+
+
+class Message(Protocol):
+    """A record as it was read.
+
+    Attributes:
+        timestamp: epoch milliseconds.
+    """
+
+    partition: int
+    offset: int
+    timestamp: int
+    key: Any  # bytes or None, as the value: a reader knows which topics have records without
+    value: Any
+    headers: list[tuple[str, bytes]]
 
 
 def read_topic(
-    properties: Mapping[str, str],
+    properties: Properties,
     topic: str,
-    group: str = "footfall-reader",
     since_ms: int = 0,
     key: str | None = None,
     places: MutableMapping[int, int] | None = None,
 ) -> Iterator[Message]:
     """Every committed message of the topic, up to the end offsets found at the start.
 
-    The last offset of a partition may be no message (the mark of a transaction's end), so a partition is also
-    over where the broker says that it ends.
+    Needs no consumer group and commits nothing.
 
     Args:
         properties: of a Kafka client.
-        topic: its name.
-        group: consumer group; nothing is committed.
+        topic: its name; one that does not exist has no messages.
         since_ms: only from the first record on that is not older, epoch milliseconds.
         key: only the partition in which it lies; of a topic that the jobs write.
         places: next offset by partition, from which to read; a partition that is not in it, or whose place
@@ -39,69 +53,87 @@ def read_topic(
     Raises:
         BrokerUnavailable: no broker answers, or nothing comes although there is more.
     """
-    consumer = Consumer(
-        {
-            **properties,
-            "group.id": group,
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-            "fetch.wait.max.ms": 20,  # the broker need not wait for more: what comes later is not wanted
-        }
-    )
+    # The broker need not wait for more: what comes later is not wanted.
+    client = consumer(properties, fetch_max_wait_ms=20, auto_offset_reset="earliest")
     places = {} if places is None else places
     try:
-        unfinished = _ends(consumer, topic)
-        if key is not None and unfinished:
-            number = partition_of(key, len(unfinished))
-            unfinished = {number: unfinished[number]}
-        begins = {number: places.get(number, OFFSET_BEGINNING) for number in unfinished}
-        consumer.assign(_starts(consumer, topic, begins, since_ms))
-        while unfinished:
-            for message in _batch(consumer, topic):
-                if message.error() or message.offset() >= unfinished.get(message.partition(), 0):
-                    end = unfinished.pop(message.partition(), None)
-                    if end is not None:
-                        places[message.partition()] = end
-                else:
-                    yield message
+        with broker_told(properties, f"topic {topic} cannot be read"):
+            ends = _ends(client, topic, key)
+            starts = _starts(client, ends, places, since_ms)
+        for partition, end in ends.items():
+            if starts[partition] >= end:
+                places[partition.partition] = end
+        unfinished = {place: end for place, end in ends.items() if starts[place] < end}
+        yield from _read(properties, client, starts, unfinished, places)
     finally:
-        consumer.close()
+        client.close()
 
 
-def _ends(consumer: Consumer, topic: str) -> dict[int, int]:
-    """The end offset of each partition."""
+def end_offsets(properties: Properties, topic: str) -> dict[int, int]:
+    """The offset behind the last committed record of each partition.
+
+    Raises:
+        BrokerUnavailable: no broker answers.
+    """
+    client = consumer(properties)
     try:
-        partitions = consumer.list_topics(topic, timeout=_QUIET_S).topics[topic].partitions
-        places = {number: TopicPartition(topic, number) for number in partitions}
-        return {
-            number: consumer.get_watermark_offsets(at, timeout=_QUIET_S)[1] for number, at in places.items()
-        }
-    except KafkaException as error:
-        raise BrokerUnavailable(
-            f"no broker answers: {plainly(error)}", "check kafka_bootstrap_servers"
-        ) from error
+        with broker_told(properties, f"topic {topic} cannot be read"):
+            return {place.partition: end for place, end in _ends(client, topic, None).items()}
+    finally:
+        client.close()
 
 
-def _starts(consumer: Consumer, topic: str, begins: Mapping[int, int], since_ms: int) -> list[TopicPartition]:
-    if not since_ms:
-        return [TopicPartition(topic, number, place) for number, place in begins.items()]
-    moments = [TopicPartition(topic, number, since_ms) for number in begins]
-    found: list[TopicPartition] = consumer.offsets_for_times(moments, timeout=_QUIET_S)
+def _read(
+    properties: Properties,
+    client: KafkaConsumer,
+    starts: Mapping[TopicPartition, int],
+    unfinished: dict[TopicPartition, int],
+    places: MutableMapping[int, int],
+) -> Iterator[Message]:
+    client.assign(list(unfinished))
+    for place in unfinished:
+        client.seek(place, starts[place])
+    heard = time.monotonic()
+    while unfinished:
+        with broker_told(properties, "records cannot be read"):
+            found = client.poll(100, max_records=_AT_ONCE)
+        for place, records in found.items():
+            end = unfinished[place]
+            yield from (record for record in records if record.offset < end)
+        over = _over(client, unfinished)
+        for place in over:
+            places[place.partition] = unfinished.pop(place)
+        client.pause(*over)
+        if found or over:
+            heard = time.monotonic()
+        elif time.monotonic() - heard > _QUIET_S:
+            topic = next(iter(unfinished)).topic
+            raise BrokerUnavailable(f"topic {topic} gave nothing for {_QUIET_S:.0f} s and has not ended")
+
+
+def _over(client: KafkaConsumer, unfinished: Mapping[TopicPartition, int]) -> list[TopicPartition]:
+    """The partitions read to their ends, whose last offset may be a transaction's mark and no record."""
+    return [place for place, end in unfinished.items() if (client.position(place) or 0) >= end]
+
+
+def _ends(client: KafkaConsumer, topic: str, key: str | None) -> dict[TopicPartition, int]:
+    """The end offset of each partition, or of the key's."""
+    numbers = sorted(client.partitions_for_topic(topic))
+    if key is not None and numbers:
+        numbers = [partition_of(key, len(numbers))]
+    found: dict[TopicPartition, int] = client.end_offsets([TopicPartition(topic, one) for one in numbers])
     return found
 
 
-def _batch(consumer: Consumer, topic: str) -> list[Message]:
-    """Messages, and the ends of partitions among them as errors; other errors the client mends itself."""
-    deadline = time.monotonic() + _QUIET_S
-    while time.monotonic() < deadline:
-        # A short wait: `consume` returns early only when it has all the messages it was asked for.
-        messages = [each for each in consumer.consume(10_000, timeout=0.1) if _is_news(each)]
-        if messages:
-            return messages
-    raise BrokerUnavailable(f"topic {topic} gave nothing for {_QUIET_S:.0f} s and has not ended")
-
-
-def _is_news(message: Message) -> bool:
-    error = message.error()
-    return error is None or error.code() == KafkaError._PARTITION_EOF
+def _starts(
+    client: KafkaConsumer, ends: Mapping[TopicPartition, int], places: Mapping[int, int], since_ms: int
+) -> dict[TopicPartition, int]:
+    """Where reading begins; the end, where there is nothing to read."""
+    if since_ms:
+        found = client.offsets_for_times(dict.fromkeys(ends, since_ms))
+        return {place: found[place].offset if found[place] else end for place, end in ends.items()}
+    begins = client.beginning_offsets(list(ends))
+    kept = {place: places.get(place.partition, -1) for place in ends}
+    return {
+        place: kept[place] if begins[place] <= kept[place] <= ends[place] else begins[place] for place in ends
+    }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
-from confluent_kafka import Producer
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
@@ -18,6 +18,8 @@ from connectors.elasticsearch import indices
 from connectors.elasticsearch.erasures import POLL_S, Erasure, erased_id, visitors_of
 from connectors.errors import BadInput, BrokerUnavailable
 from connectors.kafka.topic_reader import read_topic
+from connectors.kafka.writer import Writer
+from connectors.wording import plainly
 from jobs.active_rules import active_rules
 from jobs.settings import Settings
 from state.triggers import actions
@@ -25,7 +27,6 @@ from state.triggers.logic import KEEP_MS
 
 Document = dict[str, Any]
 _DAY_MS = 86_400_000
-_FLUSH_S = 30.0
 _PAGE = 5_000
 _MOST_SWEEPS = 20
 # The fields by which an index names a visitor; one that is not here holds nobody.
@@ -164,18 +165,16 @@ def _register(client: Elasticsearch, properties: Mapping[str, str], ids: Family,
 
 
 def _produce(properties: Mapping[str, str], topic: str, records: Iterable[tuple[str, bytes | None]]) -> None:
-    producer, refused = Producer({**properties, "acks": "all"}), []
-
-    def told(error: object, _: object) -> None:
-        if error is not None:
-            refused.append(str(error))
-
-    for key, value in records:
-        producer.produce(topic, key=key, value=value, on_delivery=told)
-    if producer.flush(_FLUSH_S) or refused:
-        raise BrokerUnavailable(
-            f"{topic} did not take the erasure ({refused[:1]})", "check kafka_bootstrap_servers, erase again"
-        )
+    with closing(Writer(properties)) as writer:
+        try:
+            for key, value in records:
+                writer.write(topic, value, key)
+            writer.flush()
+        except BrokerUnavailable as error:
+            raise BrokerUnavailable(
+                f"{topic} did not take the erasure: {plainly(error)}",
+                "check kafka_bootstrap_servers, erase again",
+            ) from error
 
 
 def _sweep(client: Elasticsearch, ids: Family, receipt: Receipt) -> None:
@@ -239,9 +238,9 @@ def bury_aliases(properties: Mapping[str, str], ids: Iterable[str]) -> int:
 def _aliases(properties: Mapping[str, str], ids: set[str]) -> set[str]:
     living: dict[str, str] = {}
     for message in read_topic(properties, topics.ALIASES.name):
-        key = message.key().decode()
-        if message.value():
-            living[key] = message.value().decode()
+        key = message.key.decode()
+        if message.value:
+            living[key] = message.value.decode()
         else:
             living.pop(key, None)
     return {key for key, document in living.items() if visitors_of(document) & ids}

@@ -52,9 +52,9 @@ def foreign_ledger(properties: Mapping[str, str], letters: Mapping[str, dict[str
     ledger.rejected.update(letter["reason"] for letter in letters.values() if _is_foreign(letter))
     for message in read_topic(properties, topics.EVENTS_FOREIGN.name):
         ledger.messages += 1
-        place = (message.partition(), message.offset())
+        place = (message.partition, message.offset)
         found = landed.get(place, set())
-        for index in range(_events_in(message.value(), dict(message.headers() or []))):
+        for index in range(_events_in(message.value, dict(message.headers or []))):
             if index not in found:
                 ledger.unaccounted.append((*place, index))
     ledger.events = sum(map(len, landed.values())) - ledger.rejected.total() - ledger.automatic
@@ -68,10 +68,10 @@ def _landed(
     landed: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
     automatic = set()
     for message in read_topic(properties, topics.EVENTS_RAW.name):
-        source = source_of(message.value())
+        source = source_of(message.value)
         if source is not None:
             landed[source["partition"], source["offset"]].add(source["index"])
-            if HEARTBEAT_MARK in message.value():
+            if HEARTBEAT_MARK in message.value:
                 automatic.add((source["partition"], source["offset"], source["index"]))
     for letter in letters.values():
         if _is_foreign(letter):

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from confluent_kafka import Message
 
 from connectors.contracts import topics
 from connectors.contracts.messages import read_written
-from connectors.kafka.topic_reader import read_topic
+from connectors.kafka.topic_reader import Message, read_topic
 from jobs.offline.foreign_ledger import ForeignLedger
 
 WINDOW_MS = 300_000
@@ -129,7 +128,7 @@ def read_ledger(
 def read_letters(properties: Mapping[str, str], read: Read = read_topic) -> dict[str, dict[str, Any]]:
     """The rejected documents by their id; one that was written twice counts once."""
     messages = read(properties, topics.EVENTS_REJECTED.name)
-    return {message.key().decode(): orjson.loads(message.value()) for message in messages}
+    return {message.key.decode(): orjson.loads(message.value) for message in messages}
 
 
 def _count_read(
@@ -138,16 +137,16 @@ def _count_read(
     """Counts what was read and what was late."""
     for topic in _READ:
         for message in read(properties, topic):
-            if _HEARTBEAT in (message.value() or b""):
+            if _HEARTBEAT in (message.value or b""):
                 continue
-            window = windows[_window(message.timestamp()[1], message.partition())]
+            window = windows[_window(message.timestamp, message.partition)]
             window.read += 1
-            window.late += (topic, message.partition(), message.offset()) in late
+            window.late += (topic, message.partition, message.offset) in late
 
 
 def _late_places(messages: Iterable[Message]) -> set[Place]:
     """Where late events were read; one that was written twice counts once."""
-    return {_place(read_written(message.value())["source"]) for message in messages}
+    return {_place(read_written(message.value)["source"]) for message in messages}
 
 
 def _place(source: Mapping[str, Any]) -> Place:
@@ -158,7 +157,7 @@ def _entries(messages: Iterable[Message]) -> dict[str, dict[str, Any]]:
     """The newest row of each entry: an open window is written again with a larger count."""
     newest: dict[str, dict[str, Any]] = {}
     for message in messages:
-        entry = orjson.loads(message.value())
+        entry = orjson.loads(message.value)
         known = newest.get(entry["entry_id"])
         if known is None or entry["events"] >= known["events"]:
             newest[entry["entry_id"]] = entry

@@ -14,7 +14,6 @@ from itertools import islice
 from typing import Any
 
 import orjson
-from confluent_kafka import KafkaException, Producer
 
 from connectors.adapters import Adapted, adapt
 from connectors.adapters.adapter import RecordMetadata
@@ -22,6 +21,7 @@ from connectors.contracts import topics
 from connectors.contracts.rejected import Rejected
 from connectors.errors import BrokerUnavailable
 from connectors.kafka.topic_reader import read_topic
+from connectors.kafka.writer import Writer
 from connectors.wording import plainly
 from jobs.offline.fixing import Fix
 
@@ -81,18 +81,16 @@ class Report:
 def letters(properties: Mapping[str, str]) -> Iterator[tuple[str, Rejected]]:
     """Every letter once, up to the ends found at the start; one that was written twice is one letter."""
     seen = set()
-    for message in read_topic(properties, topics.EVENTS_REJECTED.name, GROUP):
-        letter_id = (message.key() or b"").decode()
+    for message in read_topic(properties, topics.EVENTS_REJECTED.name):
+        letter_id = (message.key or b"").decode()
         if letter_id not in seen:
             seen.add(letter_id)
-            yield letter_id, Rejected.model_validate_json(message.value())
+            yield letter_id, Rejected.model_validate_json(message.value)
 
 
 def replayed(properties: Mapping[str, str]) -> set[str]:
     """Ids of the letters that were sent again, by any run ever."""
-    return {
-        (message.key() or b"").decode() for message in read_topic(properties, topics.REPLAYED.name, GROUP)
-    }
+    return {(message.key or b"").decode() for message in read_topic(properties, topics.REPLAYED.name)}
 
 
 def mend(
@@ -154,13 +152,7 @@ class Sender:
             BrokerUnavailable: the broker does not answer.
         """
         largest = topics.EVENTS_REENTRY.max_message_bytes
-        self._producer = Producer({**properties, "transactional.id": GROUP, "message.max.bytes": largest})
-        try:
-            self._producer.init_transactions(_WAIT_S)
-        except KafkaException as error:
-            raise BrokerUnavailable(
-                f"no broker answers: {plainly(error)}", "check kafka_bootstrap_servers"
-            ) from error
+        self._writer = Writer(properties, GROUP, max_request_size=largest)
 
     def send(self, mended: Iterable[Mended]) -> None:
         """Writes all of it, some hundred letters a transaction.
@@ -171,19 +163,23 @@ class Sender:
         letters = iter(mended)
         while chunk := list(islice(letters, _CHUNK)):
             try:
-                self._producer.begin_transaction()
+                self._writer.begin()
                 for letter in chunk:
                     self._write(letter)
-                self._producer.commit_transaction(_WAIT_S)
-            except KafkaException as error:
+                self._writer.commit(_WAIT_S)
+            except BrokerUnavailable as error:
                 raise BrokerUnavailable(
                     f"letters could not be sent: {plainly(error)}",
                     "run again (another run at the same time takes over)",
                 ) from error
 
+    def close(self) -> None:
+        """Ends it."""
+        self._writer.close()
+
     def _write(self, letter: Mended) -> None:
         for event in letter.events:
-            self._producer.produce(topics.EVENTS_REENTRY.name, value=event.document, key=event.visitor_id)
+            self._writer.write(topics.EVENTS_REENTRY.name, event.document, event.visitor_id)
         # No more than when: the marks are kept for ever, so they must not tell of a visitor.
         mark = {"schema": "replayed/1", "replayed_at_ms": int(time.time() * 1000)}
-        self._producer.produce(topics.REPLAYED.name, value=orjson.dumps(mark), key=letter.letter_id)
+        self._writer.write(topics.REPLAYED.name, orjson.dumps(mark), letter.letter_id)

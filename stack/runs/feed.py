@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import orjson
-from confluent_kafka import Producer
 
 from connectors.contracts import topics
 from connectors.contracts.events import SCHEMA, validate_event
@@ -20,10 +19,11 @@ from connectors.files.arrivals import Line as Line
 from connectors.files.arrivals import lines_of as lines_of
 from connectors.files.arrivals import look_at as look_at
 from connectors.files.refusals import Refusals, nothing_valid
+from connectors.kafka.writer import Writer
 from connectors.lake import reading as lake
 from jobs.wiring import VERSION
 
-_QUEUE_MESSAGES = 200_000
+_BATCH_BYTES = 400_000
 
 
 class Feeder:
@@ -50,16 +50,10 @@ class Feeder:
             max_bytes: a larger record is refused at the door.
             headers: of every record.
         """
-        self._topic, self._max_bytes, self._headers = topic, max_bytes, dict(headers or {})
-        self._producer = Producer(
-            {
-                **properties,
-                "enable.idempotence": True,
-                "linger.ms": 5,
-                "batch.size": 400_000,
-                "queue.buffering.max.messages": _QUEUE_MESSAGES,
-                "message.max.bytes": max_bytes + 10_000,
-            }
+        self._topic, self._max_bytes = topic, max_bytes
+        self._headers = [(name, value.encode()) for name, value in (headers or {}).items()]
+        self._writer = Writer(
+            properties, linger_ms=5, batch_size=_BATCH_BYTES, max_request_size=max_bytes + 10_000
         )
         self._lines = [array("Q", [0] * taken) for _ in range(topic.partitions)]
         self.oversized = 0
@@ -102,27 +96,19 @@ class Feeder:
                 self._write(other.name, value, None, partition, timestamp_ms)
 
     def flush(self) -> None:
-        """Waits until the broker has everything."""
-        self._producer.flush()
+        """Waits until the broker has everything.
+
+        Raises:
+            BrokerUnavailable: it does not take it.
+        """
+        self._writer.flush()
 
     def _write(
         self, topic: str, value: bytes | None, key: str | None, partition: int, timestamp_ms: int = 0
     ) -> None:
-        while True:
-            try:
-                self._producer.produce(
-                    topic,
-                    value=value,
-                    key=key,
-                    partition=partition,
-                    timestamp=timestamp_ms,
-                    headers=self._headers,
-                )
-            except BufferError:
-                self._producer.poll(0.05)
-            else:
-                self._producer.poll(0)
-                return
+        self._writer.write(
+            topic, value, key, partition=partition, timestamp_ms=timestamp_ms, headers=self._headers
+        )
 
     def _refuse_oversized(self, value: bytes, line: int) -> None:
         self.oversized += 1

@@ -10,9 +10,9 @@ import time
 import uuid
 from collections.abc import Mapping
 
-from confluent_kafka import KafkaException, Producer
-
 from connectors.contracts.topics import Topic
+from connectors.errors import BrokerUnavailable
+from connectors.kafka.writer import Writer
 from stack.runs.feed import heartbeat
 
 # A broker allows no more. After that it opens the gate itself.
@@ -27,26 +27,20 @@ class Gate:
     """
 
     def __init__(self, properties: Mapping[str, str], topic: Topic) -> None:
-        self._producer = Producer(
-            {
-                **properties,
-                "transactional.id": f"gate-{uuid.uuid4()}",
-                "transaction.timeout.ms": _STAYS_SHUT_MS,
-                "log_level": 2,  # that a young broker is not ready for transactions yet is no news
-            }
-        )
-        self._producer.init_transactions(30)
-        self._producer.begin_transaction()
+        self._writer = Writer(properties, f"gate-{uuid.uuid4()}", transaction_timeout_ms=_STAYS_SHUT_MS)
+        self._writer.begin()
         for partition in range(topic.partitions):
             value = heartbeat(_BEGINNING_MS, f"gate-{partition}")
-            self._producer.produce(topic.name, value=value, partition=partition)
-        self._producer.flush(30)
+            self._writer.write(topic.name, value, partition=partition)
+        self._writer.flush()
 
     def open(self) -> float | None:
         """Lets all through; returns when, in seconds since the epoch; None if it did not hold so long."""
         now = time.time()
         try:
-            self._producer.commit_transaction(30)
-        except KafkaException:
+            self._writer.commit()
+        except BrokerUnavailable:
             return None
+        finally:
+            self._writer.close()
         return now

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from confluent_kafka import Consumer, TopicPartition
 
 from connectors.contracts import topics
 from connectors.elasticsearch import indices
 from connectors.flink.rest import TERMINAL_STATES
-from connectors.kafka.topic_reader import read_topic
+from connectors.kafka.topic_reader import end_offsets, read_topic
 from jobs.offline.ledger import read_ledger
 from jobs.settings import Settings, Value
 from stack.embedded import EmbeddedStack
@@ -114,7 +113,7 @@ class Stack:
 
     def signals(self) -> Iterator[dict[str, Any]]:
         """Every message in the topic of signals, of whatever rule."""
-        return (orjson.loads(one.value()) for one in read_topic(self._kafka, topics.SIGNALS.name))
+        return (orjson.loads(one.value) for one in read_topic(self._kafka, topics.SIGNALS.name))
 
     def indexed(self, alias: str) -> int:
         """How many documents the index holds."""
@@ -123,12 +122,7 @@ class Stack:
 
     def rows(self, topic: topics.Topic) -> int:
         """How many records the topic has had."""
-        consumer = Consumer({**self._kafka, "group.id": "bench-rows"})
-        places = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
-        try:
-            return sum(consumer.get_watermark_offsets(place, timeout=30)[1] for place in places)
-        finally:
-            consumer.close()
+        return sum(end_offsets(self._kafka, topic.name).values())
 
     def _wait(self, job: str, progress: Progress) -> None:
         end = time.monotonic() + _JOB_DEADLINE_S

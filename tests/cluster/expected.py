@@ -53,8 +53,8 @@ def messages(deployment: Deployment) -> list[Message]:
     found = []
     for topic in (topics.EVENTS_RAW.name, *topics.EVENTS_RAW.read_with):
         for one in read_topic(deployment.kafka_properties, topic):
-            position = SourcePosition(topic, one.partition(), one.offset(), one.timestamp()[1])
-            found.append(Message(one.value() or b"", position))
+            position = SourcePosition(topic, one.partition, one.offset, one.timestamp)
+            found.append(Message(one.value or b"", position))
     return found
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import orjson
 import polars as pl
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from kafka.errors import KafkaError
 
 from connectors.contracts import topics
+from connectors.kafka.client import administrator
 from jobs.offline.ledger import Window, read_ledger, read_letters
 from stack.runs.deploy import Deployment
 from stack.runs.feed import Feeder
@@ -82,16 +83,13 @@ class Life:
         )
 
     def _committed(self) -> int:
-        places = [
-            TopicPartition(topics.EVENTS_RAW.name, number) for number in range(topics.EVENTS_RAW.partitions)
-        ]
-        consumer = Consumer({**self.deployment.kafka_properties, "group.id": "footfall-suite"})
-        try:
-            return sum(max(0, one.offset) for one in consumer.committed(places, timeout=30))
-        except KafkaException:  # a young broker has not found its offsets yet
-            return 0
-        finally:
-            consumer.close()
+        with administrator(self.deployment.kafka_properties) as admin:
+            try:
+                found = admin.list_group_offsets("footfall-suite")["footfall-suite"]
+            except KafkaError:  # a young broker has not found its offsets yet
+                return 0
+        raw = topics.EVENTS_RAW.name
+        return sum(max(0, at.offset) for place, at in found.items() if place.topic == raw)
 
     def has_open_waits(self) -> bool:
         """Whether a cart that was filled before now is abandoned, or paid for, later."""

@@ -105,7 +105,7 @@ def _send_again_and_again(properties: dict[str, str]) -> list[str]:
 
 def _reentered(properties: dict[str, str]) -> list[str]:
     """Ids of what was sent again; heartbeats come to this topic too."""
-    events = [orjson.loads(one.value() or b"") for one in read_topic(properties, topics.EVENTS_REENTRY.name)]
+    events = [orjson.loads(one.value or b"") for one in read_topic(properties, topics.EVENTS_REENTRY.name)]
     return [event["event_id"] for event in events if event["event_type"] != "heartbeat"]
 
 

@@ -52,7 +52,7 @@ class Running:
 
     def values(self, topic: topics.Topic) -> list[bytes]:
         """What a topic holds."""
-        return [one.value() or b"" for one in read_topic(self.deployment.kafka_properties, topic.name)]
+        return [one.value or b"" for one in read_topic(self.deployment.kafka_properties, topic.name)]
 
     def why(self, visitor: str, rule: str) -> Document:
         """What is said of the two."""

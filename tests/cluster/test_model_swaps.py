@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import orjson
 import requests
-from confluent_kafka import Consumer, TopicPartition
 
 from connectors.contracts import topics
 from connectors.contracts.model_inputs import CHURN, INTENT
 from connectors.contracts.scores import score_id
 from connectors.elasticsearch import indices
-from connectors.kafka.topic_reader import read_topic
+from connectors.kafka.topic_reader import end_offsets, read_topic
 from connectors.models.registry import Registry
 from jobs.offline import models as roles
 from jobs.offline.training.asked import asked_in
@@ -90,16 +89,12 @@ def _registry(folder: Path) -> tuple[Registry, list[str]]:
 
 
 def _scores(deployment: Deployment) -> list[Document]:
-    return [orjson.loads(one.value()) for one in read_topic(deployment.kafka_properties, topics.SCORES.name)]
+    return [orjson.loads(one.value) for one in read_topic(deployment.kafka_properties, topics.SCORES.name)]
 
 
 def _written(deployment: Deployment) -> int:
     """How many scores the topic holds."""
-    consumer = Consumer({**deployment.kafka_properties, "group.id": "counting"})
-    places = [TopicPartition(topics.SCORES.name, number) for number in range(topics.SCORES.partitions)]
-    ends = [consumer.get_watermark_offsets(place, timeout=10)[1] for place in places]
-    consumer.close()
-    return sum(ends)
+    return sum(end_offsets(deployment.kafka_properties, topics.SCORES.name).values())
 
 
 def _expected(events: list[bytes]) -> set[str]:

@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 from elasticsearch import Elasticsearch
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
 from rich.console import Console
 
 from connectors.errors import FlinkRequestFailed
@@ -66,11 +67,11 @@ def eventually(condition: Callable[[], object], seconds: float = 30.0) -> bool:
 
 
 @pytest.fixture(scope="module")
-def admin(stack: EmbeddedStack) -> Iterator[AdminClient]:
-    client = AdminClient({"bootstrap.servers": stack.kafka.bootstrap_servers})
-    client.create_topics([NewTopic(TOPIC, 2, 1)])[TOPIC].result()
-    yield client
-    client.delete_topics([TOPIC])[TOPIC].result()
+def admin(stack: EmbeddedStack) -> Iterator[KafkaAdminClient]:
+    with KafkaAdminClient(bootstrap_servers=stack.kafka.bootstrap_servers) as client:
+        client.create_topics({TOPIC: {"num_partitions": 2, "replication_factor": 1}}, wait_for_metadata=True)
+        yield client
+        client.delete_topics([TOPIC])
 
 
 @pytest.fixture
@@ -99,9 +100,10 @@ def test_only_loopback_is_listened_on(stack: EmbeddedStack) -> None:
     assert elsewhere <= set(stack.flink.metrics_ports)
 
 
-def test_kafka_is_set_as_the_contract_wants(stack: EmbeddedStack, admin: AdminClient) -> None:
-    [future] = admin.describe_configs([ConfigResource(ResourceType.BROKER, "1")]).values()
-    values = {name: entry.value for name, entry in future.result().items()}
+def test_kafka_is_set_as_the_contract_wants(stack: EmbeddedStack, admin: KafkaAdminClient) -> None:
+    broker = ConfigResource(ConfigResourceType.BROKER, "1")
+    found = admin.describe_configs([broker], config_filter="all")
+    values = {name: entry["value"] for name, entry in found["broker"]["1"].items()}
     assert values["message.max.bytes"] == str(1024 * 1024)
     assert values["auto.create.topics.enable"] == "false"
     assert values["log.retention.ms"] == "-1"
@@ -130,7 +132,7 @@ def test_flink_has_its_slots_and_metrics(stack: EmbeddedStack) -> None:
 
 
 def test_a_job_is_kept_by_checkpoints_and_savepoints(
-    stack: EmbeddedStack, admin: AdminClient, flink: FlinkCluster, module: Path
+    stack: EmbeddedStack, admin: KafkaAdminClient, flink: FlinkCluster, module: Path
 ) -> None:
     """What becomes of it when parts are killed is in test_faults.py."""
     job = flink.run("numbers_job", module, [stack.kafka.bootstrap_servers], parallelism=2)
@@ -146,7 +148,7 @@ def test_a_job_is_kept_by_checkpoints_and_savepoints(
 
 
 def test_workers_end_with_their_job(
-    stack: EmbeddedStack, admin: AdminClient, flink: FlinkCluster, module: Path
+    stack: EmbeddedStack, admin: KafkaAdminClient, flink: FlinkCluster, module: Path
 ) -> None:
     assert workers_of(stack.workdir) == []
     job = flink.run("numbers_job", module, [stack.kafka.bootstrap_servers], parallelism=2)
@@ -156,7 +158,7 @@ def test_workers_end_with_their_job(
 
 
 def test_a_poison_pill_ends_the_job_as_failed(
-    stack: EmbeddedStack, admin: AdminClient, flink: FlinkCluster, module: Path
+    stack: EmbeddedStack, admin: KafkaAdminClient, flink: FlinkCluster, module: Path
 ) -> None:
     job = flink.run("numbers_job", module, [stack.kafka.bootstrap_servers, "5"], flags=QUICK_TO_FAIL)
     assert flink.wait_job(job, {"FAILED"}, 120) == "FAILED"
@@ -188,11 +190,11 @@ def test_interrupted_start_up_leaves_nothing(tmp_path: Path, number: signal.Sign
 def test_kept_data_are_there_again(tmp_path: Path) -> None:
     console, parts = Console(file=io.StringIO()), ("kafka", "elasticsearch")
     with EmbeddedStack(tmp_path, parts=parts, console=console) as first:
-        admin = AdminClient({"bootstrap.servers": first.kafka.bootstrap_servers})
-        admin.create_topics([NewTopic(TOPIC, 1, 1)])[TOPIC].result()
+        with KafkaAdminClient(bootstrap_servers=first.kafka.bootstrap_servers) as admin:
+            admin.create_topics([TOPIC], wait_for_metadata=True)
         requests.put(f"{first.elasticsearch.url}/things/_doc/a", json={"n": 1}, timeout=10).raise_for_status()
     with EmbeddedStack(tmp_path, parts=parts, console=console, keep_data=True) as second:
-        admin = AdminClient({"bootstrap.servers": second.kafka.bootstrap_servers})
-        assert TOPIC in admin.list_topics(timeout=10).topics
+        with KafkaAdminClient(bootstrap_servers=second.kafka.bootstrap_servers) as admin:
+            assert TOPIC in admin.list_topics()
         document = requests.get(f"{second.elasticsearch.url}/things/_doc/a", timeout=10).json()
         assert document["_source"] == {"n": 1}

@@ -114,7 +114,7 @@ class Staged:
 
     def values(self, topic: topics.Topic) -> list[bytes]:
         """What a topic holds, of each partition in its order."""
-        return [one.value() or b"" for one in read_topic(self.deployment.kafka_properties, topic.name)]
+        return [one.value or b"" for one in read_topic(self.deployment.kafka_properties, topic.name)]
 
 
 @pytest.fixture(scope="module")

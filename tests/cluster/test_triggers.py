@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 import pytest
 import requests
-from confluent_kafka import Consumer, Producer
 
 from connectors.contracts import topics
 from connectors.contracts.signals import signal_id, trigger_id
+from connectors.kafka.client import consumer
 from connectors.kafka.partitions import partition_of
+from connectors.kafka.writer import Writer
 from stack.runs.deploy import Deployment
 from tests.cluster.conftest import wait_until
 
@@ -22,7 +23,7 @@ BATCH = 4_000
 
 
 def _write_signals(deployment: Deployment, first: int) -> None:
-    producer = Producer(deployment.kafka_properties)
+    writer = Writer(deployment.kafka_properties)
     for number in range(first, first + BATCH):
         visitor = f"visitor {number}"
         document = {
@@ -36,9 +37,9 @@ def _write_signals(deployment: Deployment, first: int) -> None:
             "evidence": {},
             "context": {},
         }
-        producer.produce(topics.SIGNALS.name, json.dumps(document), visitor)
-        producer.poll(0)
-    assert producer.flush(60) == 0
+        writer.write(topics.SIGNALS.name, json.dumps(document).encode(), visitor)
+    writer.flush(60)
+    writer.close()
 
 
 def _signal_id(number: int) -> str:
@@ -51,25 +52,20 @@ class Receiver:
     def __init__(self, deployment: Deployment) -> None:
         self.seen: Counter[str] = Counter()
         self.documents: Counter[bytes] = Counter()
-        self._consumer = Consumer(
-            {
-                **deployment.kafka_properties,
-                "group.id": "receiver",
-                "isolation.level": "read_committed",
-                "auto.offset.reset": "earliest",
-            }
+        self._consumer = consumer(
+            deployment.kafka_properties, auto_offset_reset="earliest", group_id="receiver"
         )
         self._consumer.subscribe([topics.TRIGGERS.name])
 
     def poll(self) -> int:
         """Reads what is there; gives how many different triggers were seen so far."""
-        for message in self._consumer.consume(10_000, timeout=0.5):
-            assert not message.error()
+        found = self._consumer.poll(500, max_records=10_000)
+        for message in (one for records in found.values() for one in records):
             # Who asks about one visitor (scripts/why) reads this partition alone.
-            wanted = partition_of(message.key().decode(), topics.TRIGGERS.partitions)
-            assert message.partition() == wanted
-            self.documents[message.value()] += 1
-            self.seen[json.loads(message.value())["trigger_id"]] += 1
+            wanted = partition_of(message.key.decode(), topics.TRIGGERS.partitions)
+            assert message.partition == wanted
+            self.documents[message.value] += 1
+            self.seen[json.loads(message.value)["trigger_id"]] += 1
         return len(self.seen)
 
     def close(self) -> None:

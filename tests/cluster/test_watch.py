@@ -11,10 +11,10 @@ from pathlib import Path
 
 import orjson
 import pytest
-from confluent_kafka import Producer
 
 from connectors.contracts import topics
 from connectors.contracts.model_inputs import MODELS, OFFERED
+from connectors.kafka.writer import Writer
 from connectors.models.registry import Registry
 from jobs.offline.training.post import LINES, STATE, Post, watches_of
 from jobs.settings import Settings
@@ -50,15 +50,14 @@ def traffic() -> Traffic:
 
 def write(properties: dict[str, str], part: Traffic) -> None:
     """In one transaction: a reader sees all of it or none."""
-    producer = Producer({**properties, "transactional.id": "test-watch"})
-    producer.init_transactions()
-    producer.begin_transaction()
+    writer = Writer(properties, "test-watch")
+    writer.begin()
     for topic, messages in part.items():
         for message in messages:
             visitor = orjson.loads(message)["visitor_id"].encode()
-            producer.produce(topic, message, visitor, partition=zlib.crc32(visitor) % 4)
-            producer.poll(0)
-    producer.commit_transaction(DEADLINE_S)
+            writer.write(topic, message, visitor, partition=zlib.crc32(visitor) % 4)
+    writer.commit(DEADLINE_S)
+    writer.close()
 
 
 def start(properties: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:

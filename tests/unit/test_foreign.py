@@ -36,8 +36,9 @@ def test_files_are_read_by_their_kind(tmp_path: Path) -> None:
 
 
 class Foreign(FakeMessage):
-    def headers(self) -> list[tuple[str, bytes]]:
-        return [("received_at_ms", b"unknown")]
+    def __init__(self, value: bytes, **more: Any) -> None:
+        super().__init__(value, **more)
+        self.headers = [("received_at_ms", b"unknown")]
 
 
 def books(

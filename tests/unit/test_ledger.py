@@ -20,22 +20,14 @@ class FakeMessage:
     """One message of a topic."""
 
     def __init__(self, value: bytes, *, key: str = "", offset: int = 0, at_ms: int = AT_MS) -> None:
-        self._value, self._key, self._offset, self._at_ms = value, key, offset, at_ms
-
-    def value(self) -> bytes:
-        return self._value
-
-    def key(self) -> bytes:
-        return self._key.encode()
-
-    def partition(self) -> int:
-        return 0
-
-    def offset(self) -> int:
-        return self._offset
-
-    def timestamp(self) -> tuple[int, int]:
-        return (1, self._at_ms)
+        self.value, self.key, self.partition, self.offset, self.timestamp = (
+            value,
+            key.encode(),
+            0,
+            offset,
+            at_ms,
+        )
+        self.headers: list[tuple[str, bytes]] = []
 
 
 def entry(verdict: str, events: int, *, entry_id: str = "") -> FakeMessage:

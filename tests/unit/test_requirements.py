@@ -46,3 +46,15 @@ def test_no_line_says_where_packages_come_from() -> None:
 @pytest.mark.parametrize("name", ASKED)
 def test_the_installed_version_is_the_frozen_one(name: str) -> None:
     assert version(name) == FROZEN[name]
+
+
+@pytest.mark.parametrize(
+    ("heading", "name"),
+    [("Jobs, commands, tests", "requirements.in"), ("Services", "services/requirements.in")],
+)
+def test_every_dependency_has_its_reason(heading: str, name: str) -> None:
+    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    table = page.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([A-Za-z0-9._-]+) \| (.*) \|$", table, re.MULTILINE)[1:]
+    assert [re.sub(r"[-_.]+", "-", package).lower() for package, _ in rows] == list(pins(name))
+    assert all(why.strip() for _, why in rows)

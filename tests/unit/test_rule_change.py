@@ -68,17 +68,21 @@ def test_history_of_topics_is_in_order_of_arrival(monkeypatch: pytest.MonkeyPatc
         at: int
         number: int
 
+        @property
         def value(self) -> bytes:
             return b"%d" % self.at
 
+        @property
         def partition(self) -> int:
             return self.number
 
+        @property
         def offset(self) -> int:
             return 3
 
-        def timestamp(self) -> tuple[int, int]:
-            return 1, self.at
+        @property
+        def timestamp(self) -> int:
+            return self.at
 
     found = {topics.EVENTS_RAW.name: [Read(7, 0), Read(5, 1)]}
     monkeypatch.setattr(

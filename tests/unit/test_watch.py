@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 from click.testing import CliRunner
+from prometheus_client.parser import text_string_to_metric_families
 
 from cli import models as command
 from cli import watch as cli_watch
@@ -17,6 +18,7 @@ from connectors.contracts import topics
 from connectors.contracts.model_inputs import CHURN, INTENT, MODELS, OFFERED
 from connectors.errors import BadInput, BrokerUnavailable
 from connectors.models.registry import Registry
+from jobs.offline import prometheus
 from jobs.offline.training import maturing, watch_report
 from jobs.offline.training.events import Messages
 from jobs.offline.training.monitor import HOUR_MS, quality, read_log
@@ -237,13 +239,15 @@ def test_another_span_needs_another_folder(tmp_path: Path, traffic: Topics) -> N
 
 def test_numbers_for_prometheus(found: list[Finding]) -> None:
     spans = Spans(HOUR_MS, HOUR_MS, HOUR_MS)
-    text = watch_report.metrics([Watch(INTENT, spans, lambda version: None)], found)
-    version = found[0].version
-    assert f'footfall_model_quality{{model="purchase_intent",version="{version}",metric="auc"}} 0.' in text
-    assert 'footfall_model_alarms{model="purchase_intent"' in text and 'feature="score"' in text
-    names = [line.split("{")[0] for line in text.splitlines() if not line.startswith("#")]
-    declared = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
-    assert set(names) <= set(declared) and len(declared) == len(set(declared))
+    text = prometheus.text(watch_report.metrics([Watch(INTENT, spans, lambda version: None)], found))
+    told = {family.name: family for family in text_string_to_metric_families(text)}
+    auc = {"model": INTENT, "version": found[0].version, "metric": "auc"}
+    assert [0 < one.value < 1 for one in told["footfall_model_quality"].samples if one.labels == auc] == [
+        True
+    ]
+    assert INTENT in {one.labels["model"] for one in told["footfall_model_alarms"].samples}
+    assert "score" in {one.labels["feature"] for one in told["footfall_model_drift_index"].samples}
+    assert told["footfall_model_drift_windows"].type == "counter"
 
 
 def test_the_command(monkeypatch: pytest.MonkeyPatch, traffic: Topics, tmp_path: Path) -> None:

@@ -25,19 +25,7 @@ class FakeMessage:
     """One message of a topic, arrived at t(0)."""
 
     def __init__(self, value: bytes, offset: int = 0) -> None:
-        self._value, self._offset = value, offset
-
-    def value(self) -> bytes:
-        return self._value
-
-    def partition(self) -> int:
-        return 1
-
-    def offset(self) -> int:
-        return self._offset
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, t(10)
+        self.value, self.partition, self.offset, self.timestamp = value, 1, offset, t(10)
 
 
 def messages(*documents: Document | bytes) -> list[FakeMessage]:

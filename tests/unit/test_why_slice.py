@@ -38,17 +38,21 @@ class Message(NamedTuple):
     number: int
     told: Document
 
+    @property
     def value(self) -> bytes:
         return orjson.dumps(self.told)
 
+    @property
     def partition(self) -> int:
         return self.number % 2
 
+    @property
     def offset(self) -> int:
         return self.number // 2
 
-    def timestamp(self) -> tuple[int, int]:
-        return 1, t(20) + self.number
+    @property
+    def timestamp(self) -> int:
+        return t(20) + self.number
 
 
 @pytest.fixture(autouse=True)

@@ -55,7 +55,7 @@ def read_signals(properties: Mapping[str, str], client: Elasticsearch) -> Signal
         elasticsearch.ApiError: Elasticsearch refuses.
     """
     messages = read_topic(properties, topics.SIGNALS.name)
-    found = _not_erased(client, newest(message.value() for message in messages if message.value()))
+    found = _not_erased(client, newest(message.value for message in messages if message.value))
     client.indices.refresh(index=indices.SIGNALS.alias)
     hits = scan(client, index=indices.SIGNALS.alias, query={"_source": ["version"]}, size=5_000)
     held = {hit["_id"]: int(hit["_source"]["version"]) for hit in hits}
@@ -154,12 +154,12 @@ def missing_events(
         properties, topics.EVENTS_LATE.name, "source"
     )
     read = {
-        message.offset(): _event_id(message.value())
+        message.offset: _event_id(message.value)
         for message in read_topic(properties, topics.EVENTS_RAW.name)
-        if message.partition() == partition
-        and message.timestamp()[1] // WINDOW_MS * WINDOW_MS == window_start_ms
-        and (partition, message.offset()) not in elsewhere
-        and b'"heartbeat"' not in (message.value() or b"")
+        if message.partition == partition
+        and message.timestamp // WINDOW_MS * WINDOW_MS == window_start_ms
+        and (partition, message.offset) not in elsewhere
+        and b'"heartbeat"' not in (message.value or b"")
     }
     wanted = [event_id for event_id in read.values() if event_id is not None]
     frame = scan_events(lake).filter(pl.col("event_id").is_in(wanted)).select("event_id").collect()
@@ -183,9 +183,9 @@ def lake_windows(lake: Path) -> dict[tuple[int, int], tuple[int, int]]:
 
 
 def _places(properties: Mapping[str, str], topic: str, within: str | None = None) -> set[tuple[int, int]]:
-    documents = (orjson.loads(message.value()) for message in read_topic(properties, topic))
-    indices = (document[within] if within else document for document in documents)
-    return {(index["partition"], index["offset"]) for index in indices}
+    documents = (orjson.loads(message.value) for message in read_topic(properties, topic))
+    positions = (document[within] if within else document for document in documents)
+    return {(one["partition"], one["offset"]) for one in positions}
 
 
 def _event_id(value: bytes | None) -> str | None:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from prometheus_client.core import Metric
+
+from jobs.offline.prometheus import gauge
 
 Document = dict[str, Any]
 WINDOW_MS = 300_000  # of the ledger
@@ -128,30 +131,27 @@ def hash_code(text: str) -> int:
     return signed if signed == _SMALLEST else abs(signed)  # as Java has it: the smallest has no opposite
 
 
-def metrics(windows: Iterable[Document], signals: Iterable[SignalWindow]) -> str:
-    """Prometheus's text format, for a collector that reads files.
+def metrics(windows: Iterable[Document], signals: Iterable[SignalWindow]) -> list[Metric]:
+    """What the audit counts, for Prometheus.
 
-    >>> print(metrics([{"audit": "ingest", "difference": 3}], []), end="")
-    # HELP footfall_audit_unbalanced_windows Windows of the audit that do not balance.
-    # TYPE footfall_audit_unbalanced_windows gauge
-    footfall_audit_unbalanced_windows{audit="ingest"} 1
-    footfall_audit_unbalanced_windows{audit="signals"} 0
-    # HELP footfall_audit_missing_signals Signals that the index lacks or holds in an older version.
-    # TYPE footfall_audit_missing_signals gauge
-    footfall_audit_missing_signals 0
+    >>> [one.name for one in metrics([{"audit": "ingest", "difference": 3}], [])]
+    ['footfall_audit_unbalanced_windows', 'footfall_audit_missing_signals']
     """
     listed = list(signals)
     unbalanced = dict.fromkeys(("ingest", "signals"), 0)
     for window in windows:
         unbalanced[window["audit"]] += window["difference"] != 0
     unbalanced["signals"] = sum(window.difference != 0 for window in listed)
-    first, second = "footfall_audit_unbalanced_windows", "footfall_audit_missing_signals"
-    lines = [
-        f"# HELP {first} Windows of the audit that do not balance.",
-        f"# TYPE {first} gauge",
-        *(f'{first}{{audit="{audit}"}} {count}' for audit, count in unbalanced.items()),
-        f"# HELP {second} Signals that the index lacks or holds in an older version.",
-        f"# TYPE {second} gauge",
-        f"{second} {sum(len(window.missing) for window in listed)}",
+    missing = sum(len(window.missing) for window in listed)
+    return [
+        gauge(
+            "footfall_audit_unbalanced_windows",
+            "Windows of the audit that do not balance.",
+            [({"audit": audit}, count) for audit, count in unbalanced.items()],
+        ),
+        gauge(
+            "footfall_audit_missing_signals",
+            "Signals that the index lacks or holds in an older version.",
+            [({}, missing)],
+        ),
     ]
-    return "\n".join(lines) + "\n"

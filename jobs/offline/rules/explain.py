@@ -7,13 +7,13 @@ from typing import Any
 
 from rich.table import Table
 
+from jobs.offline.times import span
 from state.rules.kinds.absence import EndAbsence, ReturnKind, WaitKind
 from state.rules.kinds.base import Kept, Kind, SessionEndKind
 from state.rules.kinds.cart import CartKind
 from state.rules.kinds.count import SessionCount, SpanCount
 from state.rules.kinds.dwell import DwellKind
 from state.rules.kinds.sequence import SequenceKind
-from state.rules.language.spans import UNITS_MS
 from state.rules.pack import Pack
 from state.vocabulary import NAMES
 
@@ -117,16 +117,3 @@ def table(told: Iterable[Document]) -> Table:
             )
             found.add_row(*row)
     return found
-
-
-def span(span_ms: int) -> str:
-    """A span of time in all the units that it takes.
-
-    >>> span(174_600_000), span(1_500)
-    ('2 d 30 min', '1 s 500 ms')
-    """
-    parts, rest = [], span_ms
-    for unit, ms in sorted(UNITS_MS.items(), key=lambda item: -item[1]):
-        number, rest = divmod(rest, ms)
-        parts += [f"{number} {unit}"] if number else []
-    return " ".join(parts)

@@ -54,8 +54,8 @@ def of_topics(settings: Settings) -> History:
     properties = ends.kafka("rules", settings).client_properties()
     found = [
         Arrival(
-            message.value(),
-            SourcePosition(topic, message.partition(), message.offset(), message.timestamp()[1]),
+            message.value,
+            SourcePosition(topic, message.partition, message.offset, message.timestamp),
         )
         for topic in _TOPICS
         for message in read_topic(properties, topic)

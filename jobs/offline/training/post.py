@@ -19,6 +19,7 @@ from connectors.contracts.model_manifest import Manifest
 from connectors.errors import BadInput, ModelRefused
 from connectors.kafka.topic_reader import read_topic
 from connectors.models.registry import Registry
+from jobs.offline import prometheus
 from jobs.offline.training import watch_report
 from jobs.offline.training.monitor import HOUR_MS
 from jobs.offline.training.watch import Finding, Manifests, Spans, Watch
@@ -115,7 +116,7 @@ class Post:
         """Writes page and metrics."""
         _replace(self.folder / PAGE, watch_report.page(self.findings, limits).encode())
         if metrics_file:
-            _replace(metrics_file, watch_report.metrics(self.watches.values(), self.findings).encode())
+            prometheus.write(metrics_file, watch_report.metrics(self.watches.values(), self.findings))
 
 
 @contextmanager
@@ -185,9 +186,9 @@ def watches_of(
 
 def from_kafka(properties: dict[str, str], topic: str, places: dict[int, int]) -> Iterator[bytes]:
     """The values of a topic's new messages."""
-    for message in read_topic(properties, topic, "footfall-watch", places=places):
-        if message.value() is not None:
-            yield message.value()
+    for message in read_topic(properties, topic, places=places):
+        if message.value is not None:
+            yield message.value
 
 
 def trained_auc(post: Post, registry: Registry) -> dict[str, float]:

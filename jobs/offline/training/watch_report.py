@@ -12,7 +12,9 @@ from typing import Any
 
 import orjson
 from matplotlib.figure import Figure
+from prometheus_client.core import Metric
 
+from jobs.offline import prometheus
 from jobs.offline.training.monitor import SCORE
 from jobs.offline.training.watch import BIAS, COUNTS, FALLBACKS, Finding, Watch
 from state.drift import MIN_ROWS, MOVED
@@ -41,50 +43,40 @@ def newest(findings: Iterable[Finding]) -> list[Finding]:
     return list({(one.model, one.what): one for one in findings}.values())
 
 
-def metrics(watches: Iterable[Watch], findings: Sequence[Finding]) -> str:
-    """Prometheus's text format, for a collector that reads files."""
+def metrics(watches: Iterable[Watch], findings: Sequence[Finding]) -> list[Metric]:
+    """What the watch counts, for Prometheus."""
     watches, last = list(watches), newest(findings)
     of_drift = [one for one in last if one.what == "drift"]
     of_quality = [one for one in last if one.what == "quality"]
-    families = [
-        ("drift_index", "gauge", "Stability index of the newest window, by feature; score is the score's.",
+    gauges = {
+        "drift_index": ("Stability index of the newest window, by feature; score is the score's.",
          [(_labels(one, feature=name), value) for one in of_drift for name, value in one.values.items()
           if name != FALLBACKS]),
-        ("fallback_share", "gauge", "Share of the newest window's scores that no graph gave.",
+        "fallback_share": ("Share of the newest window's scores that no graph gave.",
          [(_labels(one), one.values[FALLBACKS]) for one in of_drift]),
-        ("quality", "gauge", "Metrics of the newest window whose labels are known.",
+        "quality": ("Metrics of the newest window whose labels are known.",
          [(_labels(one, metric=name), value[0]) for one in of_quality for name, value in one.values.items()
           if isinstance(value, list)]),
-        ("alarms", "gauge", "What is out of bounds in the newest window.",
+        "alarms": ("What is out of bounds in the newest window.",
          [(_labels(one, what=one.what), len(one.alarms)) for one in last]),
-        ("window_rows", "gauge", "Scores in the newest window.",
+        "window_rows": ("Scores in the newest window.",
          [(_labels(one, what=one.what), one.rows) for one in last]),
-        ("watched_until_seconds", "gauge", "End of the newest window of drift, event time.",
+        "watched_until_seconds": ("End of the newest window of drift, event time.",
          [({"model": one.model}, one.closed_ms / 1000) for one in watches]),
-        *((f"{name}_total", "counter", f"Since the watch began: {name.replace('_', ' ')}.",
-           [({"model": one.model}, one.counts[name]) for one in watches]) for name in COUNTS),
-    ]  # fmt: skip
-    return "".join(_family(*family) for family in families)
+    }  # fmt: skip
+    counted = {
+        name: (f"Since the watch began: {name.replace('_', ' ')}.",
+         [({"model": one.model}, one.counts[name]) for one in watches])
+        for name in COUNTS
+    }  # fmt: skip
+    return [
+        *(prometheus.gauge(f"footfall_model_{name}", *told) for name, told in gauges.items()),
+        *(prometheus.counter(f"footfall_model_{name}", *told) for name, told in counted.items()),
+    ]
 
 
 def _labels(finding: Finding, **more: str) -> dict[str, str]:
     return {"model": finding.model, "version": finding.version, **more}
-
-
-def _family(name: str, kind: str, says: str, samples: Sequence[tuple[Mapping[str, str], float]]) -> str:
-    """One metric with its samples.
-
-    >>> print(_family("x", "gauge", "Says.", [({"model": "m"}, 0.5)]), end="")
-    # HELP footfall_model_x Says.
-    # TYPE footfall_model_x gauge
-    footfall_model_x{model="m"} 0.5
-    """
-    full = f"footfall_model_{name}"
-    lines = [f"# HELP {full} {says}", f"# TYPE {full} {kind}"]
-    for labels, value in samples:
-        held = ",".join(f'{key}="{text}"' for key, text in labels.items())
-        lines.append(f"{full}{{{held}}} {value:.6g}")
-    return "\n".join(lines) + "\n"
 
 
 def page(findings: Sequence[Finding], limits: Mapping[str, float]) -> str:

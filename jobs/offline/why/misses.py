@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.offline.times import utc
+from jobs.offline.times import span, utc
 from jobs.offline.why.engine import Life, Stretch
 from jobs.offline.why.facts import Reason
 from state.events import Event
@@ -239,18 +239,7 @@ def _at(stretch: Stretch) -> str:
 
 
 def _long(milliseconds: int) -> str:
-    """A span to its two largest units.
-
-    >>> _long(90_061_001), _long(15_000), _long(0)
-    ('1 d 1 h', '15 s', '0 s')
-    """
-    units = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000))
-    found, left = [], milliseconds
-    for name, size in units:
-        if left >= size:
-            found.append(f"{left // size} {name}")
-            left %= size
-    return " ".join(found[:2]) or (f"{milliseconds} ms" if milliseconds else "0 s")
+    return span(milliseconds, units=2)
 
 
 _KINDS: dict[type[Kind], Any] = {

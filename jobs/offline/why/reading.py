@@ -12,7 +12,6 @@ from typing import Any
 
 import orjson
 import requests
-from confluent_kafka import Message
 from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch
 
@@ -21,7 +20,7 @@ from connectors.contracts.pseudonyms import pseudonym
 from connectors.elasticsearch import indices
 from connectors.errors import FlinkRequestFailed, IndexUnavailable
 from connectors.flink.rest import FlinkRest
-from connectors.kafka.topic_reader import read_topic
+from connectors.kafka.topic_reader import Message, read_topic
 from connectors.keys import KeySource
 from connectors.wording import plainly
 from jobs import ends
@@ -135,15 +134,15 @@ class Tap:
         for message in read_topic(properties, topic, since_ms=since_ms):
             if topic in RAW:
                 self._look(topic, message)
-            elif topic == topics.EVENTS_LATE.name and self._names(message.value() or b""):
-                self.documents_late.append(_loads(message.value()) or {})
+            elif topic == topics.EVENTS_LATE.name and self._names(message.value or b""):
+                self.documents_late.append(_loads(message.value) or {})
             yield message
 
     def _look(self, topic: str, message: Message) -> None:
-        value = message.value() or b""
+        value = message.value or b""
         # Most messages are others': bytes are looked at first. A pseudonym only shows in the parsed event.
         if self._names(value) or (self.hashed and self._is_mine(_loads(value))):
-            self.raw[(topic, message.partition(), message.offset())] = message.timestamp()[1], value
+            self.raw[(topic, message.partition, message.offset)] = message.timestamp, value
 
     @cached_property
     def _needles(self) -> list[bytes]:
@@ -206,7 +205,7 @@ def _valid(
     As INGEST wrote them where it runs on its own; else the engine makes them of the raw ones.
     """
     messages = read_topic(properties, topics.EVENTS_VALID.name, since_ms=since_ms, key=visitor)
-    written = [event for message in messages if (event := _loads(message.value()))]
+    written = [event for message in messages if (event := _loads(message.value))]
     mine: list[Event] = [event for event in written if event["visitor_id"] == visitor]
     if mine:
         return sorted(mine, key=_order), []
@@ -231,7 +230,7 @@ def _triggers(properties: Mapping[str, str], visitor: str, since_ms: int) -> lis
     found: dict[tuple[str, str], Document] = {}
     for topic in (topics.TRIGGERS.name, topics.TRIGGERS_SUPPRESSED.name):
         for message in read_topic(properties, topic, since_ms=since_ms, key=visitor):
-            document = _loads(message.value()) or {}
+            document = _loads(message.value) or {}
             if document.get("visitor_id") == visitor:
                 found[(document["trigger_id"], document["status"])] = document
     return sorted(found.values(), key=lambda one: int(one["decided_at_ms"]))

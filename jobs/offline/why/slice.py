@@ -131,10 +131,10 @@ def _message_at(name: str, properties: Mapping[str, str], since_ms: int) -> Arri
     position = _POSITION.fullmatch(name)
     for topic in (position[1],) if position and position[1] in RAW else RAW:
         for message in read_topic(properties, topic, since_ms=since_ms):
-            value, partition, offset = message.value() or b"", message.partition(), message.offset()
+            value, partition, offset = message.value or b"", message.partition, message.offset
             is_here = f"{topic}:{partition}:{offset}" == name
             if is_here or (name.encode() in value and _is_called(value, name)):
-                return Arrival(value, SourcePosition(topic, partition, offset, message.timestamp()[1]))
+                return Arrival(value, SourcePosition(topic, partition, offset, message.timestamp))
     raise BadInput(f"the raw topics hold no event at or called {name}; has it been deleted by retention?")
 
 

@@ -18,7 +18,12 @@ class Confluent:
         self._servers = {"bootstrap.servers": servers}
 
     def feed(self, topic: str, records: Iterable[Record], compression: str) -> int:
-        settings = {"compression.type": compression or "none", "linger.ms": 5, "batch.size": 400_000, "queue.buffering.max.messages": 200_000}
+        settings = {
+            "compression.type": compression or "none",
+            "linger.ms": 5,
+            "batch.size": 400_000,
+            "queue.buffering.max.messages": 200_000,
+        }
         producer = self._producer(**settings)
         told = Told()
         for record in records:

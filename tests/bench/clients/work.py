@@ -61,7 +61,9 @@ def gate(client: Client, topic: str, name: str, times: int, **_: Any) -> Callabl
     return lambda: {"took": [one(number) for number in range(times)]}
 
 
-def transactions(client: Client, topic: str, name: str, times: int, path: str, **_: Any) -> Callable[[], Found]:
+def transactions(
+    client: Client, topic: str, name: str, times: int, path: str, **_: Any
+) -> Callable[[], Found]:
     """Transactions of 500 records, as dead letters are sent again."""
     value = records(path)[0].value
     return lambda: {"took": client.transactions(topic, [500] * times, value, name)}
@@ -71,7 +73,7 @@ def acknowledged(
     client: Client, topic: str, path: str, rate: float, seconds: float, **_: Any
 ) -> Callable[[], Found]:
     """Batches of ten at a steady rate; each one's time counts from when it was due to when all were acknowledged."""
-    made, write, took = records(path)[: 10_000], client.open(), list[float]()
+    made, write, took = records(path)[:10_000], client.open(), list[float]()
     done = threading.Semaphore(0)
 
     def batch(number: int, due: float) -> None:

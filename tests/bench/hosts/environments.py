@@ -27,7 +27,11 @@ def python_with(host: str, libraries: Collection[str] = _ENGINE) -> Path:
     """
     cache = Path(os.environ.get("FOOTFALL_CACHE_DIR") or Path.home() / ".cache" / "footfall")
     folder = cache / "bench" / host.replace("==", "-")
-    python, ready, wanted = folder / "bin" / "python", folder / "ready", "\n".join((host, *_pinned(libraries)))
+    python, ready, wanted = (
+        folder / "bin" / "python",
+        folder / "ready",
+        "\n".join((host, *_pinned(libraries))),
+    )
     if not ready.exists() or ready.read_text() != wanted:
         CONSOLE.print(f"making {folder}")
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)

@@ -9,10 +9,12 @@ import subprocess
 import time
 from pathlib import Path
 
-from confluent_kafka import ConsumerGroupState, KafkaException, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
 
 from connectors.contracts.topics import DAY_MS, Topic
+from connectors.kafka.client import administrator
+from connectors.kafka.writer import Writer
 from stack.embedded import EmbeddedStack
 from stack.runs.gate import Gate
 from tests.bench.engine_run import time_of
@@ -61,45 +63,41 @@ def _run(folder: Path, work: Work) -> Run:
 
 def _fill(kafka: dict[str, str], work: Work) -> Gate:
     """Records whose key is the bucket already, in order of time: Quix is spared a topic to partition them anew."""
-    topics = [NewTopic(_IN.name, _IN.partitions, 1), NewTopic(_OUT, _IN.partitions, 1)]
-    admin = AdminClient(kafka)
-    for future in admin.create_topics(topics).values():
-        future.result(30)
+    shape = {"num_partitions": _IN.partitions, "replication_factor": 1}
+    with administrator(kafka) as admin:
+        admin.create_topics({_IN.name: shape, _OUT: shape}, wait_for_metadata=True)
     gate, last = Gate(kafka, _IN), 0
-    producer = Producer({**kafka, "queue.buffering.max.messages": 1_000_000, "linger.ms": 5})
+    writer = Writer(kafka, linger_ms=5, batch_size=400_000)
     for message in work.messages():
         last = time_of(message)
-        _send(producer, bucket_of_message(message), message, last)
+        _send(writer, bucket_of_message(message), message, last)
     for bucket in range(BUCKETS):
         for days in (10, 20):  # each closes the window before it
-            _send(producer, bucket, END, last + days * DAY_MS)
-    producer.flush()
+            _send(writer, bucket, END, last + days * DAY_MS)
+    writer.flush()
+    writer.close()
     return gate
 
 
-def _send(producer: Producer, bucket: int, value: bytes, at: int) -> None:
-    while True:
-        try:
-            producer.produce(
-                _IN.name, value=value, key=str(bucket), partition=bucket % _IN.partitions, timestamp=at
-            )
-            producer.poll(0)
-        except BufferError:
-            producer.poll(0.1)
-        else:
-            return
+def _send(writer: Writer, bucket: int, value: bytes, at: int) -> None:
+    partition = bucket % _IN.partitions
+    writer.write(_IN.name, value, str(bucket), partition=partition, timestamp_ms=at)
 
 
 def _wait_for_group(kafka: dict[str, str], running: list[subprocess.Popen[bytes]]) -> None:
     """Until every process has its partitions: a bucket that moves later would leave its live objects behind."""
-    admin, end = AdminClient(kafka), time.monotonic() + 120
-    while True:
-        with contextlib.suppress(KafkaException):  # the group is not known yet
-            found = admin.describe_consumer_groups([_GROUP])[_GROUP].result(30)
-            if found.state == ConsumerGroupState.STABLE and len(found.members) == PROCESSES:
-                return
-        assert time.monotonic() < end and all(one.poll() is None for one in running)
-        time.sleep(0.5)
+    end = time.monotonic() + 120
+    with administrator(kafka) as admin:
+        while not _is_whole(admin):
+            assert time.monotonic() < end and all(one.poll() is None for one in running)
+            time.sleep(0.5)
+
+
+def _is_whole(admin: KafkaAdminClient) -> bool:
+    with contextlib.suppress(KafkaError):  # the group is not known yet
+        found = admin.describe_groups([_GROUP])[_GROUP]
+        return found["group_state"] == "Stable" and len(found["members"]) == PROCESSES
+    return False
 
 
 def _wait_for_end(told_in: Path, running: list[subprocess.Popen[bytes]]) -> None:
