@@ -1,7 +1,7 @@
 """Clients of kafka-python from Kafka's properties: producers, consumers, administrators.
 
-Whoever opens one here gets Footfall's ways: a broker that does not answer is named within ten seconds, with
-what the client saw last; a producer ends within the time that it is given.
+A broker that does not answer is named within ten seconds, with what the client saw last; a producer ends
+within the time that it is given.
 """
 
 from __future__ import annotations
