@@ -133,6 +133,8 @@ class RuleSettings(SettingsGroup):
     """folder of the models, the same for all workers; empty = those that travel along"""
     actions_file: str = ""
     """YAML file: what is done about which signal; none = the shipped table"""
+    experiments_dir: str = ""
+    """folder of the experiments (*.yaml) whose arms triggers carry; none = no experiments"""
     triggers_exactly_once: bool = False
     """write triggers in transactions: no copy ever, but seen only at the next checkpoint"""
 

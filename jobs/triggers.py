@@ -15,6 +15,9 @@ from pathlib import Path
 from pyflink.table import StreamTableEnvironment
 
 from connectors.contracts import topics
+from connectors.contracts.experiments import Experiments
+from connectors.errors import BadInput
+from connectors.files import experiments
 from jobs import ends
 from jobs.active_rules import active_rules
 from jobs.command_line import settings_from
@@ -32,7 +35,8 @@ _SIGNALS_AND_ORDERS = replace(topics.SIGNALS, read_with=(topics.ERASURE_ORDERS.n
 def build(env: StreamTableEnvironment, table: actions.ActionTable, settings: Settings) -> None:
     """Puts the operator behind `signal_topic`; makes `trigger_documents`."""
     add_views(env, VIEWS, settings)
-    make = MakeTriggers(table.model_dump(mode="json"))
+    running = experiments_of(table, settings).model_dump(mode="json")
+    make = MakeTriggers(table.model_dump(mode="json"), running)
     hosted(env, "triggers", "signals_with_bucket", VALUES, make, settings)
 
 
@@ -59,6 +63,24 @@ def table_of(settings: Settings) -> actions.ActionTable:
         rule.signal_kind: actions.Cap(triggers=rule.cap.at_most, within_ms=rule.cap.within) for rule in capped
     }
     return table.model_copy(update={"rule_caps": {**table.rule_caps, **caps}})
+
+
+def experiments_of(table: actions.ActionTable, settings: Settings) -> Experiments:
+    """The experiments of the settings.
+
+    Raises:
+        BadInput: one is wrong, or names an action that the table does not have.
+    """
+    found = experiments.load(settings.experiments_dir)
+    known = sorted({row.action for row in table.actions})
+    for one in found.experiments:
+        for action in one.triggers.actions if one.triggers else ():
+            if action not in known:
+                raise BadInput(
+                    f"experiment {one.name}: triggers.actions: one of {', '.join(known)}"
+                    f" is required, {action!r} came"
+                )
+    return found
 
 
 def main(argv: list[str]) -> None:

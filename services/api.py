@@ -15,12 +15,13 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse, Response
 
 from connectors.contracts import topics
-from services import VERSION, experiments, tokens, web
+from connectors.contracts.experiments import assign
+from services import VERSION, tokens, web
 from services.api_meters import ApiMeters
 from services.api_routes import routes
 from services.content.folder import ContentFolder
 from services.decisions import Decider
-from services.experiments import Experiments
+from services.experiments import ExperimentsFolder, Exposures
 from services.feed import Feed, Message
 from services.index import Index
 from services.limits import RateLimit
@@ -67,13 +68,15 @@ class Api:
         self.name_of = name_of
         self.settings, self.feed, self.index, self.broker = settings, feed, index, broker
         self.content, self.key, self.service_keys, self.now = content, key, service_keys, now
+        self.experiments = ExperimentsFolder(settings.experiments_dir, settings.content_poll_ms)
         self.streams = Streams(settings.max_streams, settings.stream_backlog, settings.stream_ping_ms)
         self.view = View(settings.view_max_signals, self.streams.told)
         self.decider = Decider(
             self.view,
             index,
             lambda: content.content,
-            lambda unit: experiments.assign(Experiments(), unit),
+            lambda unit: assign(self.experiments.current, unit),
+            Exposures(broker, lambda: self.experiments.current, settings.remembered_visitors),
             settings.decide_deadline_ms,
             settings.remembered_visitors,
         )
@@ -118,7 +121,8 @@ class Api:
     async def _life(self, _app: FastAPI) -> AsyncIterator[None]:
         await self.broker.start()
         await self.feed.start(self.take)
-        chores = [asyncio.create_task(one) for one in (self.content.follow(), self._sweep())]
+        followed = (self.content.follow(), self.experiments.follow(), self._sweep())
+        chores = [asyncio.create_task(one) for one in followed]
         yield
         for chore in chores:
             chore.cancel()

@@ -30,6 +30,10 @@ class ApiMeters:
             "api_view_caught_up": ("Whether the view is ready", lambda: float(api.feed.caught_up)),
             "api_streams": ("Open streams", lambda: api.streams.open),
             "api_streams_cut": ("Streams ended because their reader was slow", lambda: api.streams.cut),
+            "api_experiments_refused": (
+                "Changes of the experiments that were refused",
+                lambda: api.experiments.refused,
+            ),
             "api_content_refused": ("Changes of the content that were refused", lambda: api.content.refused),
         }
         for name, (told, ask) in gauges.items():

@@ -102,8 +102,7 @@ class _Handlers:
         visitor_id = _visitor(self._caller(request, secret), asked.visitor_id)
         device = self._device(request)
         sending = self._sending(asked.events, device or visitor_id)
-        unit = asked.unit or device or visitor_id
-        name = self._api.name_of(visitor_id)
+        name, unit = map(self._api.name_of, (visitor_id, asked.unit or device or visitor_id))
         decision = await self._api.decider.decide(name, unit, asked.slots, asked.language, self._api.now_ms)
         taken = await self._taken(sending, began)
         degraded = decision.degraded if self._api.feed.caught_up else [*decision.degraded, "view"]

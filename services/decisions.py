@@ -11,10 +11,11 @@ from typing import Any
 
 import msgspec
 
+from connectors.contracts.experiments import Arms
 from connectors.errors import IndexUnavailable
-from services.content.deciding import Answer, Snapshot, decide
+from services.content.deciding import Answer, Snapshot, decide, withdrawn
 from services.content.loading import Content
-from services.experiments import Arms
+from services.experiments import Exposures
 from services.index import Index
 from services.view import View
 
@@ -34,7 +35,7 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
         snapshot: the visitor at that moment.
         arms: of the experiments.
         answers: for the slots in the order in which they were asked for.
-        degraded: what did not answer in time: `index`, `view`.
+        degraded: what did not answer in time: `index`, `exposures`.
     """
 
     at_ms: int
@@ -56,7 +57,8 @@ def again(line: bytes, content: Content) -> list[Answer]:
     if content.version != said.content_version:
         raise ValueError(f"content {said.content_version} is required, {content.version} came")
     slots = [one.slot for one in said.answers]
-    return decide(said.snapshot, content, said.arms, said.at_ms, slots, said.language)
+    answers = decide(said.snapshot, content, said.arms, said.at_ms, slots, said.language)
+    return withdrawn(answers, content, said.language) if "exposures" in said.degraded else answers
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Decider:
         index: Index,
         content: Callable[[], Content],
         arms: Callable[[str], Arms],
+        exposures: Exposures,
         deadline_ms: int = 50,
         remembered: int = 100_000,
     ) -> None:
@@ -86,18 +89,23 @@ class Decider:
             index: visitors' documents.
             content: what is in force now.
             arms: of a unit.
+            exposures: takes what decisions hung on.
             deadline_ms: for a whole decision.
             remembered: visitors whose caps are remembered.
         """
         self._view, self._index, self._content, self._arms = view, index, content, arms
-        self._wait_s = deadline_ms / 1000 * _FOR_THE_INDEX
+        self._exposures, self._deadline_s = exposures, deadline_ms / 1000
         self._shown: OrderedDict[str, dict[str, list[int]]] = OrderedDict()
         self._remembered = remembered
 
     async def decide(
         self, visitor_id: str, unit: str, slots: list[str], language: str, now_ms: int
     ) -> Decision:
-        """One decision; the index is asked only where the content needs it or the view has nothing."""
+        """One decision; the index is asked only where the content needs it or the view has nothing.
+
+        Where it hangs on an arm, the exposure is acknowledged by the deadline, or the slot gets its default.
+        """
+        began = asyncio.get_running_loop().time()
         content = self._content()
         facts = self._view.of(visitor_id, now_ms)
         found = Found(None)
@@ -110,6 +118,10 @@ class Decider:
         arms = dict(self._arms(unit))
         answers = decide(snapshot, content, arms, now_ms, slots, language)
         degraded = ["index"] if found.degraded else []
+        left_s = self._deadline_s - (asyncio.get_running_loop().time() - began)
+        told = (answers, unit, visitor_id, now_ms, content.version)
+        if not await self._exposures.acknowledged(*told, wait_s=left_s):
+            answers, degraded = withdrawn(answers, content, language), [*degraded, "exposures"]
         decision = Decision(now_ms, content.version, language, snapshot, arms, answers, degraded)
         self._remember(decision, content)
         LOG.info("%s", _Line(decision))
@@ -118,7 +130,7 @@ class Decider:
     async def profile(self, visitor_id: str, *, features: bool = False) -> Found:
         """The visitor's document within the deadline, or that it did not come."""
         try:
-            async with asyncio.timeout(self._wait_s):
+            async with asyncio.timeout(self._deadline_s * _FOR_THE_INDEX):
                 return Found(await self._index.visitor(visitor_id, features=features))
         except (TimeoutError, IndexUnavailable):
             return Found(None, degraded=True)

@@ -83,7 +83,9 @@ class SlotAnswer(BaseModel):
     """What is shown in one slot; nothing where `fields` is empty."""
 
     slot: str
-    reason: Literal["signal", "segment", "score", "always", "default", "unknown_visitor", "unknown_slot"]
+    reason: Literal[
+        "signal", "segment", "score", "always", "default", "not_exposed", "unknown_visitor", "unknown_slot"
+    ]
     content: str | None = None
     fields: dict[str, str | int | float | bool]
     because: Because | None = None
@@ -106,7 +108,7 @@ class DecideResponse(BaseModel):
     content_version: str
     slots: list[SlotAnswer]
     events: Taken | None = None
-    degraded: list[str] = []
+    degraded: list[str] = Field([], description="what did not answer in time: index, view, exposures")
 
 
 class Related(BaseModel):

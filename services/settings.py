@@ -117,8 +117,9 @@ class ApiSettings(_Common):
     elasticsearch_ca_file: str = Field("", description="certificate authority of an https cluster")
     content_dir: str = Field("", description="folder of the content (*.yaml); none = the shipped example")
     content_poll_ms: int = Field(
-        2_000, ge=100, description="how often the folder of the content is looked at"
+        2_000, ge=100, description="how often the folders of content and experiments are looked at"
     )
+    experiments_dir: str = Field("", description="folder of the experiments (*.yaml); none = no experiments")
     service_keys_file: str = Field(
         "", description="file of the keys of other servers, name=key a line; none reads FOOTFALL_SERVICE_KEYS"
     )
@@ -146,7 +147,9 @@ class ApiSettings(_Common):
         64, ge=1, description="changes that wait for one reader; a slower one is cut off"
     )
     remembered_visitors: int = Field(
-        100_000, ge=1, description="visitors for whom caps of content are remembered, the newest ones"
+        100_000,
+        ge=1,
+        description="visitors whose caps of content and exposures are remembered, the newest ones",
     )
 
 

@@ -16,6 +16,8 @@ from services.api import READ, Api
 from services.broker import Broker
 from services.collector import Collector
 from services.content.folder import ContentFolder
+from services.content.loading import BadContent
+from services.experiments import ExperimentsFolder
 from services.feed import KafkaFeed
 from services.index import ElasticIndex
 from services.running import server
@@ -59,7 +61,7 @@ def api_of(settings: ApiSettings) -> Api:
         ElasticIndex(
             settings.elasticsearch_url, settings.elasticsearch_api_key_file, settings.elasticsearch_ca_file
         ),
-        _broker(settings),
+        _broker(settings, (*WRITTEN, topics.EXPOSURES.name) if settings.experiments_dir else WRITTEN),
         ContentFolder(settings.content_dir, settings.content_poll_ms),
         identity.read_key(settings.key_file),
         ServiceKeys(settings.service_keys_file),
@@ -76,14 +78,24 @@ def _names(settings: ApiSettings) -> Callable[[str], str]:
 
 
 def check_content(file: Path | None = None, assignments: tuple[str, ...] = ()) -> str:
-    """A word on the content.
+    """A word on the content and the experiments.
 
     Raises:
-        BadContent: it is invalid; the message names every line that is not.
+        BadInput: one of them is invalid, or a content names an arm that there is not; the message says which.
     """
-    content = ContentFolder(ApiSettings.read(file, assignments).content_dir).content
-    pieces = sum(map(len, content.pieces.values()))
-    return f"{len(content.slots)} slots, {pieces} contents, version {content.version}"
+    settings = ApiSettings.read(file, assignments)
+    content = ContentFolder(settings.content_dir).content
+    running = ExperimentsFolder(settings.experiments_dir).current
+    pieces = [piece for slot in content.pieces.values() for piece in slot]
+    arms = {f"{one.name} {arm}" for one in running.experiments for arm in one.arms}
+    for piece in pieces:
+        if piece.experiment and f"{piece.experiment.experiment} {piece.experiment.arm}" not in arms:
+            raise BadContent(
+                f"content {piece.name}: experiment: one of {', '.join(sorted(arms)) or 'none'}"
+                f" is required, {piece.experiment.experiment} {piece.experiment.arm} came"
+            )
+    told = f"{len(content.slots)} slots, {len(pieces)} contents, version {content.version}"
+    return f"{told}; {len(running.experiments)} experiments"
 
 
 def _run(settings: ApiSettings | CollectorSettings, app: ASGIApp, service: Api | Collector) -> None:
@@ -91,11 +103,11 @@ def _run(settings: ApiSettings | CollectorSettings, app: ASGIApp, service: Api |
     server(app, settings.host, settings.port, settings.drain_ms, allowed, service.end).run()
 
 
-def _broker(settings: ApiSettings | CollectorSettings) -> Broker:
+def _broker(settings: ApiSettings | CollectorSettings, written: tuple[str, ...] = WRITTEN) -> Broker:
     return Broker(
         settings.kafka_bootstrap_servers,
         settings.kafka_properties_file,
-        WRITTEN,
+        written,
         settings.ack_ms,
         settings.max_pending,
     )

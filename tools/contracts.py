@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from connectors.contracts.exposures import Exposure
 from connectors.contracts.rejected import Rejected
 from connectors.contracts.sessions import Session
 from connectors.contracts.signals import Signal, Trigger
@@ -22,6 +23,7 @@ from tools.event_schema import Schema, event_schema
 MODELS: dict[str, type[BaseModel]] = {
     "signal": Signal,
     "trigger": Trigger,
+    "exposure": Exposure,
     "session": Session,
     "rejected": Rejected,
 }

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from connectors.contracts.experiments import Experiments
 from connectors.contracts.model_inputs import MODELS, OFFERED
 from connectors.keys import KeySource
 from state.devices.logic import DevicesLogic
@@ -103,12 +104,14 @@ class MakeVisitors:
 
 @dataclass(frozen=True)
 class MakeTriggers:
-    """TRIGGERS; `table` is the table of actions as plain data."""
+    """TRIGGERS; the table of actions and the experiments, as plain data."""
 
     table: dict[str, Any]
+    experiments: dict[str, Any]
 
     def __call__(self, context: Any) -> Hosted:
         """Makes the logic."""
         calm_collector()
         group = context.get_metrics_group().add_group("triggers")
-        return Hosted(CountedTriggers(ActionTable.model_validate(self.table), group))
+        experiments = Experiments.model_validate(self.experiments)
+        return Hosted(CountedTriggers(ActionTable.model_validate(self.table), experiments, group))

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from connectors.contracts.experiments import Experiments
 from connectors.contracts.signals import TRIGGER_STATUSES, TriggerStatus
 from state.logic import Out
 from state.triggers.actions import ActionTable
@@ -22,9 +23,9 @@ _decision = msgspec.json.Decoder(_Decision).decode
 class CountedTriggers(TriggersLogic):
     """The logic with a counter for each status of a decision, and one for messages that are no signals."""
 
-    def __init__(self, table: ActionTable, group: Any) -> None:
+    def __init__(self, table: ActionTable, experiments: Experiments, group: Any) -> None:
         """Opens the counters in the group of metrics."""
-        super().__init__(table)
+        super().__init__(table, experiments=experiments)
         self._decided = {status: group.counter(status) for status in TRIGGER_STATUSES}
         self._counter, self._counted = group.counter("refused"), 0
 

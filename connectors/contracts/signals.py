@@ -145,7 +145,7 @@ class Trigger(BaseModel):
     reason: str | None = None
     """Why it is cancelled or suppressed."""
     variant: str | None = None
-    """Arm of the experiment; null outside of one. Reserved: not written yet."""
+    """`experiment/version/arm` of each experiment of the action, comma separated; null outside."""
     decided_at_ms: Count
     """Event time of the signal's change that led to it. Epoch milliseconds, UTC."""
     due_at_ms: Count

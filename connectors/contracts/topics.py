@@ -260,6 +260,16 @@ TRIGGERS_SUPPRESSED = Topic(
     readers=("operators",),
     max_message_bytes=MAX_DOCUMENT_BYTES,
 )
+EXPOSURES = Topic(
+    name="footfall.exposures",
+    key="visitor_id",
+    value="exposure/1",
+    partitions=4,
+    cleanup="delete",
+    retention_ms=90 * DAY_MS,
+    writers=("serve",),
+    readers=("operators",),
+)
 INDEX_FAILURES = Topic(
     name="footfall.index.failures",
     key="id of the document",
@@ -290,6 +300,7 @@ TOPICS: tuple[Topic, ...] = (
     ERASURE_ORDERS,
     TRIGGERS,
     TRIGGERS_SUPPRESSED,
+    EXPOSURES,
     INDEX_FAILURES,
     REPLAYED,
 )

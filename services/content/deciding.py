@@ -10,13 +10,15 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from connectors.contracts.experiments import HELD_OUT, HOLDOUT, Arms
 from services.content.loading import Content
 from services.content.model import Condition, Piece, Slot, Texts, Value
-from services.experiments import Arms
 from services.view import Fact
 
-Reason = Literal["signal", "segment", "score", "always", "default", "unknown_visitor", "unknown_slot"]
-Why = Literal["not_yet", "over", "not_called", "forbidden", "capped", "other_arm"]
+Reason = Literal[
+    "signal", "segment", "score", "always", "default", "not_exposed", "unknown_visitor", "unknown_slot"
+]
+Why = Literal["not_yet", "over", "not_called", "forbidden", "capped", "held_out", "other_arm"]
 
 
 class Snapshot(Struct, frozen=True, omit_defaults=True):
@@ -54,7 +56,7 @@ class Answer(Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         slot: which.
-        reason: why this; `default` and `unknown_…` are the slot's own default, or nothing.
+        reason: why this; `default`, `not_exposed` and `unknown_…` are the slot's own default, or nothing.
         content: the content's name; None for a default.
         fields: what the page fills in; empty where nothing is shown.
         because: what called for it.
@@ -94,19 +96,44 @@ def _answer(
     if slot is None:
         return Answer(name, "unknown_slot")
     passed: dict[str, Why] = {}
-    exposed: dict[str, str | None] = {}
+    hung_on: dict[str, str | None] = {}
     for piece in content.pieces[name]:
         called = _called(piece, snapshot)
         why = _why_not(piece, snapshot, now_ms, called)
+        if why is None and HOLDOUT in arms:
+            hung_on[HOLDOUT] = arms[HOLDOUT]
+            why = "held_out" if arms[HOLDOUT] == HELD_OUT else None
         if why is None and piece.experiment is not None:
-            arm = exposed[piece.experiment.experiment] = arms.get(piece.experiment.experiment)
+            arm = hung_on[piece.experiment.experiment] = arms.get(piece.experiment.experiment)
             why = None if arm == piece.experiment.arm else "other_arm"
         if why is None and called is not None:
             reason, because = called
             fields = _in(language, piece.texts)
-            return Answer(name, reason, piece.name, fields, because, passed, exposed)
+            return Answer(name, reason, piece.name, fields, because, passed, hung_on)
         passed[piece.name] = why or "not_called"
-    return _default(name, slot, snapshot, language, passed, exposed)
+    return _default(name, slot, snapshot, language, passed, hung_on)
+
+
+def exposed(answer: Answer) -> dict[str, str]:
+    """The arms that the answer hung on; without experiments in which the visitor takes no part."""
+    return {name: arm for name, arm in answer.exposed.items() if arm is not None}
+
+
+def withdrawn(answers: list[Answer], content: Content, language: str) -> list[Answer]:
+    """The answers with defaults where they hung on an arm: its exposure was not acknowledged."""
+    return [
+        Answer(
+            one.slot, "not_exposed", None, _default_fields(content.slots[one.slot], language), None,
+            one.passed_over, one.exposed,
+        )
+        if exposed(one)
+        else one
+        for one in answers
+    ]  # fmt: skip
+
+
+def _default_fields(slot: Slot, language: str) -> dict[str, Value]:
+    return _in(language, slot.default) if slot.default else {}
 
 
 def _default(
@@ -118,8 +145,7 @@ def _default(
     exposed: dict[str, str | None],
 ) -> Answer:
     reason: Reason = "default" if snapshot.known else "unknown_visitor"
-    fields = _in(language, slot.default) if slot.default else {}
-    return Answer(name, reason, None, fields, None, passed, exposed)
+    return Answer(name, reason, None, _default_fields(slot, language), None, passed, exposed)
 
 
 def _why_not(piece: Piece, snapshot: Snapshot, now_ms: int, called: object) -> Why | None:

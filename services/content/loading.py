@@ -8,16 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
 from connectors.errors import INPUT, BadInput
+from connectors.files import yaml_files
+from connectors.files.yaml_files import Place, line
 from services.content.model import File, Piece, Slot, Texts, wrong_value
 
 SHIPPED = Path(__file__).parent
-_MOST_BYTES = 1_000_000
-Place = tuple[str | int, ...]
 
 
 class BadContent(BadInput, action="correct the lines that are named; what ran before goes on", status=INPUT):
@@ -66,7 +62,7 @@ def load(folder: Path = SHIPPED) -> Content:
     for path in paths:
         try:
             read.append(_read(path))
-        except BadContent as error:
+        except BadInput as error:
             wrong.append(error.message)
     wrong += [] if wrong else _together(read)
     if wrong:
@@ -85,36 +81,8 @@ def _content(read: list[_Read]) -> Content:
 
 
 def _read(path: Path) -> _Read:
-    document = _document(path)
-    try:
-        return _Read(path, document, File.model_validate(_plain(document)))
-    except ValidationError as error:
-        told = [
-            _line(path, document, tuple(one["loc"]), _problem(one)) for one in error.errors(include_url=False)
-        ]
-        raise BadContent("\n".join(told)) from None
-
-
-def _document(path: Path) -> Any:
-    try:
-        text = path.read_text(encoding="utf-8")
-        if len(text) > _MOST_BYTES:
-            raise BadContent(f"{path}: at most {_MOST_BYTES} characters are allowed, {len(text)} came")
-        document = YAML(typ="rt").load(text)  # safe by nature, and knows the line of each
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadContent(f"{path}: cannot be read as UTF-8 text: {error}") from error
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise BadContent(
-            f"{path}:{mark.line + 1 if mark else 1}: not YAML: {error.problem}; correct it"
-        ) from None
-    except YAMLError as error:
-        raise BadContent(f"{path}:1: not YAML: {error}") from None
-    if not isinstance(document, dict):
-        raise BadContent(
-            f"{path}:1: a mapping of slots and content is required, {type(document).__name__} came"
-        )
-    return document
+    document = yaml_files.read(path, "slots and content")
+    return _Read(path, document, yaml_files.validated(path, document, File))
 
 
 def _together(read: list[_Read]) -> Iterator[str]:
@@ -123,14 +91,14 @@ def _together(read: list[_Read]) -> Iterator[str]:
     for one in read:
         for name, slot in one.file.slots.items():
             if name in slots:
-                yield _line(one.path, one.document, ("slots", name), f"is in {slots[name][1].name} already")
+                yield line(one.path, one.document, ("slots", name), f"is in {slots[name][1].name} already")
             slots.setdefault(name, (slot, one.path))
             for place, told in _wrong_texts(slot, slot.default or {}):
-                yield _line(one.path, one.document, ("slots", name, "default", *place), told)
+                yield line(one.path, one.document, ("slots", name, "default", *place), told)
     for one in read:
         for number, piece in enumerate(one.file.content):
             for place, told in _wrong_piece(piece, slots, names):
-                yield _line(one.path, one.document, ("content", number, *place), told)
+                yield line(one.path, one.document, ("content", number, *place), told)
             names.setdefault(piece.name, one.path)
 
 
@@ -156,42 +124,3 @@ def _wrong_texts(slot: Slot, texts: Texts) -> Iterator[tuple[Place, str]]:
                 yield (language, name), f"one of {', '.join(slot.fields)} is required; remove it"
             elif told := wrong_value(slot.fields[name], value):
                 yield (language, name), f"{told}, {value!r} came"
-
-
-def _plain(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    if isinstance(node, bool) or node is None:
-        return node
-    for kind in (int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return str(node)  # a moment
-
-
-def _line(path: Path, document: Any, place: Place, told: str) -> str:
-    """`file:line: field: what`; the line is that of the deepest part that is there."""
-    line, node = 1, document
-    for part in place:
-        try:
-            line = _place_of(node, part) + 1
-            node = node[part]
-        except (KeyError, IndexError, TypeError, AttributeError):
-            break
-    return f"{path}:{line}: {'.'.join(map(str, place)) or 'the whole'}: {told}"
-
-
-def _place_of(node: Any, part: str | int) -> int:
-    """Line, from 0, of an entry."""
-    found: int = (node.lc.item(part) if isinstance(part, int) else node.lc.key(part))[0]
-    return found
-
-
-def _problem(error: Any) -> str:
-    if error["type"] == "missing":
-        return "required; add it"
-    if error["type"] == "extra_forbidden":
-        return "unknown key; remove it or correct its name"
-    return f"{str(error['msg']).removeprefix('Value error, ')}, {error['input']!r} came"

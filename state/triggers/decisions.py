@@ -7,9 +7,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from connectors.contracts.experiments import Experiments
 from connectors.contracts.signals import TriggerStatus, trigger_id
 from state.logic import Out
 from state.triggers.actions import Action, ActionTable
+from state.triggers.arms import NONE, TriggerArms
 from state.triggers.memory import MOST_SENT, Memory, make_room
 from state.triggers.signals import Change, Erased
 from state.triggers.visitor import Known, Sent, Visitor
@@ -22,6 +24,7 @@ Reason = Literal[
     "capped",
     "quiet_hours",
     "expired",
+    "holdout",
     "no_longer_active",
     "erased",
 ]
@@ -31,7 +34,8 @@ _encode = msgspec.json.Encoder().encode
 class Decisions:
     """Decides by a table of actions; what it needs to know of a visitor is in the visitor."""
 
-    def __init__(self, table: ActionTable) -> None:
+    def __init__(self, table: ActionTable, experiments: Experiments = NONE) -> None:
+        self._arms = TriggerArms(experiments)
         self.memory = Memory(table)
         self._table, self._suppress, self._quiet = table, table.suppress, table.quiet_hours
         self._rows = {row.kind: table.of(row.kind) for row in table.actions}
@@ -96,11 +100,14 @@ class Decisions:
 
     def _about(self, visitor: Visitor, change: Change, row: Action, out: Out) -> None:
         due_at, reason = self._due(change, row)
-        reason = reason or self._suppressed(visitor, change, row)
-        _say(out, _document(change, row, due_at, "suppressed" if reason else "due", reason))
+        reason, variant = reason or self._suppressed(visitor, change, row), None
+        if reason is None:  # only then does anything hang on the arm
+            variant, held_out = self._arms.of(change.visitor_id, row.action)
+            reason = "holdout" if held_out else None
+        _say(out, _document(change, row, due_at, "suppressed" if reason else "due", reason, variant))
         if reason is None:
             self._outrank(visitor, change, row, out)
-            visitor.sent.append(_sent(visitor, change, row, due_at))
+            visitor.sent.append(_sent(visitor, change, row, due_at, variant))
 
     def _due(self, change: Change, row: Action) -> tuple[int, Reason | None]:
         due_at = change.occurred_at_ms + row.delay_ms
@@ -169,7 +176,7 @@ def _outranks(sent: Sent, row: Action, clock: int) -> bool:
     return not sent.cancelled and sent.priority < row.priority and clock - sent.at <= sent.outranks_for
 
 
-def _sent(visitor: Visitor, change: Change, row: Action, due_at: int) -> Sent:
+def _sent(visitor: Visitor, change: Change, row: Action, due_at: int, variant: str | None) -> Sent:
     return Sent(
         signal_id=change.signal_id,
         kind=change.kind,
@@ -181,6 +188,7 @@ def _sent(visitor: Visitor, change: Change, row: Action, due_at: int) -> Sent:
         due_at=due_at,
         expires_at=change.expires_at_ms,
         payload={**row.payload, "kind": change.kind},
+        variant=variant,
     )
 
 
@@ -202,7 +210,12 @@ def _cancel(
 
 
 def _document(
-    change: Change, row: Action, due_at: int, status: TriggerStatus, reason: Reason | None
+    change: Change,
+    row: Action,
+    due_at: int,
+    status: TriggerStatus,
+    reason: Reason | None,
+    variant: str | None = None,
 ) -> dict[str, Any]:
     why = {} if reason is None else {"reason": reason}
     return {
@@ -212,6 +225,7 @@ def _document(
         "action": row.action,
         "status": status,
         **why,
+        **_in(variant),
         "decided_at_ms": change.version,
         "due_at_ms": due_at,
         "expires_at_ms": change.expires_at_ms,
@@ -227,11 +241,16 @@ def _cancellation(sent: Sent, visitor_id: str, decided_at: int, reason: Reason) 
         "action": sent.action,
         "status": "cancelled",
         "reason": reason,
+        **_in(sent.variant),
         "decided_at_ms": decided_at,
         "due_at_ms": sent.due_at,
         "expires_at_ms": sent.expires_at,
         "payload": sent.payload,
     }
+
+
+def _in(variant: str | None) -> dict[str, str]:
+    return {} if variant is None else {"variant": variant}
 
 
 def _say(out: Out, document: dict[str, Any]) -> None:

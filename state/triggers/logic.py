@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from connectors.contracts.experiments import Experiments
 from state.logic import Logic, Out, SourcePosition
 from state.triggers.actions import ActionTable
+from state.triggers.arms import NONE
 from state.triggers.decisions import Decisions
 from state.triggers.signals import Change, Erased, read
 from state.triggers.visitor import CODEC, Visitor
@@ -22,14 +24,15 @@ class TriggersLogic(Logic[Visitor, Change | Erased]):
 
     codec = CODEC
 
-    def __init__(self, table: ActionTable, keep_ms: int = KEEP_MS) -> None:
+    def __init__(self, table: ActionTable, keep_ms: int = KEEP_MS, experiments: Experiments = NONE) -> None:
         """Says what is done about which kind.
 
         Args:
             table: of actions, with the caps of the active rules.
             keep_ms: so much longer than anything hangs on a visitor it is kept, for copies that come late.
+            experiments: whose arms triggers carry.
         """
-        self._decisions, self._keep_ms = Decisions(table), keep_ms
+        self._decisions, self._keep_ms = Decisions(table, experiments), keep_ms
         self._memory = self._decisions.memory
         self.refused = 0
 

@@ -34,6 +34,7 @@ class Sent(Struct, array_like=True, omit_defaults=True):
         at: the visitor's time when it was decided; caps and ranks count from here.
         due_at, expires_at, payload: of its document; the payload without the evidence.
         cancelled: it may have been done before that, so it counts for caps; it outranks nothing any more.
+        variant: of its document.
     """
 
     signal_id: str
@@ -47,6 +48,7 @@ class Sent(Struct, array_like=True, omit_defaults=True):
     expires_at: int
     payload: dict[str, Any]
     cancelled: bool = False
+    variant: str | None = None
 
 
 class Visitor(Struct, array_like=True, omit_defaults=True):

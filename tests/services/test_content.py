@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.content.deciding import Snapshot, decide
+from services.content.deciding import Snapshot, decide, withdrawn
 from services.content.folder import ContentFolder
 from services.content.loading import BadContent, Content, load
 from services.decisions import Decision, again
@@ -239,6 +239,10 @@ def test_a_line_of_the_log_decides_the_same_again(found: Snapshot, arms: dict[st
     answers = decide(found, content, arms, now_ms, ["cart_banner", "home_hero", "nowhere"], "de")
     line = msgspec.json.encode(Decision(now_ms, content.version, "de", found, arms, answers))
     assert again(line, content) == answers
+    lost = Decision(
+        now_ms, content.version, "de", found, arms, withdrawn(answers, content, "de"), ["exposures"]
+    )
+    assert again(msgspec.json.encode(lost), content) == lost.answers
     assert all(
         (one.content is None) == (one.reason in ("default", "unknown_visitor", "unknown_slot"))
         for one in answers
@@ -249,3 +253,22 @@ def test_a_line_of_other_content_is_not_decided_again(content: Content) -> None:
     line = msgspec.json.encode(Decision(NOW_MS, "other", "en", snapshot(), {}, []))
     with pytest.raises(ValueError, match="content other is required"):
         again(line, content)
+
+
+def test_the_global_holdout_sees_defaults_and_both_are_exposed_at_the_same_moment(content: Content) -> None:
+    for arm, reason, passed in (("open", "signal", {}), ("held_out", "default", "held_out")):
+        (answer,) = decide(snapshot(), content, {"holdout": arm}, NOW_MS, ["banner"], "en")
+        assert (answer.reason, answer.exposed["holdout"]) == (reason, arm)
+        assert answer.passed_over.get("first", {}) == passed
+    (answer,) = decide(
+        snapshot(signals=(), segment="lapsed"), load(), {"holdout": "open"}, NOW_MS, ["cart_banner"], "en"
+    )
+    assert answer.exposed == {}  # nothing is called for
+
+
+def test_an_exposure_that_is_lost_withdraws_only_what_hung_on_it(content: Content) -> None:
+    answers = decide(snapshot(signals=()), content, {"colours": "red"}, NOW_MS, ["banner"], "en")
+    answers += decide(snapshot(), content, {"colours": "red"}, NOW_MS, ["banner"], "en")
+    first, second = withdrawn(answers, content, "en")
+    assert (first.reason, first.content, first.fields["headline"]) == ("not_exposed", None, "Hello")
+    assert second == answers[1]
