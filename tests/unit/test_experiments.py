@@ -34,7 +34,7 @@ def test_the_shipped_example_is_right() -> None:
 
 
 def test_an_arm_is_what_sha_256_says() -> None:
-    """Of blue, control, red the first half, the next quarter, the last: whoever was drawn stays there."""
+    """Of blue, control, red the first half, the next quarter, the last."""
     one = experiment()
     ends = [("blue", 0.5), ("control", 0.75), ("red", 1.0)]
     assert [one.arm(unit) for unit in UNITS[:500]] == [
