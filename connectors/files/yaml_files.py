@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from connectors.errors import BadInput
+from connectors.wording import plainly
 
 _MOST_BYTES = 1_000_000
 Place = tuple[str | int, ...]
@@ -32,14 +33,14 @@ def read(path: Path, top: str) -> dict[str, Any]:
             raise BadInput(f"{path}: at most {_MOST_BYTES} characters are allowed, {len(text)} came")
         document = YAML(typ="rt").load(text)  # safe by nature, and knows the line of each
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read as UTF-8 text: {error}") from error
+        raise BadInput(f"{path}: cannot be read as UTF-8 text: {plainly(error)}") from error
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise BadInput(
             f"{path}:{mark.line + 1 if mark else 1}: not YAML: {error.problem}; correct it"
         ) from None
     except YAMLError as error:
-        raise BadInput(f"{path}:1: not YAML: {error}") from None
+        raise BadInput(f"{path}:1: not YAML: {plainly(error)}") from None
     if not isinstance(document, dict):
         raise BadInput(f"{path}:1: a mapping of {top} is required, {type(document).__name__} came")
     return document

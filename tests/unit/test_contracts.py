@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from connectors.contracts import events, messages, rejected, sessions, signals, topics
 from connectors.contracts.blocks import Context, Order, Product, Source
+from connectors.contracts.exposures import Exposure
 from connectors.elasticsearch import indices
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "connectors" / "contracts" / "schemas"
@@ -20,6 +21,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "rejected": rejected.Rejected,
     "session": sessions.Session,
     "trigger": signals.Trigger,
+    "exposure": Exposure,
 }
 BLOCKS = {
     "context": Context,
@@ -190,6 +192,7 @@ def test_an_oversized_event_still_fits_the_topics_that_must_carry_it() -> None:
 def test_whatever_becomes_of_the_largest_event_fits_its_topic() -> None:
     """Job and topic count an event's size apart: as text, and as JSON that writes one character as six."""
     own_words = {"ledger", "session", "erasure", "erasure_order", "replayed", "index_failure", "rejected"}
+    own_words.add("exposure")
     for row in topics.TOPICS:
         if (
             row.value.partition("/")[0] not in own_words
