@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from cli.audit_shown import hold_against, repair, show_windows, tell_differences
-from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
+from cli.audit_shown import hold_against, repair, show_differences, show_windows
+from cli.options import CONTEXT, embedded_settings, reported_failures, settings_options
 from jobs import ends
 from jobs.offline import prometheus
 from jobs.offline.audit import books as audit_books
@@ -57,7 +57,7 @@ def main(
     """
     if dry_run and not mends:
         raise click.UsageError("--dry-run goes with --repair")
-    with failures_told():
+    with reported_failures():
         settings = load(settings_file, assignments, embedded_settings())
         balanced = _audit(settings, last, lists, lake, mends, dry_run, metrics_file)
     sys.exit(0 if balanced else 1)
@@ -85,7 +85,7 @@ def _audit(
     bad = [row for row in judged if row["difference"]]
     signals = [window.to_document(0) for window in books.windows]
     show_windows({"ingest": ingest, "signals": signals}, last)
-    balanced = tell_differences(bad, books, lists)
+    balanced = show_differences(bad, books, lists)
     if lake:
         balanced &= hold_against(lake, properties, ingest, bad, lists)
     if metrics_file:

@@ -47,7 +47,7 @@ def repair(
     return after
 
 
-def tell_differences(bad: list[Document], books: SignalBooks, lists: bool) -> bool:
+def show_differences(bad: list[Document], books: SignalBooks, lists: bool) -> bool:
     """Says what does not balance, the oldest first; returns whether everything does."""
     if bad:
         click.echo(

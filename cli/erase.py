@@ -13,7 +13,7 @@ import orjson
 from elastic_transport import TransportError
 from elasticsearch import ApiError
 
-from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
+from cli.options import CONTEXT, embedded_settings, reported_failures, settings_options
 from connectors.contracts.pseudonyms import pseudonym
 from connectors.errors import IndexUnavailable
 from connectors.keys import KeySource
@@ -45,7 +45,7 @@ def main(
     Exit status: 0 erased, or --check finds nothing; 1 --check finds something, or Kafka or Elasticsearch does
     not answer; 2 an id or a setting is invalid.
     """
-    with failures_told(), _index_failures_told():
+    with reported_failures(), _reported_index_failures():
         settings = load(settings_file, assignments, embedded_settings())
         client = ends.elasticsearch(settings).client()
         properties = ends.kafka("erase", settings).client_properties()
@@ -67,7 +67,7 @@ def _stored(visitor: str, settings: Settings) -> str:
 
 
 @contextmanager
-def _index_failures_told() -> Iterator[None]:
+def _reported_index_failures() -> Iterator[None]:
     try:
         yield
     except (ApiError, TransportError) as error:

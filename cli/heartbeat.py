@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
+from cli.options import CONTEXT, embedded_settings, reported_failures, settings_options
 from connectors.contracts import topics
 from connectors.kafka.writer import Writer
 from jobs import ends
@@ -45,7 +45,7 @@ def main(
     abandoned cart is found in time although nobody clicks any more. Exit status: 0 done, 1 Kafka does not
     answer, 2 an option or a setting is invalid.
     """
-    with failures_told():
+    with reported_failures():
         settings = load(settings_file, assignments, embedded_settings())
         properties = ends.kafka("heartbeat", settings).client_properties()
         with closing(Writer(properties, max_block_ms=WITHIN_S * 1000)) as writer:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cli.options import CONTEXT, failures_told
+from cli.options import CONTEXT, reported_failures
 from connectors.lake.merge import erase, merge
 from connectors.lake.tables import LAKE_TABLES
 
@@ -30,7 +30,7 @@ def main(lake: Path, least_files: int, visitors: tuple[str, ...]) -> None:
     May run beside the job that writes; one merge at a time. What an interrupted merge left, the next one
     finishes. Exit status: 0 done, 2 the folder is no lake.
     """
-    with failures_told():
+    with reported_failures():
         for table in LAKE_TABLES:
             if visitors:
                 click.echo(f"{table.name}: {erase(lake, table, visitors)} rows erased")

@@ -8,13 +8,13 @@ import click
 
 from cli.models_verify import verify
 from cli.monitor import show_comparison, show_drift, show_quality
-from cli.options import CONTEXT, failures_told
+from cli.options import CONTEXT, reported_failures
 from cli.watch import show_watch
 from connectors.contracts.model_inputs import OFFERED
 from connectors.errors import ModelRefused
 from connectors.models.registry import LIVE, SHADOW, Pointer, Registry
 from jobs.offline import models
-from jobs.offline.models_told import described, facts_of
+from jobs.offline.models_shown import described, facts_of
 
 _NAME = click.argument("name")
 _VERSION = click.argument("version")
@@ -48,7 +48,7 @@ def show_all(registry: Registry) -> None:
 @click.pass_obj
 def show(registry: Registry, name: str, version: str | None) -> None:
     """Show a version's manifest in words; without VERSION, the live one's."""
-    with failures_told():
+    with reported_failures():
         pointer = registry.pointer(name)
         chosen = version or (pointer.version if pointer else None)
         if chosen is None:
@@ -62,7 +62,7 @@ def show(registry: Registry, name: str, version: str | None) -> None:
 @click.pass_obj
 def publish(registry: Registry, folder: Path) -> None:
     """Add the version in FOLDER, as scripts/train wrote it. It is not live by that."""
-    with failures_told():
+    with reported_failures():
         manifest = models.publish(registry, folder)
         click.echo(f"{manifest.name} {manifest.version}")
 
@@ -74,9 +74,9 @@ def publish(registry: Registry, folder: Path) -> None:
 @click.pass_obj
 def promote(registry: Registry, name: str, version: str, note: str) -> None:
     """Make VERSION live. Running workers follow between two batches, within 5 seconds."""
-    with failures_told():
+    with reported_failures():
         models.verify(registry, name, version, OFFERED)
-        _tell(name, models.promote(registry, name, version, note=note))
+        _show(name, models.promote(registry, name, version, note=note))
 
 
 @main.command()
@@ -85,8 +85,8 @@ def promote(registry: Registry, name: str, version: str, note: str) -> None:
 @click.pass_obj
 def rollback(registry: Registry, name: str, note: str) -> None:
     """Make the version live that was live before."""
-    with failures_told():
-        _tell(name, models.rollback(registry, name, note=note))
+    with reported_failures():
+        _show(name, models.rollback(registry, name, note=note))
 
 
 @main.command()
@@ -98,20 +98,20 @@ def shadow(registry: Registry, name: str, version: str | None, off: bool) -> Non
     """Let VERSION score beside the live one; its scores go into an index of their own."""
     if off == (version is not None):
         raise click.UsageError("give a VERSION, or --off")
-    with failures_told():
+    with reported_failures():
         if version is None:
             registry.clear(name)
             click.echo(f"{name}: nothing shadows")
             return
         models.verify(registry, name, version, OFFERED)
-        _tell(name, models.promote(registry, name, version, SHADOW))
+        _show(name, models.promote(registry, name, version, SHADOW))
 
 
 for _command in (show_drift, show_quality, show_comparison, show_watch, verify):
     main.add_command(_command)
 
 
-def _tell(name: str, pointer: Pointer) -> None:
+def _show(name: str, pointer: Pointer) -> None:
     click.echo(f"{name} {pointer.version}; before: {', '.join(pointer.previous) or 'none'}")
 
 

@@ -8,7 +8,7 @@ from itertools import starmap
 
 import click
 
-from cli.options import failures_told
+from cli.options import reported_failures
 from connectors.contracts.model_inputs import OFFERED
 from connectors.errors import ModelRefused
 from connectors.models.registry import LIVE, SHADOW, Registry
@@ -22,7 +22,7 @@ from udfs.model_runtime import load_pointed
 @click.pass_obj
 def verify(registry: Registry, name: str | None, version: str | None) -> None:
     """Do every check of a worker: on one version, or on all (of a model) and on those that have a role."""
-    with failures_told():
+    with reported_failures():
         chosen = [name] if name else registry.names()
         checks: list[tuple[str, Callable[[], object]]] = [
             (f"{model} {one}", partial(models.verify, registry, model, one, OFFERED))

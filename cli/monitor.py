@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from cli.options import embedded_addresses, failures_told
+from cli.options import embedded_addresses, reported_failures
 from connectors.contracts import topics
 from connectors.errors import BadInput
 from connectors.kafka.topic_reader import read_topic
@@ -41,7 +41,7 @@ _WINDOW = click.option(
 @click.pass_obj
 def show_drift(registry: Registry, name: str, file: Path | None, window_hours: float) -> None:
     """Compare what NAME sees with what it was trained on. Exit status 1 when a window alarms."""
-    with failures_told():
+    with reported_failures():
         manifest = live_manifest(registry, name)
         found = drift(_log(file, name), manifest, int(window_hours * HOUR_MS))
     for window in found:
@@ -73,7 +73,7 @@ def show_quality(
     horizon_hours: float,
 ) -> None:
     """Judge the scores of NAME whose labels are known by now, by window and version."""
-    with failures_told():
+    with reported_failures():
         moments = Moments(every=every, horizon_ms=int(horizon_hours * HOUR_MS))
         manifest = live_manifest(registry, name)
         window_ms = int(window_hours * HOUR_MS)
@@ -93,7 +93,7 @@ def show_quality(
 @click.pass_obj
 def show_comparison(registry: Registry, name: str, file: Path | None) -> None:
     """Compare the shadowing version of NAME with the live one, on the moments that both scored."""
-    with failures_told():
+    with reported_failures():
         found = comparison(_log(file, name), live_manifest(registry, name))
     for what, value in found.items():
         click.echo(f"{what.replace('_', ' '):24} {value:,.4f}")

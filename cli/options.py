@@ -35,7 +35,7 @@ def settings_options(command: _Command) -> _Command:
 
 
 @contextmanager
-def failures_told() -> Iterator[None]:
+def reported_failures() -> Iterator[None]:
     """Ends the process with two lines, not a trace: what is wrong, and what to do about it.
 
     The status is that of the error's class: 2 for wrong input, 1 for what has failed or does not answer. A
@@ -44,16 +44,16 @@ def failures_told() -> Iterator[None]:
     try:
         yield
     except FootfallError as error:
-        tell(error)
+        report(error)
         sys.exit(error.status)
     except OSError as error:
         if error.filename is None:
             raise
-        tell(BadInput(f"{error.filename}: {plain_os(error)}", "check the path and the rights to it"))
+        report(BadInput(f"{error.filename}: {plain_os(error)}", "check the path and the rights to it"))
         sys.exit(INPUT)
 
 
-def tell(error: FootfallError) -> None:
+def report(error: FootfallError) -> None:
     """Writes what is wrong and what to do about it, for people."""
     click.echo(f"error: {error.message}\nwhat to do: {error.action}", err=True)
 

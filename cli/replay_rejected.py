@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import orjson
 
-from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
+from cli.options import CONTEXT, embedded_settings, reported_failures, settings_options
 from connectors.adapters import ADAPTERS, AUTO
 from connectors.contracts.rejected import REASONS
 from jobs import ends
@@ -62,7 +62,7 @@ def main(
     this twice changes nothing. Exit status: 0 also when there is nothing to send, 1 Kafka does not answer,
     2 an option or a file is invalid.
     """
-    with failures_told():
+    with reported_failures():
         settings = load(settings_file, assignments, embedded_settings())
         properties = ends.kafka("replay-rejected", settings).client_properties()
         fix = load_fix(fix_file) if fix_file else Fix()

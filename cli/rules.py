@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
-from cli.options import CONTEXT, failures_told, settings_options
+from cli.options import CONTEXT, reported_failures, settings_options
 from cli.rules_apply import apply
 from cli.rules_back import retire, rollback
 from cli.rules_options import (
@@ -43,7 +43,7 @@ def main() -> None:
 @paths_argument
 def validate(paths: tuple[Path, ...]) -> None:
     """Check rules: one line for each thing that is wrong, with file, line, field and what to do."""
-    with failures_told():
+    with reported_failures():
         pack = read(paths)
     click.echo(f"{len(pack)} rules are good: {', '.join(one.rule.name for one in pack)}", err=True)
 
@@ -61,24 +61,25 @@ def explain(
     assignments: tuple[str, ...],
 ) -> None:
     """Say what each rule keeps, waits for and costs: which events reach it, its state, for how long."""
-    with failures_told():
+    with reported_failures():
         rules = [one.rule for one in read(paths)]
         if name and name not in [rule.name for rule in rules]:
             raise BadInput(f"no rule {name!r} here; there are {', '.join(rule.name for rule in rules)}")
         options = options_of(load_settings(settings_file, assignments))
-        told = rules_explain.explain(compiled([rule for rule in rules if name in (None, rule.name)], options))
+        chosen = [rule for rule in rules if name in (None, rule.name)]
+        explained = rules_explain.explain(compiled(chosen, options))
     if as_json:
-        click.echo("\n".join(json.dumps(one) for one in told))
+        click.echo("\n".join(json.dumps(one) for one in explained))
     else:
-        click.echo("".join("\n".join(rules_explain.lines(one)) + "\n\n" for one in told), nl=False)
-        new_console(stderr=False).print(rules_explain.table(told))
+        click.echo("".join("\n".join(rules_explain.lines(one)) + "\n\n" for one in explained), nl=False)
+        new_console(stderr=False).print(rules_explain.table(explained))
 
 
 @main.command("list")
 @paths_argument
 def list_(paths: tuple[Path, ...]) -> None:
     """Show rules with their version, kind, bound and meaning."""
-    with failures_told():
+    with reported_failures():
         pack = read(paths)
     table = Table("rule", "version", "kind", "within", "expires", "meaning", box=None, pad_edge=False)
     for one in pack:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.options import elasticsearch_ends, embedded_settings, failures_told, settings_options
+from cli.options import elasticsearch_ends, embedded_settings, reported_failures, settings_options
 from cli.rules_options import (
     folder_option,
     sweep,
@@ -57,7 +57,7 @@ def apply(
     from jobs.offline.backfill import Pace
     from jobs.offline.rules import change as rule_change
 
-    with failures_told(), TemporaryDirectory(prefix="footfall-rules-") as alone:
+    with reported_failures(), TemporaryDirectory(prefix="footfall-rules-") as alone:
         rules, pace = RulesFolder(folder), Pace()
         new, old = rules.accept(file)
         shutil.copy(new.path, alone)
@@ -71,13 +71,13 @@ def apply(
             change = rule_change.compare(before, after)
             _show(name, old, new, change, before, after)
             if not dry_run:
-                told = {"name": name, "version": new.rule.version}
-                indices = rule_change.cut_over(client, name, rule_change.result(before, after, told))
+                ref = {"name": name, "version": new.rule.version}
+                indices = rule_change.cut_over(client, name, rule_change.result(before, after, ref))
                 rules.put(new, old, indices)
                 click.echo(
                     f"cut over to {indices[1]}; back with scripts/rules rollback --folder {folder}", err=True
                 )
-                sweep(client, told, lambda version: version < new.rule.version, seconds)
+                sweep(client, ref, lambda version: version < new.rule.version, seconds)
 
 
 def _is_lake(history: Path | None) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cli.options import elasticsearch_ends, failures_told, settings_options
+from cli.options import elasticsearch_ends, reported_failures, settings_options
 from cli.rules_options import (
     folder_option,
     sweep,
@@ -34,16 +34,16 @@ def retire(
     """Take a rule out of work: its file is put aside, its signals are retracted, for all readers at once."""
     from jobs.offline.rules import change as rule_change
 
-    with failures_told():
+    with reported_failures():
         rules = RulesFolder(folder)
         old = rules.pack().get(name)
         if old is None:
             raise BadInput(f"no rule {name!r} in {folder}")
         with elasticsearch_ends(url, settings_file, assignments).client() as client:
             before = rule_change.signals_of(client, rule_change.current(client), name)
-            told = {"name": name, "version": old.rule.version}
-            rules.put(None, old, rule_change.cut_over(client, name, rule_change.result(before, {}, told)))
-            sweep(client, told, lambda version: True, seconds)
+            ref = {"name": name, "version": old.rule.version}
+            rules.put(None, old, rule_change.cut_over(client, name, rule_change.result(before, {}, ref)))
+            sweep(client, ref, lambda version: True, seconds)
     click.echo(f"{name} is retired, {len(before)} signals are retracted", err=True)
 
 
@@ -62,13 +62,13 @@ def rollback(
     """Take back the newest apply or retire: readers see the index before again, the folder its rules."""
     from jobs.offline.rules import change as rule_change
 
-    with failures_told():
+    with reported_failures():
         rules = RulesFolder(folder)
         last = rules.last()
         with elasticsearch_ends(url, settings_file, assignments).client() as client:
             rule_change.go_back(client, last.index, last.index_before, last.rule)
             rules.take_back()
             version = last.version_before or 0
-            told = {"name": last.rule, "version": version}
-            sweep(client, told, lambda found: found > version, seconds)
+            ref = {"name": last.rule, "version": version}
+            sweep(client, ref, lambda found: found > version, seconds)
     click.echo(f"{last.rule} is as it was, readers see {last.index_before}", err=True)

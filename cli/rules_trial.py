@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from cli.options import failures_told, settings_options
+from cli.options import reported_failures, settings_options
 from cli.rules_options import (
     chosen,
     rules_option,
@@ -28,15 +28,15 @@ def test(
 ) -> None:
     """Try rules on timelines: YAML files of events, expected signals and signals that must not come.
 
-    Each is told as it is, shuffled within the bound of lateness, and with every event twice, to the engine
-    that the jobs run. Exit status: 0 all came true, 1 not all, 2 a rule or a scenario is invalid.
+    Each runs as written, shuffled within the bound of lateness, and with every event twice, through the
+    engine that the jobs run. Exit status: 0 all came true, 1 not all, 2 a rule or a scenario is invalid.
     """
-    with failures_told():
-        told = [scenario for path in scenarios for scenario in read_scenarios(path)]
-        number, complaints = rules_try.judge(told, chosen(folder, settings_file, assignments))
+    with reported_failures():
+        read = [scenario for path in scenarios for scenario in read_scenarios(path)]
+        number, complaints = rules_try.judge(read, chosen(folder, settings_file, assignments))
     for one, complaint in complaints:
         click.echo(f"{one.scenario.scenario} ({one.variant}): {complaint}")
-    click.echo(f"{len(told)} scenarios, {number} tellings, {len(complaints)} complaints", err=True)
+    click.echo(f"{len(read)} scenarios, {number} runs, {len(complaints)} complaints", err=True)
     sys.exit(1 if complaints else 0)
 
 
@@ -56,7 +56,7 @@ def try_(
 
     One signal a line on standard output, counts by rule on standard error. Nothing is written anywhere.
     """
-    with failures_told():
+    with reported_failures():
         settings = chosen(folder, settings_file, assignments)
         values = [line for _, line in lines_of(events)]
         found = rules_try.signals_of_values(values, settings)

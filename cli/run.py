@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cli.options import CONTEXT, failures_told, settings_options
+from cli.options import CONTEXT, reported_failures, settings_options
 from connectors.adapters import ADAPTERS, AUTO
 from connectors.files import messages
 from jobs.settings import Settings, Value, load
@@ -85,7 +85,7 @@ def main(
     """
     console = new_console()
     try:
-        with failures_told():
+        with reported_failures():
             _check(file, target, seconds, adapter)
             settings = _settings(bool(file), parallelism, settings_file, assignments)
             run_of = (console, settings, workdir, state_backend, file, adapter, target, rate, seed, seconds)

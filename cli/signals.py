@@ -9,7 +9,7 @@ import click
 import orjson
 from rich.table import Table
 
-from cli.options import CONTEXT, elasticsearch_ends, failures_told, settings_options
+from cli.options import CONTEXT, elasticsearch_ends, reported_failures, settings_options
 from connectors.contracts.signals import SIGNAL_STATUSES
 from jobs.offline.signals import Document, query_of, search
 from jobs.offline.times import since_ms, utc
@@ -45,7 +45,7 @@ def main(
     Exit status: 0 also when none matches, 1 Elasticsearch does not answer or refuses, 2 an option or a
     setting is invalid.
     """
-    with failures_told():
+    with reported_failures():
         terms = {"visitor_id": visitor, "kind": kind, "status": status}
         query = query_of(terms, since_ms(since, datetime.now(UTC)) if since else None)
         signals = search(elasticsearch_ends(url, settings_file, assignments), query, limit)
@@ -76,10 +76,12 @@ def _why(signal: Document) -> str:
     >>> _why({"model": {}, "score": 0.7, "evidence": {"reasons": [{"feature": "events", "value": 9.0}]}})
     'score=0.7, reasons=events'
     """
-    said = {"score": signal["score"], **signal["evidence"]} if "model" in signal else dict(signal["evidence"])
-    if "model" in signal and "reasons" in said:
-        said["reasons"] = " ".join(reason["feature"] for reason in said["reasons"])
-    return ", ".join(f"{name}={value}" for name, value in said.items())
+    shown = (
+        {"score": signal["score"], **signal["evidence"]} if "model" in signal else dict(signal["evidence"])
+    )
+    if "model" in signal and "reasons" in shown:
+        shown["reasons"] = " ".join(reason["feature"] for reason in shown["reasons"])
+    return ", ".join(f"{name}={value}" for name, value in shown.items())
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cli.options import CONTEXT, embedded_addresses, embedded_settings, failures_told, settings_options
+from cli.options import CONTEXT, embedded_addresses, embedded_settings, reported_failures, settings_options
 from jobs.settings import Settings, load
 from stack.ports import LOOPBACK
 from stack.runs.deploy import create_ends
@@ -59,7 +59,7 @@ def main(
     TaskManager, a Python that has requirements.txt. Exit status: 0 submitted, 1 Flink does not answer or
     refuses, 2 an option or a setting is invalid.
     """
-    with failures_told():
+    with reported_failures():
         addresses = {} if rest_url else embedded_addresses()
         settings = load(settings_file, assignments, {} if rest_url else embedded_settings())
         if parallelism:

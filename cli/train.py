@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cli.options import CONTEXT, failures_told
+from cli.options import CONTEXT, reported_failures
 from cli.train_run import plain_table, train
 from connectors.contracts.model_inputs import CHURN, MODELS
 from connectors.models.registry import Registry
@@ -94,7 +94,7 @@ def main(
     if scores and not file:
         raise click.UsageError("--scores FILE goes with --events: these tell what came after")
     console = new_console()
-    with failures_told():
+    with reported_failures():
         if table_file:
             split, task = plain_table(console, table_file, label, leave_out, owner, seed)
         else:

@@ -39,8 +39,8 @@ def train(
     console: Console, task: Task, split: Split, folder: Path, registry: Registry, publish: bool
 ) -> bool:
     """Trains, judges and reports; returns whether the gate lets the candidate pass."""
-    with _bar(console, sum(task.trials.values()) + 1) as told:
-        outcome = pipeline.run(task, split, folder, told)
+    with _bar(console, sum(task.trials.values()) + 1) as update:
+        outcome = pipeline.run(task, split, folder, update)
     objections = gate.objections(outcome, live_estimate(outcome, registry))
     page = report.write(outcome, objections, folder / "report")
     for line in summary(outcome):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from cli.options import embedded_settings, failures_told, settings_options, tell
+from cli.options import embedded_settings, report, reported_failures, settings_options
 from connectors.contracts.model_inputs import MODELS
 from connectors.errors import BrokerUnavailable
 from connectors.models.registry import Registry
@@ -56,7 +56,7 @@ def show_watch(
     Runs until it is stopped; begun again on the same folder it goes on where it was. Give the settings of the
     running jobs, and to each folder one watch.
     """
-    with failures_told(), alone_at(folder):
+    with reported_failures(), alone_at(folder):
         settings = load(settings_file, assignments, embedded_settings())
         messages = partial(from_kafka, ends.kafka("models", settings).client_properties())
         hours = (window_hours, quality_hours, horizon_hours)
@@ -76,15 +76,15 @@ def _round(post: Post, registry: Registry, messages: Messages, metrics_file: Pat
     except BrokerUnavailable as error:
         if once:
             raise
-        tell(error)
+        report(error)
         return False
     for finding in found:
-        click.echo(_said(finding))
+        click.echo(_line(finding))
     post.show(metrics_file, trained_auc(post, registry))
     return any(finding.alarms for finding in found)
 
 
-def _said(finding: Finding) -> str:
+def _line(finding: Finding) -> str:
     alarms = ", ".join(finding.alarms[:5])
     head = f"{finding.model} {finding.version} {finding.what} {stamp(finding.from_ms)} {finding.rows:,} rows"
     return f"{head}  {f'ALARM: {alarms}' if alarms else 'stable'}"

@@ -10,13 +10,13 @@ from typing import NoReturn
 import click
 import orjson
 
-from cli.options import CONTEXT, embedded_addresses, embedded_settings, failures_told, settings_options
+from cli.options import CONTEXT, embedded_addresses, embedded_settings, reported_failures, settings_options
 from cli.submit import DEFAULT_URL
 from jobs.active_rules import active_rules
 from jobs.offline.times import since_ms
 from jobs.offline.why.answers import explain, others
 from jobs.offline.why.reading import gather, running
-from jobs.offline.why.told import chosen_rules, document, headlines, lines
+from jobs.offline.why.report import chosen_rules, document, headlines, lines
 from jobs.settings import Settings, load
 
 
@@ -61,10 +61,10 @@ def main(
     """
     if (visitor is None) == (position is None):
         raise click.UsageError("give a VISITOR, or --slice and the position that a failing job names")
-    with failures_told():
+    with reported_failures():
         began_ms = since_ms(since, datetime.now(UTC)) if since else 0
-        job, told = running(rest_url or embedded_addresses().get("flink", DEFAULT_URL))
-        settings = settings_of(settings_file, assignments, told)
+        job, parameters = running(rest_url or embedded_addresses().get("flink", DEFAULT_URL))
+        settings = settings_of(settings_file, assignments, parameters)
         if position is not None:
             _replay(position, settings, began_ms)
         assert visitor is not None  # noqa: S101 - for the type checker
@@ -87,10 +87,10 @@ def _replay(position: str, settings: Settings, since_ms: int) -> NoReturn:
     sys.exit(3 if replayed.defect else 0)
 
 
-def settings_of(file: Path | None, assignments: tuple[str, ...], told: dict[str, str]) -> Settings:
+def settings_of(file: Path | None, assignments: tuple[str, ...], parameters: dict[str, str]) -> Settings:
     """The settings; where nothing else is said, numbers are those of the running job."""
     numbers = Settings().numbers()
-    job = {name: value for name, value in told.items() if name in numbers}
+    job = {name: value for name, value in parameters.items() if name in numbers}
     return load(file, assignments, {**job, **embedded_settings()})
 
 

@@ -217,5 +217,5 @@ def batching(properties: Mapping[str, str]) -> dict[str, str]:
     >>> batching({"flink.compression.type": "zstd"})
     {'properties.batch.size': '131072'}
     """
-    said = meant_for("flink", properties)
-    return {f"properties.{name}": value for name, value in _BATCHING.items() if name not in said}
+    given = meant_for("flink", properties)
+    return {f"properties.{name}": value for name, value in _BATCHING.items() if name not in given}

@@ -57,7 +57,7 @@ def refusal(
 ) -> SettingError:
     """All that was refused, in one error."""
     sources = tuple(sources)
-    return SettingError("; ".join(_told(one, fields, sources) for one in error.errors()))
+    return SettingError("; ".join(_message(one, fields, sources) for one in error.errors()))
 
 
 def required(field: FieldInfo) -> str:
@@ -81,11 +81,11 @@ def unknown(name: str, known: Iterable[str], where: str = "", likeness: float = 
     "unknown setting 'sesion_gap_ms' (--set); the nearest is session_gap_ms"
     """
     near = get_close_matches(name, known, 1, likeness)
-    said = f"the nearest is {near[0]}" if near else f"{_PAGE} lists all"
-    return Unknown(f"unknown setting {name!r}{_came_from(where)}; {said}", bool(near))
+    hint = f"the nearest is {near[0]}" if near else f"{_PAGE} lists all"
+    return Unknown(f"unknown setting {name!r}{_came_from(where)}; {hint}", bool(near))
 
 
-def _told(error: ErrorDetails, fields: Mapping[str, FieldInfo], sources: tuple[Source, ...]) -> str:
+def _message(error: ErrorDetails, fields: Mapping[str, FieldInfo], sources: tuple[Source, ...]) -> str:
     """One refusal. The value of an unknown name stays unsaid: it may be a misspelt secret."""
     name = str(error["loc"][0])
     where = next((source.of(name) for source in sources if name in source.values), "")

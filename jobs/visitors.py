@@ -17,7 +17,7 @@ from jobs.active_rules import active_rules
 from jobs.command_line import settings_from
 from jobs.settings import Settings
 from jobs.statements import statement
-from jobs.wiring import VALUES, VERSION, Inserts, add_view, add_views, environment, hosted, tell, values
+from jobs.wiring import VALUES, VERSION, Inserts, add_view, add_views, environment, hosted, publish, values
 from state.options import Options
 from udfs.logics import MakeVisitors
 from udfs.model_scorer import Scorer
@@ -54,7 +54,7 @@ def host(env: StreamTableEnvironment, settings: Settings, emits: Iterable[str]) 
     if settings.scoring:
         Scorer(registry_at(settings.model_dir), OFFERED).open(MODELS)
     rules = active_rules(settings)
-    tell(env, **{f"rule.{rule.name}": rule.version for rule in rules})
+    publish(env, **{f"rule.{rule.name}": rule.version for rule in rules})
     options = Options.of(settings, emits, VERSION)
     make = MakeVisitors(options, tuple(rules), settings.rules_dir, settings.model_dir)
     hosted(env, "visitors", "visitor_inputs", VALUES, make, settings)

@@ -24,7 +24,7 @@ from jobs.statements import Value, statement
 from udfs.keyed import OUTPUT, Hosted, Keyed
 
 VERSION = "0.2.0"
-_TOLD = "pipeline.global-job-parameters"
+_JOB_PARAMETERS = "pipeline.global-job-parameters"
 _UID_FORMAT = "table.exec.uid.format"
 
 
@@ -75,18 +75,18 @@ def _options(name: str, settings: Settings) -> dict[str, str]:
         # Names by which a savepoint finds state again, see `hosted`.
         "table.exec.uid.generation": "ALWAYS",
         # What the job works with, for commands that explain its answers: numbers and switches, no secrets.
-        _TOLD: _told(settings.numbers()),
+        _JOB_PARAMETERS: _joined(settings.numbers()),
     }
 
 
-def tell(env: TableEnvironment, **words: object) -> None:
+def publish(env: TableEnvironment, **parameters: object) -> None:
     """Adds to what the running job says of itself over Flink's REST interface (`user-config`)."""
-    before = env.get_config().get(_TOLD, "")
-    env.get_config().set(_TOLD, ",".join([*filter(None, [before]), _told(words)]))
+    before = env.get_config().get(_JOB_PARAMETERS, "")
+    env.get_config().set(_JOB_PARAMETERS, ",".join([*filter(None, [before]), _joined(parameters)]))
 
 
-def _told(words: Mapping[str, object]) -> str:
-    return ",".join(f"{name}:{value}" for name, value in words.items())
+def _joined(parameters: Mapping[str, object]) -> str:
+    return ",".join(f"{name}:{value}" for name, value in parameters.items())
 
 
 def values(settings: Settings) -> dict[str, Value]:

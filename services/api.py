@@ -70,7 +70,7 @@ class Api:
         self.content, self.key, self.service_keys, self.now = content, key, service_keys, now
         self.experiments = ExperimentsFolder(settings.experiments_dir, settings.content_poll_ms)
         self.streams = Streams(settings.max_streams, settings.stream_backlog, settings.stream_ping_ms)
-        self.view = View(settings.view_max_signals, self.streams.told)
+        self.view = View(settings.view_max_signals, self.streams.publish)
         self.decider = Decider(
             self.view,
             index,
@@ -169,8 +169,8 @@ class Api:
 async def _refused(_request: Request, error: Exception) -> Response:
     """What is wrong with a request, without what came: not all that is read can be written again."""
     problems = error.errors() if isinstance(error, RequestValidationError) else []
-    told = [{"loc": list(one["loc"]), "msg": one["msg"], "type": one["type"]} for one in problems]
-    return Response(msgspec.json.encode({"detail": told}), 422, media_type="application/json")
+    publish = [{"loc": list(one["loc"]), "msg": one["msg"], "type": one["type"]} for one in problems]
+    return Response(msgspec.json.encode({"detail": publish}), 422, media_type="application/json")
 
 
 def openapi() -> dict[str, Any]:

@@ -36,5 +36,5 @@ class ApiMeters:
             ),
             "api_content_refused": ("Changes of the content that were refused", lambda: api.content.refused),
         }
-        for name, (told, ask) in gauges.items():
-            Gauge(name, told, registry=registry).set_function(ask)
+        for name, (help_, ask) in gauges.items():
+            Gauge(name, help_, registry=registry).set_function(ask)

@@ -69,8 +69,8 @@ def withdraws(document: Any) -> bool:
     (True, False)
     """
     events = document.get("events") if isinstance(document, dict) else None
-    said = [_word(one) for one in events if isinstance(one, dict)] if isinstance(events, list) else []
-    return next((word for word in reversed(said) if word is not None), None) == "denied"
+    words = [_word(one) for one in events if isinstance(one, dict)] if isinstance(events, list) else []
+    return next((word for word in reversed(words) if word is not None), None) == "denied"
 
 
 def _word(event: dict[str, Any]) -> object:

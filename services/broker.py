@@ -20,7 +20,7 @@ from kafka.errors import KafkaError
 from connectors.errors import BrokerUnavailable
 from services.kafka_config import client_config, is_reachable
 from services.records import Record
-from services.telling import Seldom
+from services.reporting import Seldom
 
 _LOG = logging.getLogger(__name__)
 _RETRY_S = 1.0
@@ -128,7 +128,7 @@ class Broker:
 
     def _hand_over(self, records: Sequence[Record], acks: _Acks) -> None:
         for topic, key, value in records:
-            self._producer.send(topic, value=value, key=key).add_both(acks.told)
+            self._producer.send(topic, value=value, key=key).add_both(acks.count)
 
     async def close(self) -> None:
         """Waits for what is on its way, and ends."""
@@ -147,7 +147,7 @@ class _Acks:
         if not count:
             self.done.set_result(None)
 
-    def told(self, outcome: object) -> None:
+    def count(self, outcome: object) -> None:
         self._loop.call_soon_threadsafe(self._count, outcome)
 
     def _count(self, outcome: object) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from services.telling import CONTEXT, failures_told
+from services.reporting import CONTEXT, reported_failures
 
 
 @click.command(context_settings=CONTEXT)
@@ -20,7 +20,7 @@ def main(file: Path | None, assignments: tuple[str, ...]) -> None:
     """
     from services.starting import run_collector
 
-    with failures_told():
+    with reported_failures():
         run_collector(file, assignments)
 
 

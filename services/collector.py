@@ -22,8 +22,8 @@ from connectors.errors import BrokerUnavailable
 from services import batches, identity, web
 from services.limits import RateLimit
 from services.records import Writer
+from services.reporting import Seldom
 from services.settings import CollectorSettings
-from services.telling import Seldom
 
 _LOG = logging.getLogger(__name__)
 _RETRY_AFTER_S = (1, 5)  # drawn, so that all trackers do not come back at once

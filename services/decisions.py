@@ -53,12 +53,12 @@ def again(line: bytes, content: Content) -> list[Answer]:
     Raises:
         ValueError: the content is of another version.
     """
-    said = msgspec.json.decode(line, type=Decision)
-    if content.version != said.content_version:
-        raise ValueError(f"content {said.content_version} is required, {content.version} came")
-    slots = [one.slot for one in said.answers]
-    answers = decide(said.snapshot, content, said.arms, said.at_ms, slots, said.language)
-    return withdrawn(answers, content, said.language) if "exposures" in said.degraded else answers
+    decision = msgspec.json.decode(line, type=Decision)
+    if content.version != decision.content_version:
+        raise ValueError(f"content {decision.content_version} is required, {content.version} came")
+    slots = [one.slot for one in decision.answers]
+    answers = decide(decision.snapshot, content, decision.arms, decision.at_ms, slots, decision.language)
+    return withdrawn(answers, content, decision.language) if "exposures" in decision.degraded else answers
 
 
 @dataclass(frozen=True)

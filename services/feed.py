@@ -13,7 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from services.kafka_config import client_config, is_reachable
-from services.telling import Seldom
+from services.reporting import Seldom
 
 _LOG = logging.getLogger(__name__)
 _RETRY_S = 1.0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from services.telling import CONTEXT, failures_told
+from services.reporting import CONTEXT, reported_failures
 
 
 @click.command(context_settings=CONTEXT)
@@ -21,7 +21,7 @@ def main(file: Path | None, assignments: tuple[str, ...], check: bool) -> None:
     """
     from services.starting import check_content, run_api
 
-    with failures_told():
+    with reported_failures():
         if check:
             click.echo(check_content(file, assignments))
         else:

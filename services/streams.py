@@ -47,7 +47,7 @@ class Streams:
         self.cut = 0
         self._ends = False
 
-    def told(self, visitor_id: str, fact: Fact | None) -> None:
+    def publish(self, visitor_id: str, fact: Fact | None) -> None:
         """Hands a change to the visitor's readers; None: all of the visitor is gone."""
         readers = self._readers.get(visitor_id)
         if not readers:

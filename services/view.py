@@ -65,21 +65,21 @@ def name_of(fact: Fact) -> str:
     return f"{fact.signal_id}:{fact.version}{expired}"
 
 
-Told = Callable[[str, Fact | None], None]
+Notify = Callable[[str, Fact | None], None]
 CHANGES, ORDERS = msgspec.json.Decoder(Change), msgspec.json.Decoder(Erased)
 
 
 class View:
-    """Facts by visitor; who listens is told of every change."""
+    """Facts by visitor; listeners get every change."""
 
-    def __init__(self, most: int, told: Told = lambda _visitor, _fact: None) -> None:
+    def __init__(self, most: int, notify: Notify = lambda _visitor, _fact: None) -> None:
         """An empty view.
 
         Args:
             most: signals at most; of more, those that expire first are given up.
-            told: called with visitor and fact; None as a fact means that all of the visitor is gone.
+            notify: called with visitor and fact; None as a fact means that all of the visitor is gone.
         """
-        self._most, self._told = most, told
+        self._most, self._notify = most, notify
         self._visitors: dict[str, dict[str, Fact]] = {}
         self._ends: list[tuple[int, str, str]] = []
         self._newest: dict[str, str] = {}
@@ -117,7 +117,7 @@ class View:
             heapq.heappush(self._ends, (fact.expires_at_ms, visitor, fact.signal_id))
         self._visitors.setdefault(visitor, {})[fact.signal_id] = fact
         self._newest[visitor] = name_of(fact)
-        self._told(visitor, fact)
+        self._notify(visitor, fact)
         self._keep_bound()
         return True
 
@@ -129,10 +129,10 @@ class View:
         for signal_id in gone:
             self._take_out(visitor, signal_id)
         if gone:
-            self._told(visitor, None)
+            self._notify(visitor, None)
 
     def sweep(self, now_ms: int) -> None:
-        """Lets go of what has expired; who listens is told with the status `expired`."""
+        """Lets go of what has expired; listeners get it with the status `expired`."""
         while self._ends and self._ends[0][0] <= now_ms:
             _, visitor, signal_id = heapq.heappop(self._ends)
             held = self._visitors.get(visitor, {}).get(signal_id)
@@ -143,7 +143,7 @@ class View:
         fact = msgspec.structs.replace(self._take_out(visitor, signal_id), status="expired")
         if visitor in self._newest:
             self._newest[visitor] = name_of(fact)
-        self._told(visitor, fact)
+        self._notify(visitor, fact)
         return True
 
     def _take_out(self, visitor: str, signal_id: str) -> Fact:

@@ -51,7 +51,7 @@ def progress(found: Console, what: str, total: int | None) -> Iterator[Callable[
         A function that is called with how many are done by now.
     """
     if not found.is_terminal:
-        yield Lines(found, what, total).told
+        yield Lines(found, what, total).update
         return
     numbers = (BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with Progress(TextColumn("{task.description}"), *numbers, console=found, transient=True) as bar:
@@ -69,14 +69,14 @@ class Lines:
         self._console, self._what, self._total, self._clock = found, what, total, clock
         self._began = self._last = clock()
 
-    def told(self, done: int) -> None:
+    def update(self, done: int) -> None:
         """Writes a line when the last one is ten seconds old."""
         now = self._clock()
         if now - self._last >= _STEP_S:
             self._last = now
-            self._console.print(f"{self._what}: {self._said(done, done / (now - self._began))}")
+            self._console.print(f"{self._what}: {self._line(done, done / (now - self._began))}")
 
-    def _said(self, done: int, rate: float) -> str:
+    def _line(self, done: int, rate: float) -> str:
         if self._total is None:
             return f"{done:,} at {rate:,.0f}/s"
         if done >= self._total:

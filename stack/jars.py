@@ -119,7 +119,7 @@ def _fetch_all(
     if progress is not None:
         progress.start(component, len(jars))
 
-    def fetch_and_tell(jar: Jar) -> None:
+    def fetch_and_show(jar: Jar) -> None:
         _fetch_one(jar, repository)
         _stamp(jar, repository, stamps)
         if progress is not None:
@@ -127,7 +127,7 @@ def _fetch_all(
 
     with ThreadPoolExecutor(_PARALLEL_DOWNLOADS, "jars") as pool:
         try:
-            list(pool.map(fetch_and_tell, jars))
+            list(pool.map(fetch_and_show, jars))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any, Generic, Protocol
 
-from state.defects import tell_defect, tell_unread
+from state.defects import raise_defect, raise_unread
 from state.logic import NEVER, E, I, Logic, Out, SourcePosition
 
 _HEAD = 8  # bytes in front of an entity's: when it is due next
@@ -137,7 +137,7 @@ class Bucket(Generic[E, I]):
                 if due != dues[key]:
                     self._schedule(key, due)
         except Exception as error:
-            tell_defect(error, logic, item)
+            raise_defect(error, logic, item)
             raise
 
     def take_late(self, items: Sequence[I], out: Out) -> None:
@@ -151,7 +151,7 @@ class Bucket(Generic[E, I]):
                 self.changed.add(key)
                 self._schedule(key, logic.next_due(entity))
         except Exception as error:
-            tell_defect(error, logic, item)
+            raise_defect(error, logic, item)
             raise
         self._finish(out)
 
@@ -176,7 +176,7 @@ class Bucket(Generic[E, I]):
                 elif again < NEVER:
                     heappush(heap, (again, key))
         except Exception as error:
-            tell_defect(error, self.logic, entity)
+            raise_defect(error, self.logic, entity)
             raise
         for entry in waiting:
             heappush(heap, entry)
@@ -262,7 +262,7 @@ def read_items(
     try:
         return logic.items(values, positions, late, out)
     except Exception as error:
-        tell_unread(error, logic, values, positions)
+        raise_unread(error, logic, values, positions)
         raise
 
 

@@ -13,7 +13,7 @@ from state.logic import Logic, Out, SourcePosition
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def tell_defect(error: Exception, logic: Logic[Any, Any], culprit: object) -> None:
+def raise_defect(error: Exception, logic: Logic[Any, Any], culprit: object) -> None:
     """Raises what is to be said of an error; comes back where it is not one of the logic's own.
 
     Args:
@@ -29,7 +29,7 @@ def tell_defect(error: Exception, logic: Logic[Any, Any], culprit: object) -> No
         raise _defect(error, logic, verb, *_named(culprit)) from error
 
 
-def tell_unread(
+def raise_unread(
     error: Exception,
     logic: Logic[Any, Any],
     values: Sequence[bytes],
@@ -70,15 +70,17 @@ def _named(culprit: object) -> tuple[str, str]:
         last_id = getattr(culprit, "last_event_id", "")
         return (f"what is due after event {last_id}" if last_id else "what is due"), last_id
     moment = _BEGINNING + timedelta(milliseconds=event.event_time_ms)
-    said = f"{event.event_type} {event.event_id} of {moment:%Y-%m-%d %H:%M:%S} UTC"
-    return said, position_id(position) if position and position[0] else event.event_id
+    event_text = f"{event.event_type} {event.event_id} of {moment:%Y-%m-%d %H:%M:%S} UTC"
+    return event_text, position_id(position) if position and position[0] else event.event_id
 
 
-def _defect(error: Exception, logic: Logic[Any, Any], verb: str, said: str, name: str) -> EngineDefect:
-    at = f" ({name})" if name and name not in said else ""
-    told = f"a defect: {type(logic).__name__}.{verb} failed with {type(error).__name__} at {said}{at}"
+def _defect(error: Exception, logic: Logic[Any, Any], verb: str, event_text: str, name: str) -> EngineDefect:
+    at = f" ({name})" if name and name not in event_text else ""
+    message = (
+        f"a defect: {type(logic).__name__}.{verb} failed with {type(error).__name__} at {event_text}{at}"
+    )
     if not name:
-        return EngineDefect(told, "raise an issue with this trace")
+        return EngineDefect(message, "raise an issue with this trace")
     return EngineDefect(
-        told, f"replay it with `scripts/why --slice {name}`; raise an issue with what it prints"
+        message, f"replay it with `scripts/why --slice {name}`; raise an issue with what it prints"
     )

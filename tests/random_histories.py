@@ -116,7 +116,7 @@ def history(seed: int) -> Iterator[Document]:
         at_ms += chance.choice(STEPS[:7] if chance.random() < likely else STEPS)
 
 
-def told(seed: int) -> Iterator[Document]:
+def priced_history(seed: int) -> Iterator[Document]:
     """A random history with prices and properties."""
     chance = random.Random(seed)
     for one in history(seed):

@@ -23,27 +23,27 @@ class Life:
 
     def take(self, *documents: Document) -> None:
         for document in documents:
-            one = told(document)
+            one = event_of(document)
             self.pack.on_due(self.visitor, one.at, self.found.append)
             previous_at, self.visitor.last_at = self.visitor.last_at, one.at
             self.pack.on_event(self.visitor, self.session, one, previous_at, self.found.append)
 
     def late(self, *documents: Document) -> None:
         for document in documents:
-            self.pack.on_late(self.visitor, told(document), self.found.append)
+            self.pack.on_late(self.visitor, event_of(document), self.found.append)
 
     def settle(self, now: int) -> None:
         self.pack.on_due(self.visitor, now, self.found.append)
         self.pack.forget(self.visitor, now)
 
-    def said(self) -> list[tuple[str, int]]:
+    def dues(self) -> list[tuple[str, int]]:
         return [(one.status, one.occurred_at) for one in self.found]
 
     def is_empty(self) -> bool:
         return not (self.visitor.waits or self.visitor.in_vain or self.visitor.rules)
 
 
-def told(document: Document) -> Event:
+def event_of(document: Document) -> Event:
     found = read_event(orjson.dumps(document))
     assert isinstance(found, Event)
     return found

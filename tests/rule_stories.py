@@ -63,8 +63,8 @@ WAYS = (
 def rule(text: str, **more: Any) -> Any:
     """A rule of YAML and further members, checked; name, version and description may be left out."""
     given = YAML(typ="safe").load(text)
-    told = {"name": "told", "version": 1, "description": "a rule of a story", **given, **more}
-    found = adapter().validate_python(told)
+    document = {"name": "story", "version": 1, "description": "a rule of a story", **given, **more}
+    found = adapter().validate_python(document)
     assert problems(found) == []
     return found
 
@@ -121,6 +121,6 @@ def found_in(documents: Iterable[Any]) -> list[Signal]:
     return sorted(mine, key=lambda one: (one["version"], one["kind"]))
 
 
-def said(found: Iterable[Signal]) -> list[tuple[str, int]]:
+def moments(found: Iterable[Signal]) -> list[tuple[str, int]]:
     """Status and time of each."""
     return [(one["status"], one["occurred_at_ms"]) for one in found]

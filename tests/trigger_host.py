@@ -79,7 +79,7 @@ class Host:
         Bucket(0, self.logic, self.store, {}, Counts()).settle(now, Out())
 
 
-def told(*history: Document, table: ActionTable = TABLE) -> list[tuple[str, str | None]]:
+def decided(*history: Document, table: ActionTable = TABLE) -> list[tuple[str, str | None]]:
     """(status, reason) of what the last message led to."""
     host = Host(table)
     found: list[Document] = []

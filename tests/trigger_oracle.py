@@ -55,7 +55,7 @@ class Oracle:
     quiet_until: int = -1
     now: int = 0
 
-    def told(self, message: Document) -> list[Document]:
+    def take(self, message: Document) -> list[Document]:
         """The documents that a message leads to."""
         if "signal_id" not in message:
             return self._erase(message)

@@ -68,8 +68,8 @@ def field_rows(one: Schema) -> list[str]:
 
 
 def _row(name: str, what: Schema, required: bool) -> str:
-    said = what.get("x-read-as") or what.get("type", "string")
-    kind = said if isinstance(said, str) else said[0]
+    types = what.get("x-read-as") or what.get("type", "string")
+    kind = types if isinstance(types, str) else types[0]
     return f"| `{name}` | {kind} | {'required' if required else 'optional'} | {what['description']} |"
 
 

@@ -44,13 +44,13 @@ def event_schema() -> Schema:
 
 
 def _members() -> Schema:
-    told = {
+    properties = {
         one.name: {"x-read-as": _read_as(str(one.type)), "description": one.metadata["help"]}
         for one in fields(events.Event)
         if one.metadata
     }
     taken = _taken()
-    members = {name: {**what, **taken.get(name, {})} for name, what in told.items()}
+    members = {name: {**what, **taken.get(name, {})} for name, what in properties.items()}
     for name, block in _BLOCKS.items():
         members[name]["properties"] = {
             leaf.name: {"x-read-as": _read_as(str(leaf.type)), "description": leaf.metadata["help"]}

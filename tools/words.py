@@ -41,7 +41,7 @@ def words(path: Path = WORDS) -> list[Word]:
 
 
 def _pattern(word: str) -> re.Pattern[str]:
-    # A name's parts are words, too: test_what_is_told, _TOLD.
+    # A name's parts are words, too.
     return re.compile(rf"(?<![a-z])(?:{word})(?![a-z])", re.IGNORECASE)
 
 

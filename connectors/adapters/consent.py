@@ -45,7 +45,7 @@ def words(answers: object) -> Words:
     >>> words({"maps": True, "chat": False}) == words("yes") == Words(None, None)
     True
     """
-    said = _said(answers)
+    said = _by_category(answers)
     advertising = _one_word(yes for name, yes in said.items() if _advertises(name))
     measuring = _one_word(yes for name, yes in said.items() if _is(name, MEASURING))
     if measuring is None:
@@ -108,7 +108,7 @@ def settle(event: Document, said: Words) -> None:
         )
 
 
-def _said(answers: object) -> Mapping[str, bool]:
+def _by_category(answers: object) -> Mapping[str, bool]:
     named = (
         {snake(str(name)): _answer(yes) for name, yes in answers.items()} if isinstance(answers, dict) else {}
     )

@@ -143,7 +143,7 @@ def convert(element: Document, message: Document, index: int) -> tuple[Document,
         if extra:
             element["request"] = extra
     event["ordering"] = _ordering(event.get("ordering"), event["named_by"]["micros"])
-    consent.settle(event, _said(asked))
+    consent.settle(event, _consent(asked))
     _settle_product(event, element)
     params = element.pop("params")
     event["properties"] = {**event.get("properties", {}), **params, "event": name}
@@ -187,7 +187,7 @@ _NAMES = (
 _ITEM_NAMES = ("item_id", "item_name", "item_variant", "quantity")
 
 
-def _said(sources: list[Document]) -> consent.Words:
+def _consent(sources: list[Document]) -> consent.Words:
     answers: Document = {}
     for source in reversed(sources):
         for key in ("consent", "privacy_info"):

@@ -136,11 +136,11 @@ def convert(element: Document, message: Document, index: int) -> tuple[Document,
         event["properties"] = inner
     elif inner is not None:
         element["properties_as_sent"] = inner
-    consent.settle(event, _said(element.get("context")))
+    consent.settle(event, _consent(element.get("context")))
     return event, element
 
 
-def _said(context: object) -> consent.Words:
+def _consent(context: object) -> consent.Words:
     """The words on consent in a call's context, in Segment's form or RudderStack's."""
     if not isinstance(context, dict):
         return consent.Words()

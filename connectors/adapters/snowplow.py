@@ -143,11 +143,11 @@ def convert(element: Document, _message: Document, _index: int) -> tuple[Documen
         event["sequence"] = clamp_sequence(event["sequence"])
     if action:
         columns["action"] = action
-    consent.settle(event, _said(columns))
+    consent.settle(event, _consent(columns))
     return event, columns
 
 
-def _said(columns: Document) -> consent.Words:
+def _consent(columns: Document) -> consent.Words:
     """The word of a consent event: what was granted, withdrawn or chosen."""
     name = columns.get("event_name")
     if name in ("consent_granted", "consent_withdrawn"):

@@ -11,14 +11,14 @@ from connectors.contracts.messages import decimal_of, integer_of, text_of
 ID_LEAVES = frozenset({"order_id"})  # leaves of a block that are read as strictly as a visitor's id
 
 
-def told(help_: str) -> dict[str, str]:
+def documented(help_: str) -> dict[str, str]:
     """What schema and page say of a member, for its `field`."""
     return {"help": help_}
 
 
 def optional(help_: str) -> Any:
     """A member that may be absent, with what schema and page say of it."""
-    return field(default=None, metadata=told(help_))
+    return field(default=None, metadata=documented(help_))
 
 
 def leaf_of(value: object, kind: str, name: str) -> Any:

@@ -91,5 +91,5 @@ def plain_os(error: OSError) -> str:
     """
     if error.errno in _WORDS:
         return _WORDS[error.errno]
-    said = str(error.strerror or error)
-    return said[:1].lower() + said[1:]
+    text = str(error.strerror or error)
+    return text[:1].lower() + text[1:]

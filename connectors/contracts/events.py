@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.contracts.absent import is_absent, is_absent_id
-from connectors.contracts.blocks import Context, Order, Product, Source, leaf_of, told
+from connectors.contracts.blocks import Context, Order, Product, Source, documented, leaf_of
 from connectors.contracts.messages import (
     TOO_DEEP,
     Document,
@@ -46,34 +46,40 @@ class Event:
     """
 
     event_id: str = field(
-        metadata=told("Unique per event; a second event of the same device with the same id is a duplicate.")
+        metadata=documented(
+            "Unique per event; a second event of the same device with the same id is a duplicate."
+        )
     )
     event_type: str = field(
-        metadata=told(
+        metadata=documented(
             f"A type of the contract, `{CUSTOM_PREFIX}<name>`, or `{HEARTBEAT_TYPE}`, which only moves event "
             "time."
         )
     )
     event_time_ms: int = field(
-        metadata=told("When it happened, after correction of the tracker's clock. Epoch milliseconds, UTC.")
+        metadata=documented(
+            "When it happened, after correction of the tracker's clock. Epoch milliseconds, UTC."
+        )
     )
     visitor_id: str = field(
-        metadata=told(
+        metadata=documented(
             "The user id when known, else the anonymous id. Always text, even when it looks like a number. "
             "Without it the event is that of `user_id`, else of `anonymous_id`; one of the three must be "
             "there."
         )
     )
-    received_at_ms: int | None = field(metadata=told("When the message came in. Epoch milliseconds, UTC."))
-    anonymous_id: str | None = field(metadata=told("The device's id."))
-    user_id: str | None = field(metadata=told("The known user's id."))
-    session_hint: str | None = field(metadata=told("The tracker's own session id."))
-    sequence: int = field(metadata=told("Order inside one millisecond of one visitor."))
-    context: Context | None = field(metadata=told("Where and how the visitor came."))
-    product: Product | None = field(metadata=told("The product that the event is about."))
-    order: Order | None = field(metadata=told("The order of a purchase or refund."))
-    source: Source | None = field(metadata=told("Where the event was read."))
-    properties: Mapping[str, Any] = field(metadata=told("Free attributes."))
+    received_at_ms: int | None = field(
+        metadata=documented("When the message came in. Epoch milliseconds, UTC.")
+    )
+    anonymous_id: str | None = field(metadata=documented("The device's id."))
+    user_id: str | None = field(metadata=documented("The known user's id."))
+    session_hint: str | None = field(metadata=documented("The tracker's own session id."))
+    sequence: int = field(metadata=documented("Order inside one millisecond of one visitor."))
+    context: Context | None = field(metadata=documented("Where and how the visitor came."))
+    product: Product | None = field(metadata=documented("The product that the event is about."))
+    order: Order | None = field(metadata=documented("The order of a purchase or refund."))
+    source: Source | None = field(metadata=documented("Where the event was read."))
+    properties: Mapping[str, Any] = field(metadata=documented("Free attributes."))
     document: Mapping[str, Any]
 
     @property

@@ -30,7 +30,7 @@ class Refusals:
         self.counts[fault] += 1
         self._first.setdefault(fault, (line, message, verdict.detail))
 
-    def said(self) -> str:
+    def summary(self) -> str:
         """The commonest fault and its first line, in words; empty without any verdict.
 
         >>> found = Refusals()
@@ -68,8 +68,8 @@ def nothing_valid(path: Path, adapter: str, messages: int, refusals: Refusals) -
         return BadInput(f"{path} holds no valid event in 0 lines", "give a file that has some")
     other = refusals.other_adapter(than=adapter)
     todo = f"give --adapter {other}, which reads it" if other else "correct the lines, or give --adapter"
-    said = f"{path} holds no valid event in {messages:,} lines for adapter {adapter}, most often for"
-    return BadInput(f"{said} {refusals.said()}", todo)
+    summary = f"{path} holds no valid event in {messages:,} lines for adapter {adapter}, most often for"
+    return BadInput(f"{summary} {refusals.summary()}", todo)
 
 
 def _beginning(message: bytes) -> str:

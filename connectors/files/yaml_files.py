@@ -13,7 +13,7 @@ from connectors.errors import BadInput
 from connectors.wording import plainly
 
 _MOST_BYTES = 1_000_000
-Place = tuple[str | int, ...]
+FieldPath = tuple[str | int, ...]
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -55,22 +55,22 @@ def validated(path: Path, document: dict[str, Any], model: type[_Model]) -> _Mod
     try:
         return model.model_validate(_plain(document))
     except ValidationError as error:
-        told = [
+        problem = [
             line(path, document, tuple(one["loc"]), _problem(one)) for one in error.errors(include_url=False)
         ]
-        raise BadInput("\n".join(told)) from None
+        raise BadInput("\n".join(problem)) from None
 
 
-def line(path: Path, document: Any, place: Place, told: str) -> str:
+def line(path: Path, document: Any, field_path: FieldPath, problem: str) -> str:
     """`file:line: field: what`; the line is that of the deepest part that is there."""
     number, node = 1, document
-    for part in place:
+    for part in field_path:
         try:
             number = (node.lc.item(part) if isinstance(part, int) else node.lc.key(part))[0] + 1
             node = node[part]
         except (KeyError, IndexError, TypeError, AttributeError):
             break
-    return f"{path}:{number}: {'.'.join(map(str, place)) or 'the whole'}: {told}"
+    return f"{path}:{number}: {'.'.join(map(str, field_path)) or 'the whole'}: {problem}"
 
 
 def _plain(node: Any) -> Any:

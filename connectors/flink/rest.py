@@ -45,7 +45,7 @@ class FlinkRest:
         """Each job that the cluster remembers, with jid, name, state, start-time and more."""
         return list(self._get("/jobs/overview")["jobs"])
 
-    def told(self, job_id: str) -> dict[str, str]:
+    def parameters(self, job_id: str) -> dict[str, str]:
         """What the job says of itself: its global parameters."""
         return dict(self._get(f"/jobs/{job_id}/config")["execution-config"]["user-config"])
 

@@ -8,7 +8,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from connectors.contracts.topics import TOPICS
 from connectors.errors import BrokerUnavailable
-from connectors.kafka.client import ANSWER_S, Properties, administrator, broker_told
+from connectors.kafka.client import ANSWER_S, Properties, administrator, reported_broker_errors
 
 _ANSWER_MS = int(ANSWER_S * 1000)
 
@@ -33,7 +33,7 @@ def create_topics(properties: Properties, replication: int = 1, *, keep_all: boo
         }
         for row in TOPICS
     }
-    with administrator(properties) as admin, broker_told(properties, "topics cannot be created"):
+    with administrator(properties) as admin, reported_broker_errors(properties, "topics cannot be created"):
         answer = admin.create_topics(wanted, timeout_ms=_ANSWER_MS, raise_errors=False)
         made = [row["name"] for row in answer["topics"] if _is_created(row)]
         admin.wait_for_topics(made, timeout_ms=_ANSWER_MS)
@@ -60,7 +60,7 @@ def drop_topics(properties: Properties) -> None:
     Raises:
         BrokerUnavailable: the topics are still there after half a minute.
     """
-    with administrator(properties) as admin, broker_told(properties, "topics cannot be deleted"):
+    with administrator(properties) as admin, reported_broker_errors(properties, "topics cannot be deleted"):
         names = {row.name for row in TOPICS} & set(admin.list_topics())
         if names:
             admin.delete_topics(sorted(names), timeout_ms=_ANSWER_MS)

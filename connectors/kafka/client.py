@@ -94,7 +94,7 @@ def _opened(kind: Any, properties: Properties, fixed: Mapping[str, Any]) -> Any:
         return made[-1]
 
     arguments = {**settings_for(kind, properties, fixed), "kafka_client": remembered}
-    with broker_told(properties):
+    with reported_broker_errors(properties):
         try:
             return kind(**arguments)
         except BaseException:
@@ -146,7 +146,7 @@ def _typed(key: str, name: str, text: str, default: Any) -> Any:
 
 
 @contextmanager
-def broker_told(properties: Properties, what: str = "no broker answers") -> Iterator[None]:
+def reported_broker_errors(properties: Properties, what: str = "no broker answers") -> Iterator[None]:
     """Turns the library's errors into BrokerUnavailable, with the address, and what the client logged last.
 
     The library says why only in its log: `connection refused`, `wrong password`, `certificate expired`.

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from kafka import KafkaConsumer, TopicPartition
 
 from connectors.errors import BrokerUnavailable
-from connectors.kafka.client import Properties, broker_told, consumer
+from connectors.kafka.client import Properties, consumer, reported_broker_errors
 from connectors.kafka.partitions import partition_of
 
 _QUIET_S = 30.0
@@ -57,7 +57,7 @@ def read_topic(
     client = consumer(properties, fetch_max_wait_ms=20, auto_offset_reset="earliest")
     places = {} if places is None else places
     try:
-        with broker_told(properties, f"topic {topic} cannot be read"):
+        with reported_broker_errors(properties, f"topic {topic} cannot be read"):
             ends = _ends(client, topic, key)
             starts = _starts(client, ends, places, since_ms)
         for partition, end in ends.items():
@@ -77,7 +77,7 @@ def end_offsets(properties: Properties, topic: str) -> dict[int, int]:
     """
     client = consumer(properties)
     try:
-        with broker_told(properties, f"topic {topic} cannot be read"):
+        with reported_broker_errors(properties, f"topic {topic} cannot be read"):
             return {place.partition: end for place, end in _ends(client, topic, None).items()}
     finally:
         client.close()
@@ -95,7 +95,7 @@ def _read(
         client.seek(place, starts[place])
     heard = time.monotonic()
     while unfinished:
-        with broker_told(properties, "records cannot be read"):
+        with reported_broker_errors(properties, "records cannot be read"):
             found = client.poll(100, max_records=_AT_ONCE)
         for place, records in found.items():
             end = unfinished[place]

@@ -11,7 +11,7 @@ from typing import Any
 from kafka.errors import KafkaError
 
 from connectors.errors import BrokerUnavailable
-from connectors.kafka.client import ANSWER_S, Properties, broker_told, producer
+from connectors.kafka.client import ANSWER_S, Properties, producer, reported_broker_errors
 from connectors.wording import plainly
 
 # kafka-python buffers whatever it is given: every so many records the writer waits for one of a while ago.
@@ -41,7 +41,7 @@ class Writer:
         self._awaited: deque[Any] = deque()
         self._count, self._transacting = 0, False
         if transactional_id:
-            self._told(self._producer.init_transactions, "the transaction cannot be set up")
+            self._reported(self._producer.init_transactions, "the transaction cannot be set up")
 
     def write(
         self,
@@ -69,7 +69,7 @@ class Writer:
         name = key.encode("utf-8", "replace") if isinstance(key, str) else key
         if value is None and name is None:
             name = b""  # kafka-python sends no record that has neither
-        with broker_told(self._properties, f"{topic} cannot be written"):
+        with reported_broker_errors(self._properties, f"{topic} cannot be written"):
             sent = self._producer.send(topic, value, name, list(headers), partition, timestamp_ms or None)
         sent.add_errback(self._refused.append)
         self._count += 1
@@ -85,12 +85,12 @@ class Writer:
         """
         self._awaited.clear()
         what = f"records are not acknowledged within {within_s:.0f} s"
-        self._told(lambda: self._producer.flush(within_s), what)
+        self._reported(lambda: self._producer.flush(within_s), what)
         self._raise_refused()
 
     def begin(self) -> None:
         """Begins a transaction."""
-        self._told(self._producer.begin_transaction, "the transaction cannot begin")
+        self._reported(self._producer.begin_transaction, "the transaction cannot begin")
         self._transacting = True
 
     def commit(self, within_s: float = ANSWER_S) -> None:
@@ -101,7 +101,7 @@ class Writer:
         """
         self.flush(within_s)
         what = f"the transaction is not committed within {within_s:.0f} s"
-        self._told(lambda: _within(within_s, self._producer.commit_transaction), what)
+        self._reported(lambda: _within(within_s, self._producer.commit_transaction), what)
         self._transacting = False
 
     def close(self, within_s: float = 1.0) -> None:
@@ -117,16 +117,16 @@ class Writer:
         Raises:
             BrokerUnavailable: the broker does not answer, or there is no such topic.
         """
-        with broker_told(self._properties, f"topic {topic} is not found"):
+        with reported_broker_errors(self._properties, f"topic {topic} is not found"):
             return sorted(self._producer.partitions_for(topic))
 
     def _bound(self) -> None:
         if len(self._awaited) > _STEPS:
             oldest = self._awaited.popleft()
-            self._told(lambda: oldest.get(4 * ANSWER_S), "records are not acknowledged")
+            self._reported(lambda: oldest.get(4 * ANSWER_S), "records are not acknowledged")
 
-    def _told(self, call: Callable[[], Any], what: str) -> None:
-        with broker_told(self._properties, what):
+    def _reported(self, call: Callable[[], Any], what: str) -> None:
+        with reported_broker_errors(self._properties, what):
             call()
 
     def _raise_refused(self) -> None:

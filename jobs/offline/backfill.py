@@ -48,10 +48,10 @@ class Pace:
     def __str__(self) -> str:
         """For people."""
         rate = self.events / max(self.seconds, 1e-3)
-        told = f"{self.events:,} events in {self.seconds:.1f} s, {rate:,.0f} a second"
+        text = f"{self.events:,} events in {self.seconds:.1f} s, {rate:,.0f} a second"
         counts = {"late": self.late, "refused": self.refused, "of visitors without": self.passed_over}
         more = [f"{count:,} {name}" for name, count in counts.items() if count]
-        return ", ".join([told, *more])
+        return ", ".join([text, *more])
 
 
 def run(

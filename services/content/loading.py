@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.errors import INPUT, BadInput
 from connectors.files import yaml_files
-from connectors.files.yaml_files import Place, line
+from connectors.files.yaml_files import FieldPath, line
 from services.content.model import File, Piece, Slot, Texts, wrong_value
 
 SHIPPED = Path(__file__).parent
@@ -93,28 +93,28 @@ def _together(read: list[_Read]) -> Iterator[str]:
             if name in slots:
                 yield line(one.path, one.document, ("slots", name), f"is in {slots[name][1].name} already")
             slots.setdefault(name, (slot, one.path))
-            for place, told in _wrong_texts(slot, slot.default or {}):
-                yield line(one.path, one.document, ("slots", name, "default", *place), told)
+            for field_path, problem in _wrong_texts(slot, slot.default or {}):
+                yield line(one.path, one.document, ("slots", name, "default", *field_path), problem)
     for one in read:
         for number, piece in enumerate(one.file.content):
-            for place, told in _wrong_piece(piece, slots, names):
-                yield line(one.path, one.document, ("content", number, *place), told)
+            for field_path, problem in _wrong_piece(piece, slots, names):
+                yield line(one.path, one.document, ("content", number, *field_path), problem)
             names.setdefault(piece.name, one.path)
 
 
 def _wrong_piece(
     piece: Piece, slots: Mapping[str, tuple[Slot, Path]], names: Mapping[str, Path]
-) -> Iterator[tuple[Place, str]]:
+) -> Iterator[tuple[FieldPath, str]]:
     if piece.name in names:
         yield ("name",), f"{piece.name} is in {names[piece.name].name} already; names are unique"
     if piece.slot not in slots:
         yield ("slot",), f"one of {', '.join(sorted(slots)) or 'no slots'} is required, {piece.slot!r} came"
         return
-    for place, told in _wrong_texts(slots[piece.slot][0], piece.texts):
-        yield ("texts", *place), told
+    for field_path, problem in _wrong_texts(slots[piece.slot][0], piece.texts):
+        yield ("texts", *field_path), problem
 
 
-def _wrong_texts(slot: Slot, texts: Texts) -> Iterator[tuple[Place, str]]:
+def _wrong_texts(slot: Slot, texts: Texts) -> Iterator[tuple[FieldPath, str]]:
     """Every language has every field of the slot, of its kind, and no other."""
     for language, fields in texts.items():
         for name in slot.fields.keys() - fields.keys():
@@ -122,5 +122,5 @@ def _wrong_texts(slot: Slot, texts: Texts) -> Iterator[tuple[Place, str]]:
         for name, value in fields.items():
             if name not in slot.fields:
                 yield (language, name), f"one of {', '.join(slot.fields)} is required; remove it"
-            elif told := wrong_value(slot.fields[name], value):
-                yield (language, name), f"{told}, {value!r} came"
+            elif problem := wrong_value(slot.fields[name], value):
+                yield (language, name), f"{problem}, {value!r} came"

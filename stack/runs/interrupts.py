@@ -31,27 +31,27 @@ def ended_in_time(patience_s: float = PATIENCE_S, end: Callable[[], None] = leav
         patience_s: so long after the first Ctrl-C the process ends, however far it has come.
         end: ends it.
     """
-    told, heard = socket.socketpair()
-    told.setblocking(False)
-    before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
-    watch = threading.Thread(target=_watch, args=(heard, patience_s, end), name="interrupts", daemon=True)
+    writer, reader = socket.socketpair()
+    writer.setblocking(False)
+    before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    watch = threading.Thread(target=_watch, args=(reader, patience_s, end), name="interrupts", daemon=True)
     watch.start()
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
-        told.close()
+        writer.close()
         watch.join()
-        heard.close()
+        reader.close()
 
 
-def _watch(heard: socket.socket, patience_s: float, end: Callable[[], None]) -> None:
+def _watch(reader: socket.socket, patience_s: float, end: Callable[[], None]) -> None:
     """Ends the process at the second signal, or when patience with the first one is over."""
     deadline = None
     while True:
-        heard.settimeout(None if deadline is None else max(deadline - time.monotonic(), 0.001))
+        reader.settimeout(None if deadline is None else max(deadline - time.monotonic(), 0.001))
         try:
-            numbers = heard.recv(1)
+            numbers = reader.recv(1)
         except TimeoutError:
             return end()
         if not numbers:

@@ -28,7 +28,7 @@ from stack.runs.gate import Gate
 
 CANONICAL = "canonical"
 _START_DEADLINE_S, _JOB_DEADLINE_S = 300.0, 3_600.0
-_TOLD_EACH = 1_000  # lines
+_UPDATE_EVERY = 1_000  # lines
 
 
 def replay(
@@ -83,12 +83,12 @@ def feed_file(deployment: Deployment, file: Path, console: Console, taken: int =
     """
     feeder, clock = Feeder(deployment.kafka_properties, taken=taken), ReplayClock()
     arrivals = Arrivals.of(file)
-    with progress(console, f"feeding {file.name}", arrivals.count()) as told:
+    with progress(console, f"feeding {file.name}", arrivals.count()) as update:
         for fed, (number, line) in enumerate(arrivals.lines(), 1):
             seen = look_at(line)
             feeder.send(line, seen.key, number, clock.timestamp_ms(seen))
-            if fed % _TOLD_EACH == 0:
-                told(fed)
+            if fed % _UPDATE_EVERY == 0:
+                update(fed)
     if arrivals.is_history:
         console.print(
             f"no line of {file.name} says when it came in: put in order of time, in which "
@@ -106,11 +106,11 @@ def feed_lake(deployment: Deployment, folder: Path, console: Console, taken: int
     They come in the order of event time, so that none is late in whatever order they first came.
     """
     feeder, last = Feeder(deployment.kafka_properties, taken=taken), None
-    with progress(console, f"feeding the lake {folder}", None) as told:
+    with progress(console, f"feeding the lake {folder}", None) as update:
         for number, last in enumerate(lake.messages(folder), 1):
             feeder.send(last.value, last.key, number, last.timestamp_ms)
-            if number % _TOLD_EACH == 0:
-                told(number)
+            if number % _UPDATE_EVERY == 0:
+                update(number)
     if last:
         feeder.heartbeat(last.event_time_ms, "end-of-lake", last.timestamp_ms)
     feeder.flush()
@@ -166,9 +166,9 @@ def wait_for_the_end(flink: FlinkRest, job: str, what: str, records: int, consol
     Raises:
         StackError: it fails, or takes longer than an hour.
     """
-    with progress(console, what, records) as told:
+    with progress(console, what, records) as update:
         flink.wait_job(
-            job, {"FINISHED"}, _JOB_DEADLINE_S, lambda: told(min(flink.records_read(job), records))
+            job, {"FINISHED"}, _JOB_DEADLINE_S, lambda: update(min(flink.records_read(job), records))
         )
 
 

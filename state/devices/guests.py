@@ -26,21 +26,21 @@ CARRIED_MS = DAY_MS  # of a guest's past that is told
 CARRIED_EVENTS = 50  # at most
 ECHO_MS = 7 * DAY_MS  # as long as signals are of use
 # Types of events that start or answer what rules wait for.
-TOLD = frozenset((ADD_TO_CART, REMOVE_FROM_CART, CART_VIEW, CHECKOUT_START, CHECKOUT_STEP, PURCHASE))
+SHARED_TYPES = frozenset((ADD_TO_CART, REMOVE_FROM_CART, CART_VIEW, CHECKOUT_START, CHECKOUT_STEP, PURCHASE))
 
 
-def told(device: Device, judged: Judged, is_new_user: bool, options: Options) -> Iterator[Judged]:
+def shared(device: Device, judged: Judged, is_new_user: bool, options: Options) -> Iterator[Judged]:
     """What else is to be told because of an event, before the event itself."""
     is_guest = judged.visitor_id == judged.device_id
     if is_guest:
-        if judged.event.kind in TOLD and _may_be_kept(judged, options):
+        if judged.event.kind in SHARED_TYPES and _may_be_kept(judged, options):
             _remember(device, judged)
         return
     if is_new_user and device.guest:
         yield from _handed_over(device, judged)
-    if device.guest_at and judged.event.kind in TOLD:
+    if device.guest_at and judged.event.kind in SHARED_TYPES:
         if judged.event.event_time_ms - device.guest_at <= ECHO_MS:
-            yield _told_to_guest(judged, ECHO)
+            yield _for_guest(judged, ECHO)
         else:
             device.guest_at = 0
 
@@ -83,11 +83,11 @@ def _handed_over(device: Device, judged: Judged) -> Iterator[Judged]:
             judged.consent,
             cause=cause,
         )
-    yield _told_to_guest(judged, RELEASED)
+    yield _for_guest(judged, RELEASED)
     device.guest = []
 
 
-def _told_to_guest(judged: Judged, role: int) -> Judged:
+def _for_guest(judged: Judged, role: int) -> Judged:
     return Judged(
         judged.device_id, judged.device_id, judged.at, judged.event, judged.position, role, judged.consent
     )

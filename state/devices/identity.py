@@ -29,23 +29,23 @@ def identified(event: Event) -> str | None:
     return None if event.kind == CONSENT else user_of(event)
 
 
-def said_of_consent(event: Event) -> str | None:
+def consent_status(event: Event) -> str | None:
     """The event's word on consent, if it is one."""
     if event.kind != CONSENT:
         return None
-    said = event.properties.get("status")
-    return said if said in (GRANTED, DENIED, ERASED) else None
+    status = event.properties.get("status")
+    return status if status in (GRANTED, DENIED, ERASED) else None
 
 
 def listen(device: Device, event: Event) -> bool:
     """Takes in what the event says of user and consent; whether it names a user that is new here."""
     if event.user_id is None and event.kind != CONSENT:
         return False
-    user, said = identified(event), said_of_consent(event)
+    user, status = identified(event), consent_status(event)
     at, sequence = event.event_time_ms, event.sequence
-    if said is not None:
-        device.consent = max(device.consent or _NEVER, (at, sequence, said))
-        if said != GRANTED:
+    if status is not None:
+        device.consent = max(device.consent or _NEVER, (at, sequence, status))
+        if status != GRANTED:
             device.withdrawn, device.guest = True, []
     if user is None:
         return False

@@ -111,9 +111,9 @@ class DevicesLogic(Logic[Device, Read]):
             entity.in_day,
             entity.users_no if identified(event) else 0,
         )
-        if is_new_user or event.kind in guests.TOLD:
-            for told in guests.told(entity, judged, is_new_user, self._options):
-                self._pass_on(told)
+        if is_new_user or event.kind in guests.SHARED_TYPES:
+            for shared in guests.shared(entity, judged, is_new_user, self._options):
+                self._pass_on(shared)
         self._pass_on(judged)
 
     def _pass_on(self, judged: Judged) -> None:

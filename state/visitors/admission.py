@@ -114,6 +114,6 @@ def _is_over_cap(item: Judged, options: Options) -> bool:
     return 0 < per_minute < item.in_minute or 0 < per_day < item.in_day
 
 
-def may_be_told(known: Admission, item: Judged) -> bool:
+def may_be_shared(known: Admission, item: Judged) -> bool:
     """Whether a visitor may be told what was admitted elsewhere, or came late: not one who said no."""
     return all(word is None or word[2] == GRANTED for word in (item.consent, known.consent))

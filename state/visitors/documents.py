@@ -147,7 +147,7 @@ def score_document(visitor_id: str, asked: Asked, answer: Answer, now_ms: int) -
     document = _features(visitor_id, asked.moment)
     document["schema"] = SCORE_SCHEMA
     document["score_id"], document["kind"], document["scored_at_ms"] = name, asked.model, asked.at
-    document.update(_said(answer, now_ms))
+    document.update(_answer_fields(answer, now_ms))
     if "shadow" in answer:
         document["shadow"] = answer["shadow"]
     return name, _dumps(document)
@@ -163,7 +163,7 @@ def shadow_document(visitor_id: str, asked: Asked, answer: Answer, now_ms: int) 
         "session_id": asked.moment.session_id,
         "scored_at_ms": asked.at,
         "version": asked.at,
-        **_said(answer, now_ms),
+        **_answer_fields(answer, now_ms),
         "shadow": answer["shadow"],
     }
     return name, orjson.dumps(document)
@@ -183,13 +183,13 @@ def score_signal(
         "session_id": asked.moment.session_id,
         "status": "retracted" if answer["evidence"]["band"] == "low" else "active",
         "version": asked.at,
-        **_said(answer, now_ms),
+        **_answer_fields(answer, now_ms),
         "context": _present(asked.moment, _CONTEXT),
     }
     return name, orjson.dumps(document)
 
 
-def _said(answer: Answer, now_ms: int) -> dict[str, Any]:
+def _answer_fields(answer: Answer, now_ms: int) -> dict[str, Any]:
     """What signal, log and shadow have in common."""
     return {
         "detected_at_ms": now_ms,

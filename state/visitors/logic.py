@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from state.codec import Codec
-from state.devices.identity import ERASED, device_of, said_of_consent
+from state.devices.identity import ERASED, consent_status, device_of
 from state.devices.judged import ADMITTED, CARRIED, ECHO, ORDINARY, RELEASED, Judged, order_of, unpack_judged
 from state.documents import NOWHERE
 from state.events import Event, read_event
@@ -17,7 +17,7 @@ from state.logic import NEVER, Logic, Out, SourcePosition
 from state.options import Options
 from state.visitor import Session, Visitor
 from state.visitors import sessions
-from state.visitors.admission import Gate, may_be_told
+from state.visitors.admission import Gate, may_be_shared
 from state.visitors.documents import session_document
 from state.visitors.features import add_event
 from state.visitors.models import Models
@@ -81,10 +81,10 @@ class VisitorsLogic(Logic[Visitor, Judged]):
         ):
             self._take_event(entity, item.event, out)
         elif item.role == ORDINARY:
-            if said_of_consent(item.event) == ERASED:
+            if consent_status(item.event) == ERASED:
                 _erase(entity)
         else:
-            self._take_told(entity, item, out)
+            self._take_shared(entity, item, out)
 
     def _take_event(self, visitor: Visitor, event: Event, out: Out) -> None:
         at, previous_at = event.event_time_ms, visitor.last_at
@@ -118,9 +118,9 @@ class VisitorsLogic(Logic[Visitor, Judged]):
         self._models.on_session_end(visitor, session, closed_at, asked_in, out)
         self.pack.forget(visitor, session.last_at)
 
-    def _take_told(self, visitor: Visitor, item: Judged, out: Out) -> None:
+    def _take_shared(self, visitor: Visitor, item: Judged, out: Out) -> None:
         """What the same person did under another name; it has no part in sessions and features."""
-        if not may_be_told(visitor.admission, item):
+        if not may_be_shared(visitor.admission, item):
             return
         if item.role == CARRIED:
             session_id = sessions.upcoming_id(visitor, item.at, self.options)
@@ -132,7 +132,7 @@ class VisitorsLogic(Logic[Visitor, Judged]):
 
     def take_late(self, entity: Visitor, item: Judged, out: Out) -> None:
         """What came behind the watermark takes back what was said wrongly."""
-        if may_be_told(entity.admission, item):
+        if may_be_shared(entity.admission, item):
             self.pack.on_late(entity, item.event, self._signals.of(entity.id, out).emit)
 
     # --------------------------------------------------------------------------------------- time

@@ -45,7 +45,7 @@ def clone() -> Path:
 def runs(folder: Path, work: Work, memory: str) -> list[Run]:
     """Twice on a fresh stack; carts and sessions are held against the oracles: then a removal emptied no cart."""
     folder.mkdir(parents=True, exist_ok=True)
-    told = folder / "runs.json"
+    given = folder / "runs.json"
     command = [
         sys.executable,
         "-P",
@@ -54,11 +54,11 @@ def runs(folder: Path, work: Work, memory: str) -> list[Run]:
         str(work.path),
         str(work.events),
         memory,
-        str(told),
+        str(given),
     ]
     environment = {**os.environ, "PYTHONPATH": str(clone())}
     subprocess.run(command, cwd=CLONE, env=environment, check=False)
-    found = [_run(work, document) for document in orjson.loads(told.read_bytes())] if told.exists() else []
+    found = [_run(work, document) for document in orjson.loads(given.read_bytes())] if given.exists() else []
     for run in found:
         assert run.carts == work.truth.plain_carts
         assert run.sessions == work.truth.sessions

@@ -54,7 +54,7 @@ def measured(cluster: Watched, work: Any) -> dict[str, Any]:
     }
 
 
-def main(folder: Path, file: Path, events: int, memory: str, told: Path) -> None:
+def main(folder: Path, file: Path, events: int, memory: str, given: Path) -> None:
     """Twice on one stack."""
     overrides = {**REPLAY_FLINK, **({"taskmanager.memory.process.size": memory} if memory else {})}
     work, console, found = SimpleNamespace(path=file, events=events), Console(stderr=True), []
@@ -62,7 +62,7 @@ def main(folder: Path, file: Path, events: int, memory: str, told: Path) -> None
         cluster = Watched(stack, folder, console)
         for _ in range(2):
             found.append(measured(cluster, work))
-            told.write_bytes(orjson.dumps(found))
+            given.write_bytes(orjson.dumps(found))
 
 
 if __name__ == "__main__":

@@ -63,13 +63,13 @@ def _first_day(stack: Stack) -> tuple[Figures, str]:
     path = stack.flink.savepoint(job, stop=True, deadline_s=DEADLINE_S)
     saved = time.monotonic() - began
     size = sum(file.stat().st_size for file in Path(path.removeprefix("file:")).rglob("*") if file.is_file())
-    told = {
+    is_there = {
         "first day, events/s": 2 * VISITORS / seconds,
         "savepoint, seconds": saved,
         "savepoint, MB": size / 1e6,
         "savepoint, bytes a visitor": size / VISITORS,
     }
-    return told, path
+    return is_there, path
 
 
 def _day_of_return(stack: Stack, savepoint: str) -> Figures:
@@ -121,10 +121,10 @@ def _wait_for_carts(stack: Stack, count: int) -> None:
     """Until so many carts are told as abandoned; not one more may be."""
     found = 0
 
-    def told() -> bool:
+    def is_there() -> bool:
         nonlocal found
         found = sum(one["kind"] == "cart_abandoned" for one in stack.signals())
         return found >= count
 
-    wait_until(told, DEADLINE_S, f"{count:,} abandoned carts")
+    wait_until(is_there, DEADLINE_S, f"{count:,} abandoned carts")
     assert found == count

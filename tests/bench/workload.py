@@ -95,11 +95,13 @@ def _copy(event: Document, name: str) -> bytes:
 
 def _truth(events: list[Document], names: list[str]) -> Truth:
     """The oracles, once, for all copies; that they are right about the real stream is held by tests/unit."""
-    carts = _told(cart_oracle.abandonments(events), names)
-    return Truth(len(oracle.sessions(events)) * len(names), carts, _told(oracle.abandonments(events), names))
+    carts = _by_visitor(cart_oracle.abandonments(events), names)
+    return Truth(
+        len(oracle.sessions(events)) * len(names), carts, _by_visitor(oracle.abandonments(events), names)
+    )
 
 
-def _told(abandonments: Iterable[Any], names: list[str]) -> Found:
+def _by_visitor(abandonments: Iterable[Any], names: list[str]) -> Found:
     found: Found = Counter()
     for one in abandonments:
         for name in names:

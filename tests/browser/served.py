@@ -30,8 +30,8 @@ from tests.services.played import Played
 PLENTY = {"rate_per_s": 1e6, "rate_burst": 10**6, "cookie_secure": False}
 
 
-class Telling(PlayedBroker):
-    """Says what was written."""
+class PrintingBroker(PlayedBroker):
+    """Prints what was written."""
 
     async def send(self, records: Sequence[Record]) -> None:
         await super().send(records)
@@ -62,7 +62,7 @@ def main(dist: str, page: str) -> None:
     """Serves them until it is killed."""
     played, settings = Played(), CollectorSettings(**PLENTY)  # type: ignore[arg-type]
     played.api.now = time.time
-    collector, api = Collector(settings, Telling(), KEY).app(), played.api.app()
+    collector, api = Collector(settings, PrintingBroker(), KEY).app(), played.api.app()
     html = Path(page).read_text(encoding="utf-8")
 
     @asynccontextmanager

@@ -92,7 +92,7 @@ class Found:
 
 
 @cache
-def told(name: str, adapter: str = AUTO) -> Story:
+def story_of(name: str, adapter: str = AUTO) -> Story:
     """The case's messages, read by an adapter."""
     story = Story()
     for offset, message in enumerate((folder(name) / "input.jsonl").read_bytes().splitlines()):

@@ -10,17 +10,17 @@ from pathlib import Path
 import orjson
 
 from connectors.contracts.events import Event, validate_event
-from tests.cases.case import T0, Found, folder, found, late, lines, told
+from tests.cases.case import T0, Found, folder, found, late, lines, story_of
 
 NO_ID = {"product_id", "category", "brand"}
 
 
 def answer(name: str, adapter: str = "auto") -> Found:
-    return told(name, adapter).found()
+    return story_of(name, adapter).found()
 
 
 def test_01_ga4_not_set_is_no_value() -> None:
-    story = told("01-ga4-not-set")
+    story = story_of("01-ga4-not-set")
     assert "(not set)" not in str(story.events)
     assert [reason for reason, _ in story.refused] == ["missing_field"]  # nobody's: neither id was ever set
     assert all(not NO_ID & set(event.get("product", {})) for event in story.events)
@@ -34,13 +34,13 @@ def test_01_ga4_not_set_is_no_value() -> None:
 
 
 def test_02_a_cart_and_its_purchase_of_one_ga4_batch() -> None:
-    first, second = told("02-ga4-batch-order").events
+    first, second = story_of("02-ga4-batch-order").events
     assert first["sequence"] < second["sequence"]
     assert answer("02-ga4-batch-order").kinds("b.1") == {"first_purchase"}
 
 
 def test_04_snowplow_as_bigquery_exports_it() -> None:
-    story = told("04-snowplow-bigquery-rows")
+    story = story_of("04-snowplow-bigquery-rows")
     assert story.refused == []
     first, second = story.events
     assert (first["event_time_ms"], first["visitor_id"]) == (T0 + 123, "d-1")
@@ -49,7 +49,7 @@ def test_04_snowplow_as_bigquery_exports_it() -> None:
 
 
 def test_05_segments_names_in_every_spelling() -> None:
-    story = told("05-segment-event-names")
+    story = story_of("05-segment-event-names")
     assert [event["event_type"] for event in story.events] == [
         *["add_to_cart", "purchase"] * 3,
         "add_to_cart",
@@ -60,13 +60,13 @@ def test_05_segments_names_in_every_spelling() -> None:
 
 
 def test_06_a_segment_batch_of_one_second() -> None:
-    story = told("06-segment-batch-same-time")
+    story = story_of("06-segment-batch-same-time")
     assert [event["sequence"] for event in story.events] == [0, 1]
     assert story.found().kinds("m-1") == {"first_purchase"}
 
 
 def test_07_ids_of_nobody() -> None:
-    story = told("07-illegal-ids")
+    story = story_of("07-illegal-ids")
     assert [event.get("user_id") for event in story.events] == [None] * 10
     assert story.refused == [
         ("wrong_type", "userId"),  # false
@@ -80,7 +80,7 @@ def test_07_ids_of_nobody() -> None:
 
 
 def test_08_the_same_event_in_two_tables_of_ga4() -> None:
-    first, second = told("08-ga4-intraday-daily").events
+    first, second = story_of("08-ga4-intraday-daily").events
     assert first["event_id"] == second["event_id"]
     got = answer("08-ga4-intraday-daily")
     assert got.verdicts["duplicate"] == 1
@@ -89,7 +89,7 @@ def test_08_the_same_event_in_two_tables_of_ga4() -> None:
 
 
 def test_09_prices_are_right_or_absent() -> None:
-    story = told("09-prices")
+    story = story_of("09-prices")
     prices = {
         event["event_id"]: event["product"].get("price") for event in story.events if "product" in event
     }
@@ -107,7 +107,7 @@ def test_09_prices_are_right_or_absent() -> None:
 
 
 def test_10_consent_in_the_vendors_own_form() -> None:
-    story = told("10-consent-through-adapters")
+    story = story_of("10-consent-through-adapters")
     words = {event["visitor_id"]: event.get("context", {}).get("consent") for event in story.events}
     assert words == dict.fromkeys(("con-1", "con-2", "con-3", "con-5"), "denied")
     said = {
@@ -128,7 +128,7 @@ def test_10_consent_in_the_vendors_own_form() -> None:
 
 
 def test_11_what_ga4_sends_by_itself_is_no_behaviour() -> None:
-    story = told("11-ga4-bounce")
+    story = story_of("11-ga4-bounce")
     assert [event["event_type"] for event in story.events] == ["heartbeat", "heartbeat", "page_view"]
     got = story.found()
     assert got.lengths("bo.1") == [1]
@@ -137,7 +137,7 @@ def test_11_what_ga4_sends_by_itself_is_no_behaviour() -> None:
 
 
 def test_12_clocks_of_segment() -> None:
-    story = told("12-segment-clocks")
+    story = story_of("12-segment-clocks")
     assert [reason for reason, _ in story.refused] == ["out_of_range", "wrong_type", "wrong_type"]
     times = {event["event_id"]: event["event_time_ms"] - T0 for event in story.events}
     assert times == {"t1": 0, "t2": 0, "t3": 0, "t5": 123, "t6": 123, "t9": -80_000_000, "t10": 0, "t11": 0}
@@ -182,14 +182,14 @@ def test_27_very_long_texts() -> None:
 
 
 def test_28_half_a_surrogate_pair_is_a_question_mark() -> None:
-    story = told("28-lone-surrogates")
+    story = story_of("28-lone-surrogates")
     assert [event["event_id"] for event in story.events] == ["s28-?", "s28-?", "s28-x"]
     got = story.found()
     assert (got.visitors(), got.verdicts["duplicate"]) == ({"v28?"}, 1)
 
 
 def test_29_ids_are_opaque_and_blanks_are_none() -> None:
-    story = told("29-id-spelling")
+    story = story_of("29-id-spelling")
     assert story.refused == [("missing_field", "visitor_id")] * 2
     spellings = [("Ann@Example.org", "ann@example.org"), ("v29 ", "v29"), ("v29-caf\u00e9", "v29-cafe\u0301")]
     got = story.found()
@@ -207,7 +207,7 @@ def test_31_midnight_and_the_hour_that_comes_twice() -> None:
 
 
 def test_32_prices_that_are_none() -> None:
-    story = told("32-negative-price")
+    story = story_of("32-negative-price")
     prices = {event.visitor_id: event.product.price for event in story.read() if event.product}
     assert prices == {
         "v32": -20.0, "v32b": 60.0, "v32c": 60.0, "v32d": 60.0, "v32e": None, "v32f": None, "v32g": 60.0, "v32h": None,
@@ -263,7 +263,7 @@ def test_36_a_clock_that_is_ahead_makes_nothing_late(tmp_path: Path) -> None:
 
 
 def test_37_ga360_not_set_is_no_value() -> None:
-    story = told("37-ga360-not-set")
+    story = story_of("37-ga360-not-set")
     assert "(not set)" not in str(story.events)
     first, second = story.events
     assert first["product"] == {"price": 10.0, "currency": "USD"}
@@ -278,7 +278,7 @@ def test_38_after_a_purchase_the_cart_is_a_new_one() -> None:
 
 
 def test_39_rudderstack_speaks_as_segment() -> None:
-    first, second = told("39-rudderstack").events
+    first, second = story_of("39-rudderstack").events
     assert (first["visitor_id"], first["event_type"], first["event_time_ms"]) == (
         "rud-1",
         "add_to_cart",
@@ -289,7 +289,7 @@ def test_39_rudderstack_speaks_as_segment() -> None:
 
 
 def test_41_the_order_of_a_segment_batch() -> None:
-    story = told("41-segment-batch-sequence")
+    story = story_of("41-segment-batch-sequence")
     assert [event["sequence"] for event in story.events] == [0, 1, 2] * 8
     got = story.found()
     assert [got.kinds(f"sb-{number}") for number in range(8)] == [{"cart_abandoned", "price_hesitation"}] * 8
@@ -311,7 +311,7 @@ def test_43_whole_numbers_however_they_are_written() -> None:
 
 
 def test_44_sums_of_several_currencies_are_none() -> None:
-    events = told("44-mixed-currencies", "canonical").events
+    events = story_of("44-mixed-currencies", "canonical").events
     assert [event["order"]["currency"] for event in events] == ["JPY", "EUR", "USD"]
     got = answer("44-mixed-currencies", "canonical")
     assert (got.kinds("v44a"), got.kinds("v44b")) == (

@@ -114,12 +114,12 @@ class Life:
         wanted = self._compared(self.expected(self.now_ms))
         found: dict[str, expected.ById] = {}
 
-        def told() -> bool:
+        def is_there() -> bool:
             found.update(self._compared(expected.indexed(self.deployment)))
             return found == wanted
 
         try:
-            wait_until(told, _DEADLINE_S, "the documents of an undisturbed run")
+            wait_until(is_there, _DEADLINE_S, "the documents of an undisturbed run")
         except AssertionError:
             assert expected.differences(found, wanted)[:20] == []
             raise

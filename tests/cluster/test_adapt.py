@@ -21,7 +21,7 @@ from stack.runs.deploy import Deployment
 from stack.runs.gate import Gate
 from stack.runs.replay import adapt_file, dump, run_to_the_end
 from tests import datasets, oracle
-from tests.cases.case import folder, lines, told
+from tests.cases.case import folder, lines, story_of
 from tests.cluster.conftest import CONSOLE, Deployer, Document, read_lines
 from tests.unit.adapter_samples import CANONICAL, GA360, OTTO, SAMPLES, SEGMENT_BATCH
 
@@ -160,7 +160,7 @@ def _hits() -> list[Document]:
 
 
 def test_every_case_tells_the_stack_what_it_tells_the_engine(foreign: Foreign) -> None:
-    stories = [told(name).found() for name in case_names()]
+    stories = [story_of(name).found() for name in case_names()]
     wanted_signals = [row for story in stories for row in story.signals]
     wanted_sessions = [row for story in stories for row in story.sessions]
     visitors = {row["visitor_id"] for row in wanted_sessions} - _NAMESAKES

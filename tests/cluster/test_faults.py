@@ -138,9 +138,9 @@ def test_state_of_a_newer_release_is_refused(on_disk: Life, savepoint: str, tmp_
     )
     life.feed(day(12)[:200])  # a bucket's state is looked at when there is something for it
     life.flink.wait_job(job, {"FAILED"}, 60)
-    told = life.flink.exceptions(job)[0]
-    assert "StateTooNew: the state of a Device has version 1, this release reads up to 0" in told
-    assert "run the release that wrote the state, or start from a savepoint of this one" in told
+    error = life.flink.exceptions(job)[0]
+    assert "StateTooNew: the state of a Device has version 1, this release reads up to 0" in error
+    assert "run the release that wrote the state, or start from a savepoint of this one" in error
 
 
 def _older(package: Path, target: Path) -> Path:

@@ -151,10 +151,10 @@ def _answer_about_looks(running: Running, reason: str) -> Document:
     """Sinks hand their rows to the broker a moment after event time has passed them: the answer is waited for."""
     asked: list[Document] = []
 
-    def told() -> bool:
+    def is_there() -> bool:
         asked[:] = running.why("looks", "category_interest")["answers"]
         return bool(asked) and asked[0]["reason"] == reason
 
-    wait_until(told, 60, f"the answer {reason!r}")
+    wait_until(is_there, 60, f"the answer {reason!r}")
     (answer,) = asked
     return answer

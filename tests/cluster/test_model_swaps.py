@@ -135,14 +135,14 @@ def test_swaps_under_load_lose_nothing_and_score_nothing_twice(deploy: Deploy, t
 
 def _assert_of_their_time(scores: list[Document], swaps: list[tuple[int, str]]) -> None:
     """The version that a worker knows is at most a look older than the pointer."""
-    times, told = [at_ms for at_ms, _ in swaps], 0
+    times, one_version = [at_ms for at_ms, _ in swaps], 0
     for one in scores:
         at_ms, version = one["detected_at_ms"], one["model"]["version"]
         newest = bisect.bisect(times, at_ms) - 1
         oldest = bisect.bisect(times, at_ms - POLL_SECONDS * 1_000 - SLACK_MS) - 1
         assert version in {version for _, version in swaps[max(oldest, 0) : newest + 1]}, one
-        told += oldest == newest > 0
-    assert told > 50, "scores that only one version may have made"
+        one_version += oldest == newest > 0
+    assert one_version > 50, "scores that only one version may have made"
 
 
 def _assert_not_slower(scores: list[Document], quiet_from: int, swaps_from: int, swapped_at: int) -> None:

@@ -57,19 +57,19 @@ class Run:
 
     def assert_oracle(self) -> None:
         """Signals of rules are the naive answers. Of each the index holds the newest version."""
-        told = {(kind, who, at) for kind, who, _, at, _ in answers(datasets.canonical_events(self.stream))}
+        naive = {(kind, who, at) for kind, who, _, at, _ in answers(datasets.canonical_events(self.stream))}
         found = [row for row in self._signals() if "rule" in row and row["kind"] != PLAIN]
-        assert {(row["kind"], row["visitor_id"], row["occurred_at_ms"]) for row in found} == told
+        assert {(row["kind"], row["visitor_id"], row["occurred_at_ms"]) for row in found} == naive
 
     def assert_engine(self) -> None:
         """Every document of the index, and every dead letter, is the engine's, by id and content."""
         out = expected.at_the_end(self.deployment)
         assert not expected.differences(expected.indexed(self.deployment), expected.newest(out.documents))
         letters = {row.id: orjson.loads(row.body) for row in out.documents if row.kind == "rejected"}
-        told = {
+        dumped = {
             f"{row['topic']}:{row['partition']}:{row['offset']}": row for row in self.lines("rejected.jsonl")
         }
-        assert {key: {**row, "line": None} for key, row in told.items()} == {
+        assert {key: {**row, "line": None} for key, row in dumped.items()} == {
             key: {**row, "line": None} for key, row in letters.items()
         }
 

@@ -46,7 +46,7 @@ def rules(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
 
 
-def told(deployment: Deployment, status: str) -> set[tuple[str, int, str]]:
+def signals_of(deployment: Deployment, status: str) -> set[tuple[str, int, str]]:
     """What readers of the alias see of the rule."""
     return {
         (one["visitor_id"], one["occurred_at_ms"], one["evidence"]["category"])
@@ -68,7 +68,7 @@ def test_a_rule_is_changed_and_the_change_taken_back(deploy: Deploy, history: Pa
     where = "--folder", folder, "--sweep-after", 0, "--url", deployment.settings.elasticsearch_url
     first = rules("apply", _version(tmp_path, 2, 3), *where, "--history", history)
     assert first.returncode == 0, first.stderr
-    assert told(deployment, "active") == interests(4)
+    assert signals_of(deployment, "active") == interests(4)
     other = {
         **documents(deployment.client, indices.SIGNALS.alias)[0],
         "signal_id": "0" * 32,
@@ -82,15 +82,15 @@ def test_a_rule_is_changed_and_the_change_taken_back(deploy: Deploy, history: Pa
     second = rules("apply", _version(tmp_path, 3, 5), *where, "--set", kafka)
     assert second.returncode == 0, second.stderr
     gained, lost = interests(6) - interests(4), interests(4) - interests(6)
-    assert told(deployment, "active") == interests(6)
+    assert signals_of(deployment, "active") == interests(6)
     # An interest that comes two views later is the same signal, changed; one that does not come is taken back.
     anchors = {(visitor, category) for visitor, _, category in interests(6)}
-    assert len(told(deployment, "retracted")) < len(lost)
+    assert len(signals_of(deployment, "retracted")) < len(lost)
     assert "changed" in second.stdout and "lost" in second.stdout and gained and anchors
     assert other in documents(deployment.client, indices.SIGNALS.alias)
     back = rules("rollback", *where)
     assert back.returncode == 0, back.stderr
-    assert told(deployment, "active") == interests(4) and told(deployment, "retracted") == set()
+    assert signals_of(deployment, "active") == interests(4) and signals_of(deployment, "retracted") == set()
     assert other in documents(deployment.client, indices.SIGNALS.alias)
 
 
@@ -104,13 +104,15 @@ def test_a_running_job_follows_the_folder_without_a_restart(
     deployment = deploy(rules_dir=str(folder), slice_ms=1_000, **caps)
     job = deployment.submit()
     feed_file(deployment, history, CONSOLE)
-    wait_until(lambda: told(deployment, "active") >= interests(4), 120, "signals of the shipped version")
+    wait_until(
+        lambda: signals_of(deployment, "active") >= interests(4), 120, "signals of the shipped version"
+    )
     kafka = f"kafka_bootstrap_servers={deployment.settings.kafka_bootstrap_servers}"
     where = "--folder", folder, "--url", deployment.settings.elasticsearch_url
     changed = rules("apply", _version(tmp_path, 2, 5), *where, "--set", kafka)
     assert changed.returncode == 0, changed.stderr
     assert "a second" in changed.stderr and "swept: 0 signals" in changed.stderr
-    assert told(deployment, "active") == interests(6)
+    assert signals_of(deployment, "active") == interests(6)
     newcomers, feeder = count(), Feeder(deployment.kafka_properties)
 
     def is_followed() -> bool:
@@ -121,8 +123,8 @@ def test_a_running_job_follows_the_folder_without_a_restart(
     wait_until(is_followed, 60, "a signal of the new version")
     assert deployment.stack.flink.jobs()[job] == "RUNNING"
     (newcomer, *_) = _newcomers(deployment, version=2)
-    said = why(deployment, newcomer, "category_interest")
-    assert said["answers"][0]["version"] == 2
+    answer = why(deployment, newcomer, "category_interest")
+    assert answer["answers"][0]["version"] == 2
 
 
 def _views(feeder: Feeder, visitor: str) -> None:

@@ -59,7 +59,7 @@ class Shop:
         self._feeder.heartbeat(at_ms, f"beat-{next(self._names)}", at_ms)
         self._feeder.flush()
 
-    def said(self, kind: str, visitor: str) -> list[Document]:
+    def signals_of(self, kind: str, visitor: str) -> list[Document]:
         """The visitor's signals of a kind."""
         found = documents(self.deployment.client, indices.SIGNALS.alias)
         return [one for one in found if (one["kind"], one["visitor_id"]) == (kind, visitor)]
@@ -101,25 +101,27 @@ def test_a_changed_rule_is_at_work_within_seconds_and_other_rules_wait_on(shop: 
     shop.send("add_to_cart", "waits")
     filled_ms = shop.now_ms
     shop.look("before", 4)
-    wait_until(lambda: bool(shop.said("category_interest", "before")), 60, "a signal of the shipped version")
-    assert shop.said("category_interest", "before")[0]["rule"]["version"] == 1
+    wait_until(
+        lambda: bool(shop.signals_of("category_interest", "before")), 60, "a signal of the shipped version"
+    )
+    assert shop.signals_of("category_interest", "before")[0]["rule"]["version"] == 1
     shop.write(("version: 1", "version: 2"), ("more_than: 3", "more_than: 1"))
     changed_at, visitors = time.monotonic(), []
 
     def is_followed() -> bool:
         visitors.append(f"after-{len(visitors)}")
         shop.look(visitors[-1], 2)
-        return any(shop.said("category_interest", visitor) for visitor in visitors)
+        return any(shop.signals_of("category_interest", visitor) for visitor in visitors)
 
     wait_until(is_followed, FOLLOWS_WITHIN_S, "a signal of the new version")
     assert time.monotonic() - changed_at < FOLLOWS_WITHIN_S
-    (found,) = [one for visitor in visitors for one in shop.said("category_interest", visitor)][:1]
+    (found,) = [one for visitor in visitors for one in shop.signals_of("category_interest", visitor)][:1]
     assert found["rule"] == {"name": "category_interest", "version": 2}
     wait_until(lambda: _all_follow(shop), 60, "every worker follows")
-    assert shop.said("cart_abandoned", "waits") == []
+    assert shop.signals_of("cart_abandoned", "waits") == []
     shop.pass_to(filled_ms + 30 * MINUTE_MS + 60_000)
-    wait_until(lambda: bool(shop.said("cart_abandoned", "waits")), 60, "the abandonment")
-    (found,) = shop.said("cart_abandoned", "waits")
+    wait_until(lambda: bool(shop.signals_of("cart_abandoned", "waits")), 60, "the abandonment")
+    (found,) = shop.signals_of("cart_abandoned", "waits")
     assert (found["status"], found["occurred_at_ms"]) == ("active", filled_ms + 30 * MINUTE_MS)
 
 
@@ -130,7 +132,7 @@ def _all_follow(shop: Shop) -> bool:
         shop.look(visitor, 2)
     with suppress(AssertionError):
         wait_until(
-            lambda: all(shop.said("category_interest", visitor) for visitor in crowd), 10, "all of them"
+            lambda: all(shop.signals_of("category_interest", visitor) for visitor in crowd), 10, "all of them"
         )
         return True
     return False
@@ -146,11 +148,15 @@ def test_an_invalid_rule_leaves_the_old_ones_active(shop: Shop) -> None:
         return shop.counted("refused") > refused
 
     wait_until(is_refused, 60, "every worker has refused it")
-    before = shop.said("category_interest", "afterwards")
+    before = shop.signals_of("category_interest", "afterwards")
     version = _version(good)
     shop.look("afterwards", 4)
-    wait_until(lambda: bool(shop.said("category_interest", "afterwards")), 60, "a signal of the old version")
-    assert before == [] and shop.said("category_interest", "afterwards")[0]["rule"]["version"] == version
+    wait_until(
+        lambda: bool(shop.signals_of("category_interest", "afterwards")), 60, "a signal of the old version"
+    )
+    assert (
+        before == [] and shop.signals_of("category_interest", "afterwards")[0]["rule"]["version"] == version
+    )
     (shop.folder / INTEREST).write_text(good)
 
 

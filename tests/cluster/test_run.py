@@ -29,7 +29,7 @@ class Run:
     """A live run in a folder of its own; what it says goes to a file."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self._said = folder / "run", folder / "said.txt"
+        self.folder, self._output = folder / "run", folder / "said.txt"
         command = [
             sys.executable,
             "-m",
@@ -41,24 +41,24 @@ class Run:
             "--state-backend",
             "rocksdb",
         ]
-        with self._said.open("wb") as said:
+        with self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                stdout=said,
-                stderr=said,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
                 preexec_fn=hears_interrupts,
             )
 
-    def says(self, words: str) -> bool:
+    def wait_for_output(self, words: str) -> bool:
         """Whether it has said so by now."""
-        assert self.process.poll() is None, self.said()
-        return words in self.said()
+        assert self.process.poll() is None, self.output()
+        return words in self.output()
 
-    def said(self) -> str:
+    def output(self) -> str:
         """All that it has said."""
-        return self._said.read_text("utf-8", "replace")
+        return self._output.read_text("utf-8", "replace")
 
     def interrupt(self) -> None:
         """Ctrl-C in its terminal: the signal goes to its process group, of which the servers are none."""
@@ -92,15 +92,15 @@ def running(folder: Path) -> Iterator[Run]:
 
 def test_an_interrupted_run_ends_in_time_although_flink_stands_still(tmp_path: Path) -> None:
     with running(tmp_path) as run:
-        wait_until(lambda: run.says("visitor "), 240, "the first signal")
+        wait_until(lambda: run.wait_for_output("visitor "), 240, "the first signal")
         workers = workers_of(run.folder)
         assert workers
         run.java("TaskManagerRunner")[0].suspend()
         began = time.monotonic()
         run.interrupt()
         status = run.process.wait(30)
-        assert time.monotonic() - began < PROMISED_S, run.said()
-        assert status == 1 and '"balanced": false' in run.said(), run.said()
+        assert time.monotonic() - began < PROMISED_S, run.output()
+        assert status == 1 and '"balanced": false' in run.output(), run.output()
         run.assert_gone()
         assert not any(worker.is_running() for worker in workers)
 
@@ -116,7 +116,7 @@ def test_a_second_interrupt_ends_the_run_at_once(tmp_path: Path) -> None:
         began = time.monotonic()
         run.interrupt()
         assert run.process.wait(30) == 130
-        assert time.monotonic() - began < _AT_ONCE_S, run.said()
+        assert time.monotonic() - began < _AT_ONCE_S, run.output()
         run.assert_gone()
 
 

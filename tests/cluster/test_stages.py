@@ -127,11 +127,11 @@ def test_they_say_what_the_engine_says(staged: Staged) -> None:
     out = expected.up_to(found, staged.deployment.settings, staged.until_ms - 10_000)
     wanted = _without_ours(expected.newest(out.documents))
 
-    def said() -> bool:
+    def complete() -> bool:
         return _without_ours(staged.indexed()) == wanted
 
     try:
-        wait_until(said, _DEADLINE_S, "every document of the engine")
+        wait_until(complete, _DEADLINE_S, "every document of the engine")
     except AssertionError:
         assert expected.differences(_without_ours(staged.indexed()), wanted)[:20] == []
         raise
@@ -161,11 +161,11 @@ def test_triggers_are_those_of_the_signals(staged: Staged) -> None:
     bucket = Bucket(0, TriggersLogic(table_of(staged.deployment.settings)), DictStore(), {}, Counts())
     wait_until(lambda: _signals_are_in(staged), _DEADLINE_S, "every signal in its topic")
     out = taken(bucket, staged.values(topics.SIGNALS), None, 0, late=False)
-    wanted = Counter(_told(one.body) for one in out.documents)
+    wanted = Counter(_content(one.body) for one in out.documents)
 
     def decided() -> Counter[str]:
         return Counter(
-            _told(one)
+            _content(one)
             for topic in (topics.TRIGGERS, topics.TRIGGERS_SUPPRESSED)
             for one in staged.values(topic)
         )
@@ -174,7 +174,7 @@ def test_triggers_are_those_of_the_signals(staged: Staged) -> None:
     assert decided() == wanted and wanted.total() > 100
 
 
-def _told(document: bytes) -> str:
+def _content(document: bytes) -> str:
     return orjson.dumps(expected.plain(orjson.loads(document)), option=orjson.OPT_SORT_KEYS).decode()
 
 

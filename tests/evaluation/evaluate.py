@@ -65,10 +65,10 @@ def _sequence(rule: Sequence, history: History) -> Iterator[Occurrence]:
             whole = len(steps) == len(rule.steps) and at(events[steps[-1]]) - at(events[start]) <= rule.within
             if whole:
                 first, last = events[start], events[steps[-1]]
-                told: dict[str, Any] = {field(rule.key).leaf: key} if rule.key else {}
-                told |= {"first_at_ms": at(first), "first_event_id": first["event_id"]}
+                evidence: dict[str, Any] = {field(rule.key).leaf: key} if rule.key else {}
+                evidence |= {"first_at_ms": at(first), "first_event_id": first["event_id"]}
                 yield Occurrence(
-                    str(first["event_id"]), at(last), {**told, "last_event_id": last["event_id"]}
+                    str(first["event_id"]), at(last), {**evidence, "last_event_id": last["event_id"]}
                 )
             start = steps[-1] + 1 if whole else start + 1
 

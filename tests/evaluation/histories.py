@@ -54,14 +54,14 @@ class History:
     """
 
     visitor_id: str
-    told: Iterable[Event]
+    documents: Iterable[Event]
     spans: Spans = field(default_factory=Spans)
 
     @cached_property
     def events(self) -> list[Event]:
         """Each once, by time, then sequence, then id."""
         first: dict[str, Event] = {}
-        for event in self.told:
+        for event in self.documents:
             first.setdefault(str(event["event_id"]), event)
         return sorted(first.values(), key=lambda event: (*sort_key(event), str(event["event_id"])))
 

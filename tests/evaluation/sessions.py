@@ -16,10 +16,10 @@ VIEWS = ("product_view", "product_list_view", "page_view")
 def at_end(rule: Any, history: History) -> Iterator[Occurrence]:
     """Sessions that fulfil the rule, each from when it is over."""
     for session in history.sessions:
-        told = closed_session(rule, session)
-        if told is not None:
+        evidence = closed_session(rule, session)
+        if evidence is not None:
             over_ms = session.ended_at_ms + history.spans.gap_ms
-            yield Occurrence(session.session_id, over_ms, told, session.session_id)
+            yield Occurrence(session.session_id, over_ms, evidence, session.session_id)
 
 
 def closed_session(rule: Any, session: Session) -> dict[str, Any] | None:
@@ -77,8 +77,8 @@ def _furthest(rule: Funnel, session: Session) -> dict[str, Any] | None:
     if not reached:
         return None
     last, names = reached[-1], [step.name for step in rule.steps]
-    told = {"step": last + 1, "reached": names[last], "steps": len(names)}
-    return told | ({"dropped_before": names[last + 1]} if last + 1 < len(names) else {})
+    evidence = {"step": last + 1, "reached": names[last], "steps": len(names)}
+    return evidence | ({"dropped_before": names[last + 1]} if last + 1 < len(names) else {})
 
 
 def beginnings(history: History) -> list[tuple[str, Session]]:
@@ -97,9 +97,14 @@ def deviations(rule: Deviation, history: History) -> Iterator[Occurrence]:
     began = beginnings(history)
     for index, (value, session) in enumerate(began):
         last = began[max(0, index + 1 - rule.sessions) : index + 1]
-        since_ms, different = last[0][1].started_at_ms, len({told for told, _ in last})
+        since_ms, different = last[0][1].started_at_ms, len({evidence for evidence, _ in last})
         near = session.started_at_ms - since_ms <= rule.within
         if len(last) == rule.sessions and different >= rule.distinct and near:
             over_ms = session.ended_at_ms + history.spans.gap_ms
-            told = {"sessions": len(last), "different": different, "since_ms": since_ms, "category": value}
-            yield Occurrence(session.session_id, over_ms, told, session.session_id)
+            evidence = {
+                "sessions": len(last),
+                "different": different,
+                "since_ms": since_ms,
+                "category": value,
+            }
+            yield Occurrence(session.session_id, over_ms, evidence, session.session_id)

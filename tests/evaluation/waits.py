@@ -17,8 +17,8 @@ def waits(rule: Absence, history: History, late: list[Event]) -> Iterator[Occurr
     answers = passing(rule.without, history.events)
     for window in wait_windows(rule, history):
         begun = [event for event, starts in window if starts]
-        told = [event for event, starts in window if not starts]
-        if begun and not (told and sort_key(begun[0 if rule.since == "first" else -1]) <= sort_key(told[-1])):
+        ends = [event for event, starts in window if not starts]
+        if begun and not (ends and sort_key(begun[0 if rule.since == "first" else -1]) <= sort_key(ends[-1])):
             yield from _changes(rule, _in_vain(rule, history, begun), answers, passing(rule.without, late))
 
 
@@ -42,12 +42,12 @@ def _changes(
     due_ms, recovered_ms = active.occurred_at_ms, rule.recovered_within or 0
     later = next((event for event in answers if at(event) > due_ms), None)
     if rule.recovered_within and later and at(later) <= due_ms + recovered_ms:
-        told = active.evidence | _answer(rule, later)
-        yield replace(active, status="recovered", version=at(later), evidence=told)
+        evidence = active.evidence | _answer(rule, later)
+        yield replace(active, status="recovered", version=at(later), evidence=evidence)
     for answer in late:
         if due_ms - int(rule.within) <= at(answer) <= due_ms:
-            told = active.evidence | _answer(rule, answer)
-            yield replace(active, status="retracted", version=due_ms + recovered_ms + 1, evidence=told)
+            evidence = active.evidence | _answer(rule, answer)
+            yield replace(active, status="retracted", version=due_ms + recovered_ms + 1, evidence=evidence)
 
 
 def wait_windows(rule: Absence, history: History) -> Iterator[list[tuple[Event, bool]]]:

@@ -139,10 +139,10 @@ def test_the_log_of_decisions_decides_the_same_again(
 ) -> None:
     caplog.set_level(logging.INFO, "footfall.decisions")
     played.feed.send(signal())
-    told = decide(served, http, slots=["cart_banner", "home_hero"]).json()
+    answer = decide(served, http, slots=["cart_banner", "home_hero"]).json()
     (line,) = [one.getMessage() for one in caplog.records if one.name == "footfall.decisions"]
     answers = again(line.encode(), ContentFolder().content)
-    assert [one.content for one in answers] == [one.get("content") for one in told["slots"]]
+    assert [one.content for one in answers] == [one.get("content") for one in answer["slots"]]
 
 
 def test_what_is_known_of_a_visitor(served: Running, played: Played, http: httpx.Client) -> None:

@@ -77,15 +77,15 @@ def test_a_stream_comes_back_after_the_server_was_away(
     with running(played.api.app(), played.api.end) as first:
         played.feed.send(signal(1))
         client = Client(first.url, SERVICE_KEY, timeout_s=10)
-        told = client.listen("v-1")
-        assert next(told) == Snapshot("v-1", [one for one in client.visitor("v-1").signals])
+        changes = client.listen("v-1")
+        assert next(changes) == Snapshot("v-1", [one for one in client.visitor("v-1").signals])
         played.feed.send(signal(1, version=NOW_MS + 1, status="recovered"))
-        change = next(told)
+        change = next(changes)
         assert isinstance(change, Change) and change.signal.status == "recovered"
     with running(again.api.app(), again.api.end) as second:
         client._http.base_url = second.url
-        assert next(told) == Snapshot("v-1", [])
-        told.close()
+        assert next(changes) == Snapshot("v-1", [])
+        changes.close()
         client.close()
 
 
@@ -96,7 +96,7 @@ def test_the_other_client_awaits_the_same(served: Running, played: Played) -> No
     async def asked() -> list[Any]:
         async with AsyncClient(served.url, token, timeout_s=10) as client:
             decision = await client.decide(["cart_banner"])
-            first = [told async for told in _first(client)]
+            first = [changes async for changes in _first(client)]
             return [
                 decision.slots["cart_banner"].reason,
                 len(await client.signals("v-1")),
@@ -110,8 +110,8 @@ def test_the_other_client_awaits_the_same(served: Running, played: Played) -> No
 
 async def _first(client: AsyncClient) -> Any:
     stream = client.listen()
-    async for told in stream:
-        yield told
+    async for changes in stream:
+        yield changes
         break
     await stream.aclose()  # type: ignore[attr-defined]
 

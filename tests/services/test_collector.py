@@ -264,9 +264,9 @@ def test_at_the_end_open_requests_are_answered_first(broker: PlayedBroker) -> No
 
 def test_metrics_tell_what_was_taken_and_why_not(served: Running, http: httpx.Client) -> None:
     http.post(f"{served.url}/c", content=batch(event(1), {}, anonymous_id="a-1"))
-    told = http.get(f"{served.url}/metrics").text
-    assert 'collector_batches_total{status="204"} 1.0' in told and "collector_events_total 1.0" in told
-    assert 'collector_refused_total{reason="missing_field"} 1.0' in told
+    found = http.get(f"{served.url}/metrics").text
+    assert 'collector_batches_total{status="204"} 1.0' in found and "collector_events_total 1.0" in found
+    assert 'collector_refused_total{reason="missing_field"} 1.0' in found
 
 
 _ANY = st.recursive(

@@ -68,7 +68,7 @@ def test_the_shipped_content_is_right() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "problem"),
     [
         ("priority: 1", "priority: high", "a.yaml:9: content.0.priority: Input should be a valid integer"),
         ("priority: 1", "prio: 1", "a.yaml:9: content.0.prio: unknown key"),
@@ -109,12 +109,12 @@ def test_the_shipped_content_is_right() -> None:
     ],
 )
 def test_what_is_wrong_is_told_with_file_line_and_field(
-    tmp_path: Path, old: str, new: str, told: str
+    tmp_path: Path, old: str, new: str, problem: str
 ) -> None:
     assert old in GOOD
     with pytest.raises(BadContent) as refused:
         load(folder(tmp_path, GOOD.replace(old, new)))
-    assert told in str(refused.value)
+    assert problem in str(refused.value)
 
 
 def test_names_are_unique_across_files_and_an_empty_folder_is_refused(tmp_path: Path) -> None:

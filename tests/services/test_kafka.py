@@ -27,9 +27,9 @@ class Promise:
     def __init__(self, outcome: object) -> None:
         self._outcome = outcome
 
-    def add_both(self, told: Any) -> None:
+    def add_both(self, found: Any) -> None:
         if self._outcome is not None:
-            threading.Thread(target=told, args=(self._outcome,)).start()
+            threading.Thread(target=found, args=(self._outcome,)).start()
 
 
 class Producer:
@@ -116,8 +116,8 @@ def test_no_more_wait_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
         await one.close()
         return answers
 
-    told = sorted(str(answer).partition(";")[0] for answer in asyncio.run(sent()))
-    assert "2 batches wait for Kafka already" in told[0] and len(told) == 3
+    found = sorted(str(answer).partition(";")[0] for answer in asyncio.run(sent()))
+    assert "2 batches wait for Kafka already" in found[0] and len(found) == 3
 
 
 class Topics:
@@ -180,25 +180,25 @@ def fed(monkeypatch: pytest.MonkeyPatch, topics: Topics, until: int) -> tuple[li
     monkeypatch.setattr(feed, "KafkaConsumer", topics)
     monkeypatch.setattr(feed, "_RETRY_S", 0.01)
     monkeypatch.setattr(feed, "is_reachable", lambda servers: True)
-    one, told, caught = KafkaFeed("127.0.0.1:1", "", ["s", "o"], 1_000), [], []
+    one, found, caught = KafkaFeed("127.0.0.1:1", "", ["s", "o"], 1_000), [], []
 
     def take(messages: Any) -> None:
         caught.append(one.caught_up)
-        told.extend(value for _, value in messages)
+        found.extend(value for _, value in messages)
 
     async def run() -> None:
         await one.start(take)
         async with asyncio.timeout(10):
-            while len(told) < until or not one.caught_up:
+            while len(found) < until or not one.caught_up:
                 await asyncio.sleep(0.01)
         topics.records[TopicPartition("s", 1)].append(b"later")
         async with asyncio.timeout(10):
-            while told[-1:] != [b"later"]:
+            while found[-1:] != [b"later"]:
                 await asyncio.sleep(0.01)
         await one.close()
 
     asyncio.run(run())
-    return told, caught
+    return found, caught
 
 
 def test_everything_that_is_young_enough_is_read_and_then_it_has_caught_up(
@@ -206,22 +206,22 @@ def test_everything_that_is_young_enough_is_read_and_then_it_has_caught_up(
 ) -> None:
     topics = Topics({("s", 0): [b"old", b"a"], ("s", 1): [b"b"], ("o", 0): [b"old"]})
     topics.young_from = {TopicPartition("s", 0): 1, TopicPartition("s", 1): 0, TopicPartition("o", 0): None}
-    told, caught = fed(monkeypatch, topics, 2)
-    assert told == [b"a", b"b", b"later"] and caught == [False, False, True]
+    found, caught = fed(monkeypatch, topics, 2)
+    assert found == [b"a", b"b", b"later"] and caught == [False, False, True]
 
 
 def test_after_a_failure_it_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     topics = Topics({("s", 0): [b"1", b"2", b"3", b"4"], ("s", 1): [], ("o", 0): []})
     topics.fail_at = 3
-    told, _ = fed(monkeypatch, topics, 4)
-    assert told == [b"1", b"2", b"3", b"4", b"later"]
+    found, _ = fed(monkeypatch, topics, 4)
+    assert found == [b"1", b"2", b"3", b"4", b"later"]
 
 
 def test_a_topic_that_is_not_there_yet_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     topics = Topics({("s", 0): [b"1"], ("s", 1): []})
     threading.Timer(0.1, lambda: topics.records.update({TopicPartition("o", 0): []})).start()
-    told, _ = fed(monkeypatch, topics, 1)
-    assert told == [b"1", b"later"]
+    found, _ = fed(monkeypatch, topics, 1)
+    assert found == [b"1", b"later"]
 
 
 def test_nothing_hangs_where_there_is_no_broker_at_all() -> None:

@@ -30,10 +30,10 @@ def test_no_flink_is_needed() -> None:
         f"for name in {modules!r}: importlib.import_module(name)\n"
         "print(sorted({name.split('.')[0] for name in sys.modules} & {'pyflink', 'jobs', 'udfs', 'confluent_kafka'}))"
     )
-    told = subprocess.run(
+    found = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert told.stdout == "[]\n"
+    assert found.stdout == "[]\n"
 
 
 def test_of_the_house_only_contracts_adapters_and_the_engine_are_imported() -> None:

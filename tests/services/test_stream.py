@@ -56,8 +56,8 @@ def test_a_snapshot_and_then_every_change_of_this_visitor(
     served: Running, played: Played, http: httpx.Client
 ) -> None:
     played.feed.send(signal(1), signal(2, status="retracted"), signal(3, visitor="v-2"))
-    with stream(served, http) as told:
-        first = next(told)
+    with stream(served, http) as changes:
+        first = next(changes)
         assert first["event"] == "snapshot" and [one["signal_id"] for one in first["data"]["signals"]] == [
             f"{1:032x}"
         ]
@@ -66,17 +66,17 @@ def test_a_snapshot_and_then_every_change_of_this_visitor(
         played.feed.send(
             signal(3, visitor="v-2", version=NOW_MS + 1), signal(1, version=NOW_MS + 1, status="recovered")
         )
-        change = next(told)
+        change = next(changes)
         assert (change["event"], change["id"]) == ("signal", f"{1:032x}:{NOW_MS + 1}")
         assert change["data"]["status"] == "recovered"
 
 
 def test_what_expires_is_told(served: Running, played: Played, http: httpx.Client) -> None:
     played.feed.send(signal(1, expires_at_ms=NOW_MS + 10_000))
-    with stream(served, http) as told:
-        next(told)
+    with stream(served, http) as changes:
+        next(changes)
         played.now_s += 10
-        change = next(told)
+        change = next(changes)
         assert change["data"]["status"] == "expired" and change["id"].endswith(":expired")
 
 
@@ -84,15 +84,15 @@ def test_a_reader_that_missed_nothing_gets_no_snapshot(
     served: Running, played: Played, http: httpx.Client
 ) -> None:
     played.feed.send(signal(1))
-    with stream(served, http) as told:
-        last = next(told)["id"]
-    with stream(served, http, **{"last-event-id": last}) as told:
+    with stream(served, http) as changes:
+        last = next(changes)["id"]
+    with stream(served, http, **{"last-event-id": last}) as changes:
         wait_until(lambda: len(played.api.streams._readers) == 1, "the stream is open")
         played.feed.send(signal(2))
-        assert next(told)["event"] == "signal"
+        assert next(changes)["event"] == "signal"
     played.feed.send(signal(1, version=NOW_MS + 5, status="retracted"))
-    with stream(served, http, **{"last-event-id": last}) as told:
-        again = next(told)
+    with stream(served, http, **{"last-event-id": last}) as changes:
+        again = next(changes)
         assert again["event"] == "snapshot" and [one["signal_id"] for one in again["data"]["signals"]] == [
             f"{2:032x}"
         ]
@@ -102,18 +102,18 @@ def test_who_is_erased_is_told_that_nothing_is_left(
     served: Running, played: Played, http: httpx.Client
 ) -> None:
     played.feed.send(signal(1))
-    with stream(served, http) as told:
-        next(told)
+    with stream(served, http) as changes:
+        next(changes)
         played.feed.erase("v-1", NOW_MS)
-        gone = next(told)
+        gone = next(changes)
         assert gone["event"] == "snapshot" and gone["data"]["signals"] == []
 
 
 def test_a_silent_stream_is_pinged_and_one_that_went_is_noticed(http: httpx.Client) -> None:
     played = Played(stream_ping_ms=100)
     with running(played.api.app(), played.api.end) as served:
-        with stream(served, http) as told:
-            assert [next(told)["event"] for _ in range(3)] == ["snapshot", "ping", "ping"]
+        with stream(served, http) as changes:
+            assert [next(changes)["event"] for _ in range(3)] == ["snapshot", "ping", "ping"]
         wait_until(lambda: played.api.streams.open == 0, "the server has noticed")
         assert played.api.streams._readers == {}
 
@@ -133,12 +133,12 @@ def test_above_the_cap_there_is_503_and_nobody_is_thrown_out(
 def test_a_slow_reader_is_cut_off_and_not_waited_for(
     served: Running, played: Played, http: httpx.Client
 ) -> None:
-    with stream(served, http) as told:
-        next(told)
+    with stream(served, http) as changes:
+        next(changes)
         played.feed.send(*(signal(number) for number in range(1, 6)))  # at once: nobody could read in between
-        assert len(list(told)) == 2 and played.api.streams.cut >= 1
-    with stream(served, http) as told:
-        assert len(next(told)["data"]["signals"]) == 5
+        assert len(list(changes)) == 2 and played.api.streams.cut >= 1
+    with stream(served, http) as changes:
+        assert len(next(changes)["data"]["signals"]) == 5
 
 
 def test_a_token_may_come_in_the_query_for_event_source(served: Running, http: httpx.Client) -> None:

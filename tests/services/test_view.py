@@ -32,26 +32,26 @@ def change(
 
 
 def test_the_newest_version_counts_and_copies_change_nothing() -> None:
-    told: list[tuple[str, Fact | None]] = []
-    view = View(10, lambda visitor, fact: told.append((visitor, fact)))
+    found: list[tuple[str, Fact | None]] = []
+    view = View(10, lambda visitor, fact: found.append((visitor, fact)))
     assert view.apply(change(version=2), 0) and not view.apply(change(version=2), 0)
     assert not view.apply(change(version=1), 0) and view.apply(change(version=3, status="retracted"), 0)
     (fact,) = view.of("v", 0)
     assert (fact.version, fact.status, view.newest("v"), view.signals) == (3, "retracted", f"{ID(1)}:3", 1)
-    assert [one.version for _, one in told if one] == [2, 3]
+    assert [one.version for _, one in found if one] == [2, 3]
 
 
 def test_what_expires_leaves_and_is_told() -> None:
-    told: list[Fact | None] = []
-    view = View(10, lambda _, fact: told.append(fact))
+    found: list[Fact | None] = []
+    view = View(10, lambda _, fact: found.append(fact))
     view.apply(change(1, expires=100), 0)
     view.apply(change(2, expires=200), 0)
     assert [one.signal_id for one in view.of("v", 100)] == [ID(2)]
     view.sweep(100)
     assert (
         view.signals == 1
-        and told[-1]
-        and told[-1].status == "expired"
+        and found[-1]
+        and found[-1].status == "expired"
         and view.newest("v") == f"{ID(1)}:1:expired"
     )
     view.sweep(200)
@@ -78,12 +78,12 @@ def test_more_than_the_bound_gives_up_what_expires_first() -> None:
 
 
 def test_who_is_erased_is_gone_and_what_is_of_later_stays() -> None:
-    told: list[tuple[str, Fact | None]] = []
-    view = View(10, lambda visitor, fact: told.append((visitor, fact)))
+    found: list[tuple[str, Fact | None]] = []
+    view = View(10, lambda visitor, fact: found.append((visitor, fact)))
     view.apply(change(1, version=5), 0)
     view.apply(change(2, version=50), 0)
     view.forget(Erased("v", 10))
-    assert [one.version for one in view.of("v", 0)] == [50] and told[-1] == ("v", None)
+    assert [one.version for one in view.of("v", 0)] == [50] and found[-1] == ("v", None)
     assert not view.apply(change(3, version=10), 0) and view.apply(change(3, version=11), 0)
 
 

@@ -27,7 +27,7 @@ def day(number: int, ms: int = 0) -> int:
     return BEGINNING + number * DAY + ms
 
 
-def told(*events: Document) -> list[Arrival]:
+def arrivals(*events: Document) -> list[Arrival]:
     """Events as they come in; `received_at_ms` says when."""
     return [(one["received_at_ms"], orjson.dumps(one)) for one in events]
 
@@ -40,23 +40,23 @@ def page(visitor: str, at_ms: int, delay_ms: int = 0, **more: object) -> Documen
 LATE = page("too far", day(2), BOUND + 2, context={"device": "tv", "consent": "granted"}, properties={"n": 7})
 STORY: list[Arrival] = [
     # What is behind by exactly the bound is in time; a millisecond more is late.
-    *told(page("ahead", day(1, BOUND)), page("at the bound", day(1), BOUND)),
-    *told(page("further ahead", day(2, BOUND + 1)), LATE),
+    *arrivals(page("ahead", day(1, BOUND)), page("at the bound", day(1), BOUND)),
+    *arrivals(page("further ahead", day(2, BOUND + 1)), LATE),
     # An abandoned cart that a late purchase takes back; the late one is in no session.
-    *told(event("regret", "add_to_cart", day(3)), page("clock", day(3, 2 * HOUR))),
-    *told(event("regret", "purchase", day(3, 10 * MINUTE), 3 * HOUR)),
+    *arrivals(event("regret", "add_to_cart", day(3)), page("clock", day(3, 2 * HOUR))),
+    *arrivals(event("regret", "purchase", day(3, 10 * MINUTE), 3 * HOUR)),
     # Of one message the watermark has passed everything: it is refused all the same, and a heartbeat counted.
-    *told(page("unknown", day(3), 3 * HOUR, schema="event/9")),
-    *told(event("late pulse", "heartbeat", day(3), 3 * HOUR)),
+    *arrivals(page("unknown", day(3), 3 * HOUR, schema="event/9")),
+    *arrivals(event("late pulse", "heartbeat", day(3), 3 * HOUR)),
     # A heartbeat moves event time on.
-    *told(event("pulse", "heartbeat", day(4, BOUND + 1)), page("behind the pulse", day(4), BOUND + 1)),
+    *arrivals(event("pulse", "heartbeat", day(4, BOUND + 1)), page("behind the pulse", day(4), BOUND + 1)),
     # Copies: the first is valid; one that comes late is late.
-    *told(*(page("thrice", day(5)) | {"received_at_ms": day(5, ms)} for ms in (0, 5, 1_000))),
-    *told(page("late copy", day(6)), page("moving on", day(6, BOUND + 1))),
-    *told(page("late copy", day(6)) | {"received_at_ms": day(6, BOUND + 2)}),
+    *arrivals(*(page("thrice", day(5)) | {"received_at_ms": day(5, ms)} for ms in (0, 5, 1_000))),
+    *arrivals(page("late copy", day(6)), page("moving on", day(6, BOUND + 1))),
+    *arrivals(page("late copy", day(6)) | {"received_at_ms": day(6, BOUND + 2)}),
     # An id counts once for a device; what was refused does not take it.
-    *told(page("one", day(7), event_id="same"), page("other", day(7, 1), event_id="same")),
-    *told(page("again", day(8), event_id="again") | {"event_type": "buy"}, page("again", day(8, 5), event_id="again")),
+    *arrivals(page("one", day(7), event_id="same"), page("other", day(7, 1), event_id="same")),
+    *arrivals(page("again", day(8), event_id="again") | {"event_type": "buy"}, page("again", day(8, 5), event_id="again")),
 ]  # fmt: skip
 
 
@@ -67,13 +67,15 @@ def stamped(visitor: str, number: int, ahead_ms: int) -> Arrival:
 
 STORY += [
     stamped("seven minutes ahead", 9, 7 * MINUTE),  # refused, and moves nothing:
-    *told(page("not late", day(9, 1))),
+    *arrivals(page("not late", day(9, 1))),
     stamped("five minutes ahead", 10, FUTURE),  # accepted, and moves event time:
-    *told(page("overtaken", day(10, 10))),
+    *arrivals(page("overtaken", day(10, 10))),
     # Held back: who said no, and who is over the cap of a day.
-    *told(event("said no", "consent", day(11), properties={"status": "denied"}), page("said no", day(11, 1))),
-    *told(*(page("flood", day(12, 1_000 * number)) for number in range(MOST_A_DAY + 2))),
-    *told(page("large", day(13), properties={"text": "x" * 1_000_000})),
+    *arrivals(
+        event("said no", "consent", day(11), properties={"status": "denied"}), page("said no", day(11, 1))
+    ),
+    *arrivals(*(page("flood", day(12, 1_000 * number)) for number in range(MOST_A_DAY + 2))),
+    *arrivals(page("large", day(13), properties={"text": "x" * 1_000_000})),
 ]
 
 

@@ -83,10 +83,10 @@ def test_it_decides_as_the_logic_does(documents: list[Document], records: list[R
 
 def test_a_visitors_decisions_come_in_their_order(documents: list[Document], records: list[Record]) -> None:
     def by_visitor(found: list[Document]) -> dict[str, list[bytes]]:
-        told: dict[str, list[bytes]] = {}
+        found: dict[str, list[bytes]] = {}
         for document in found:
             if document.kind == "trigger":
-                told.setdefault(document.key, []).append(document.body)
-        return told
+                found.setdefault(document.key, []).append(document.body)
+        return found
 
     assert by_visitor(documents) == by_visitor(decided(records).documents)

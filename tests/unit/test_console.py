@@ -45,7 +45,7 @@ def test_without_a_terminal_a_line_is_written_every_ten_seconds(
     now, file = [0.0], io.StringIO()
     lines = Lines(Console(file=file, width=200), "feeding", total, lambda: now[0])
     for now[0], done in ((1.0, 10), (9.9, 99), (11.0, 110), (20.9, 900), (25.0, 1000)):  # noqa: B007, B020
-        lines.told(done)
+        lines.update(done)
     assert file.getvalue().splitlines() == written
 
 
@@ -53,20 +53,20 @@ def test_what_has_not_begun_has_no_end() -> None:
     now, file = [0.0], io.StringIO()
     lines = Lines(Console(file=file, width=200), "reading", 7, lambda: now[0])
     now[0] = 10.0
-    lines.told(0)
+    lines.update(0)
     assert file.getvalue() == "reading: 0 of 7 at 0/s\n"
 
 
 def test_a_terminal_has_a_bar_with_rate_and_remaining_time() -> None:
     file = io.StringIO()
-    with progress(Console(file=file, force_terminal=True, width=120), "feeding", 200) as told:
+    with progress(Console(file=file, force_terminal=True, width=120), "feeding", 200) as update:
         for done in (50, 100):
-            told(done)
+            update(done)
     assert "feeding" in file.getvalue() and "/s" in file.getvalue() and "/200" in file.getvalue()
 
 
 def test_what_is_quick_is_not_worth_a_line() -> None:
     file = io.StringIO()
-    with progress(Console(file=file), "feeding", 200) as told:
-        told(200)
+    with progress(Console(file=file), "feeding", 200) as update:
+        update(200)
     assert file.getvalue() == ""

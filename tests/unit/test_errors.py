@@ -14,7 +14,7 @@ from elastic_transport import ConnectionError as TransportError
 from elastic_transport import ConnectionTimeout
 
 from cli import replay_rejected, rules, run, signals, train
-from cli.options import failures_told
+from cli.options import reported_failures
 from connectors import errors
 from connectors.errors import FAILED, INPUT, BadInput, FootfallError
 from connectors.wording import plainly
@@ -46,7 +46,7 @@ def named(call: ast.expr) -> str:
     return call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "")
 
 
-def told() -> Iterator[tuple[str, ast.Call]]:
+def raised_errors() -> Iterator[tuple[str, ast.Call]]:
     """Every place where one of the tree is made."""
     for path, tree in SOURCES.items():
         for node in ast.walk(tree):
@@ -54,7 +54,7 @@ def told() -> Iterator[tuple[str, ast.Call]]:
                 yield f"{path.relative_to(ROOT)}:{node.lineno}", node
 
 
-TOLD = list(told())
+CALLS = list(raised_errors())
 
 
 def test_the_page_of_the_tree_shows_it_all() -> None:
@@ -66,7 +66,7 @@ def test_the_page_of_the_tree_shows_it_all() -> None:
 def test_a_class_says_what_to_do_and_is_raised(kind: type[FootfallError]) -> None:
     assert len(kind.action) > 10 and kind.action[0].islower() and kind.status in (INPUT, FAILED)
     assert str(kind("it is so")) == f"it is so; {kind.action}" and kind("it is so", "do it").action == "do it"
-    assert kind.__subclasses__() or any(named(call.func) == kind.__name__ for _, call in TOLD)
+    assert kind.__subclasses__() or any(named(call.func) == kind.__name__ for _, call in CALLS)
 
 
 def test_without_an_action_no_class_can_be_made() -> None:
@@ -98,7 +98,7 @@ def handled(tree: ast.Module) -> dict[int, str]:
 def test_what_a_library_said_is_never_shown_as_it_is() -> None:
     inside = {path: handled(tree) for path, tree in SOURCES.items()}
     raw = []
-    for position, call in TOLD:
+    for position, call in CALLS:
         path, _, line = position.rpartition(":")
         error = inside[ROOT / path].get(int(line))
         shown = [node.value for node in ast.walk(call) if isinstance(node, ast.FormattedValue)]
@@ -111,7 +111,7 @@ def test_what_a_library_said_is_never_shown_as_it_is() -> None:
 def test_no_message_begins_with_a_class_or_holds_a_number_of_the_operating_system() -> None:
     texts = [
         (position, node.value)
-        for position, call in TOLD
+        for position, call in CALLS
         for node in ast.walk(call)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
@@ -162,7 +162,7 @@ def positions(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("command", "arguments", "status", "said", "todo"),
+    ("command", "arguments", "status", "text", "todo"),
     [
         (run.main, ["--replay", "absent.jsonl", "--dump", "d"], 2, "no such file or folder", "JSON-lines"),
         (run.main, ["--replay", "{cut}", "--dump", "d"], 2, "the compressed file is cut off", "JSON-lines"),
@@ -187,21 +187,21 @@ def test_a_command_says_in_two_lines_what_is_wrong_and_what_to_do(
     command: click.Command,
     arguments: list[str],
     status: int,
-    said: str,
+    text: str,
     todo: str,
 ) -> None:
     monkeypatch.setattr("connectors.kafka.topic_reader._QUIET_S", 1.0)
     ended, lines = failing(command, *(argument.format(**positions) for argument in arguments))
     error, action = [line for line in lines if line.startswith(("error: ", "what to do: "))]
     assert ended == status
-    assert error.startswith("error: ") and said in error and not CLASS_OR_NUMBER.search(error[7:])
+    assert error.startswith("error: ") and text in error and not CLASS_OR_NUMBER.search(error[7:])
     assert action.startswith("what to do: ") and todo in action
 
 
 def test_a_path_that_cannot_be_written_is_wrong_input(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as end, failures_told():
+    with pytest.raises(SystemExit) as end, reported_failures():
         (tmp_path / "absent" / "file").write_text("x")
     assert end.value.code == INPUT
     assert capsys.readouterr().err.startswith(
@@ -210,5 +210,5 @@ def test_a_path_that_cannot_be_written_is_wrong_input(
 
 
 def test_an_error_without_a_path_is_no_input_of_anybodys() -> None:
-    with pytest.raises(OSError, match="odd"), failures_told():
+    with pytest.raises(OSError, match="odd"), reported_failures():
         raise OSError("odd")

@@ -16,9 +16,9 @@ NAME = "purchase_intent"
 @pytest.fixture
 def run(tmp_path):
     def call(*arguments):
-        told = CliRunner().invoke(main, ["--models", str(tmp_path / "registry"), *map(str, arguments)])
-        assert told.exception is None or isinstance(told.exception, SystemExit), told.exception
-        return told.exit_code, told.output
+        result = CliRunner().invoke(main, ["--models", str(tmp_path / "registry"), *map(str, arguments)])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result.exit_code, result.output
 
     return call
 

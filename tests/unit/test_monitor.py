@@ -106,5 +106,5 @@ def test_the_commands(model, events, tmp_path):
     assert "rank correlation         1.0" in compared.output
     assert run("drift", "nobody", "--scores", str(scores)).exit_code == 2
     for arguments in (["list"], ["show", INTENT], ["verify"]):
-        told = run(*arguments)
-        assert told.exit_code == 0 and model.manifest.version in told.output
+        result = run(*arguments)
+        assert result.exit_code == 0 and model.manifest.version in result.output

@@ -28,9 +28,9 @@ def refused(path: Path, lines: list[bytes], adapter: str | None = None) -> str:
 def test_the_commonest_fault_is_named_with_its_first_line_and_value(tmp_path: Path) -> None:
     yesterday, nobody = {**GOOD, "event_time_ms": "yesterday"}, {**GOOD, "anonymous_id": None}
     lines = [b"{}", b"", orjson.dumps(nobody), *[orjson.dumps(yesterday)] * 3]
-    said = refused(tmp_path / "events.jsonl", lines)
-    assert "no valid event in 5 lines" in said
-    assert "wrong_type event_time_ms (3 of 5), first in line 4" in said and "'yesterday' came" in said
+    message = refused(tmp_path / "events.jsonl", lines)
+    assert "no valid event in 5 lines" in message
+    assert "wrong_type event_time_ms (3 of 5), first in line 4" in message and "'yesterday' came" in message
 
 
 @pytest.mark.parametrize("key", ["visitor_id", "user_id", "anonymous_id"])
@@ -43,8 +43,8 @@ def test_one_id_of_somebody_is_enough(tmp_path: Path, key: str) -> None:
 
 
 def test_what_is_no_json_is_shown(tmp_path: Path) -> None:
-    said = refused(tmp_path / "events.jsonl", [b"user,item,at", b"7,8,9"])
-    assert "first in line 1" in said and "'user,item,at'" in said
+    message = refused(tmp_path / "events.jsonl", [b"user,item,at", b"7,8,9"])
+    assert "first in line 1" in message and "'user,item,at'" in message
 
 
 @pytest.mark.parametrize("adapter", [None, "segment"])

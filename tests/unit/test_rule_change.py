@@ -21,7 +21,7 @@ from jobs.offline.rules import change as rule_change
 from jobs.offline.rules.change import Signals, backfill, compare, newest, result
 from jobs.offline.rules.folder import RulesFolder
 from jobs.offline.rules.history import History, history_of
-from jobs.offline.rules.scenarios import BEGINNING_MS, VARIANTS, Scenario, read, stream, tellings
+from jobs.offline.rules.scenarios import BEGINNING_MS, VARIANTS, Scenario, read, scenario_runs, stream
 from jobs.settings import Settings
 from state.rules.language.loading import SHIPPED, BadRule
 from tests import datasets
@@ -56,8 +56,8 @@ def test_history_is_a_file_or_a_lake(tmp_path: Path, monkeypatch: pytest.MonkeyP
     came = [b'{"event_time_ms": %d, "received_at_ms": %d}' % (when - late, when) for late in (5, 99)]
     file.write_bytes(b"\n".join(came))
     assert values(history_of(file, Settings())) == came, "as it came in, where the lines say so"
-    told = [lake.Message(b'{"event_time_ms": 5}', "v", 9, 5)]
-    monkeypatch.setattr(lake, "messages", lambda folder: iter(told))
+    given = [lake.Message(b'{"event_time_ms": 5}', "v", 9, 5)]
+    monkeypatch.setattr(lake, "messages", lambda folder: iter(given))
     assert values(history_of(tmp_path, Settings())) == [b'{"event_time_ms": 5}']
     with pytest.raises(BadInput, match="nothing.jsonl cannot be read"):
         history_of(tmp_path / "nothing.jsonl", Settings())
@@ -132,10 +132,10 @@ def test_a_backfill_equals_the_naive_answer(tmp_path: Path, stream: str) -> None
     datasets.require()
     events = list(datasets.canonical_events(stream, 3_000))
     chance = random.Random(1)
-    told = sorted([*events, *events[::7]], key=lambda one: one["event_time_ms"] + chance.randrange(1_900))
+    given = sorted([*events, *events[::7]], key=lambda one: one["event_time_ms"] + chance.randrange(1_900))
     caps = {"bot_events_per_minute": 0, "bot_events_per_day": 0}
     for name in ("category_interest", "bounce", "returning_visitor"):
-        found, pace = answered(tmp_path, name, told, **caps)
+        found, pace = answered(tmp_path, name, given, **caps)
         shutil.rmtree(tmp_path / "alone")
         mine = Counter((one["visitor_id"], one["status"], one["occurred_at_ms"]) for one in found.values())
         naive = Counter(one[1:4] for one in answers(events).elements() if one[0] == name)
@@ -145,14 +145,14 @@ def test_a_backfill_equals_the_naive_answer(tmp_path: Path, stream: str) -> None
 def test_who_cannot_matter_is_passed_over_and_only_moves_time_on(tmp_path: Path) -> None:
     """A guest's cart is the user's, by way of the device; others have none, and still make what follows late."""
     login = event("phone", "identify", t(2), user_id="v")
-    told = [
+    given = [
         event("phone", "add_to_cart", t(1)),
         login,
         event("w", "page_view", t(60)),
         page(t(3)),
         page(t(61)),
     ]
-    found, pace = answered(tmp_path, "cart_abandoned", told)
+    found, pace = answered(tmp_path, "cart_abandoned", given)
     assert [(one["visitor_id"], one["occurred_at_ms"]) for one in found.values()] == [("v", t(31))]
     assert (pace.events, pace.passed_over, pace.late) == (5, 1, 1)
 
@@ -282,15 +282,15 @@ def test_what_may_not_be_applied_changes_nothing(folder: RulesFolder) -> None:
 # ---------------------------------------------------------------------------------------------------- scenarios
 
 
-def scenario(**told: Any) -> Scenario:
+def scenario(**given: Any) -> Scenario:
     events = [{"at": "0 s", "type": "page_view"}, {"at": "10 s", "type": "search", "late_by": "40 s"}]
-    return Scenario.model_validate({"scenario": "told", "events": events, "never": ["bounce"], **told})
+    return Scenario.model_validate({"scenario": "told", "events": events, "never": ["bounce"], **given})
 
 
 def test_a_scenario_is_told_in_every_variant_to_visitors_of_its_own() -> None:
-    told = tellings([scenario()])
-    assert [one.variant for one in told] == list(VARIANTS)
-    events = stream(told, bound_ms=2_000)
+    given = scenario_runs([scenario()])
+    assert [one.variant for one in given] == list(VARIANTS)
+    events = stream(given, bound_ms=2_000)
     visitors = {event["visitor_id"] for event in events} - {"clock"}
     assert len(visitors) == len(VARIANTS)
     assert [event["received_at_ms"] for event in events] == sorted(
@@ -299,7 +299,7 @@ def test_a_scenario_is_told_in_every_variant_to_visitors_of_its_own() -> None:
 
 
 def test_the_clock_stands_at_each_arrival_so_that_late_is_late() -> None:
-    events = stream(tellings([scenario()])[:1], bound_ms=2_000)
+    events = stream(scenario_runs([scenario()])[:1], bound_ms=2_000)
     late = next(number for number, event in enumerate(events) if event["event_type"] == "search")
     assert events[late - 1]["event_type"] == "heartbeat"
     assert events[late - 1]["event_time_ms"] == BEGINNING_MS + 50_000
@@ -307,16 +307,16 @@ def test_the_clock_stands_at_each_arrival_so_that_late_is_late() -> None:
 
 def test_complaints_tell_what_is_missing_and_what_should_not_be_there() -> None:
     expect = [{"kind": "cart_abandoned", "at": "30 min"}]
-    told = tellings([scenario(expect=expect)])[0]
-    bounce = {**signal("a", BEGINNING_MS + 5_000), "kind": "bounce", "visitor_id": told.prefix + "anna"}
+    given = scenario_runs([scenario(expect=expect)])[0]
+    bounce = {**signal("a", BEGINNING_MS + 5_000), "kind": "bounce", "visitor_id": given.prefix + "anna"}
     cart = {**bounce, "signal_id": "b", "kind": "cart_abandoned", "occurred_at_ms": BEGINNING_MS + 1_800_000}
-    assert len(list(told.complaints([bounce]))) == 2
-    assert list(told.complaints([cart])) == []
-    assert len(list(told.complaints([{**cart, "occurred_at_ms": BEGINNING_MS}]))) == 2
+    assert len(list(given.complaints([bounce]))) == 2
+    assert list(given.complaints([cart])) == []
+    assert len(list(given.complaints([{**cart, "occurred_at_ms": BEGINNING_MS}]))) == 2
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "given"),
     [
         ("scenario: some\nevents: [{at: 5, type: search}]\nnever: [bounce]\n", "a time is so long after the beginning"),
         ("scenario: some\nevents: [{at: 5 s, type: search}]\n", "needs `expect` or `never`"),
@@ -325,9 +325,9 @@ def test_complaints_tell_what_is_missing_and_what_should_not_be_there() -> None:
         ("scenario: some\nevents: [{at: 5 s, type: x}]\nnever: [a]\nexpect: [{kind: a}]\n", "expected and must never"),
     ],
 )  # fmt: skip
-def test_a_bad_scenario_is_refused(tmp_path: Path, text: str, told: str) -> None:
+def test_a_bad_scenario_is_refused(tmp_path: Path, text: str, given: str) -> None:
     path = tmp_path / "some.yaml"
     path.write_text(text)
     with pytest.raises(BadInput, match="some.yaml") as error:
         read(path)
-    assert told in str(error.value)
+    assert given in str(error.value)

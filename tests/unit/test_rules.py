@@ -111,7 +111,7 @@ def refused(folder: Path, text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "old", "new", "told"),
+    ("text", "old", "new", "message"),
     [
         # No bound, no unit, no sense.
         (INTEREST, "within: session\n", "", "rule.yaml:1: within: required: without a bound"),
@@ -185,10 +185,10 @@ def refused(folder: Path, text: str) -> str:
     ],
 )  # fmt: skip
 def test_a_bad_rule_is_refused_where_it_is_bad(
-    tmp_path: Path, text: str, old: str, new: str, told: str
+    tmp_path: Path, text: str, old: str, new: str, message: str
 ) -> None:
     assert old in text
-    assert told in refused(tmp_path, text.replace(old, new))
+    assert message in refused(tmp_path, text.replace(old, new))
 
 
 def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:

@@ -57,27 +57,27 @@ def invoke(*words: str | Path) -> Result:
 
 
 def test_a_scenario_that_does_not_come_true_is_told(tmp_path: Path) -> None:
-    told = tmp_path / "wrong.yaml"
-    told.write_text(WRONG)
-    result = invoke("test", told)
+    found = tmp_path / "wrong.yaml"
+    found.write_text(WRONG)
+    result = invoke("test", found)
     assert result.exit_code == 1
-    assert "wrong on both counts (as told): missing: cart_abandoned (active) of anna" in result.stdout
+    assert "wrong on both counts (as written): missing: cart_abandoned (active) of anna" in result.stdout
     assert "should not be there: bounce (active) of anna at 30 min" in result.stdout
-    assert "1 scenarios, 4 tellings, 8 complaints" in result.stderr
+    assert "1 scenarios, 4 runs, 8 complaints" in result.stderr
     assert invoke("test", SCENARIOS / "pack.yaml").exit_code == 0
 
 
 def test_scenarios_are_told_to_the_rules_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "wait.yaml").write_text(WAIT)
-    told = tmp_path / "told.yaml"
-    told.write_text(
+    found = tmp_path / "scenario.yaml"
+    found.write_text(
         "scenario: nobody looks\nevents: [{at: 0 s, type: search}]\nexpect: [{kind: wait, at: 10 min}]\nnever: [bounce]\n"
     )
-    assert invoke("test", told, "--rules", tmp_path / "rules").exit_code == 0
-    assert invoke("test", told).exit_code == 1
+    assert invoke("test", found, "--rules", tmp_path / "rules").exit_code == 0
+    assert invoke("test", found).exit_code == 1
     (tmp_path / "rules" / "bad.yaml").write_text(WAIT.replace("10 min", "10"))
-    result = invoke("test", told, "--rules", tmp_path / "rules")
+    result = invoke("test", found, "--rules", tmp_path / "rules")
     assert (result.exit_code, "bad.yaml:7: within" in result.stderr) == (2, True)
 
 
@@ -93,13 +93,13 @@ def test_events_of_a_file_are_tried(tmp_path: Path) -> None:
     events = [one for seed in range(9) for one in history(seed)]
     file.write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in events))
     result = invoke("try", file)
-    told = [json.loads(line) for line in result.stdout.splitlines()]
+    found = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.exit_code == 0
-    assert f"{len(events)} events, {len(told)} changes of signals" in result.stderr
-    assert [one["occurred_at_ms"] for one in told] == sorted(one["occurred_at_ms"] for one in told)
+    assert f"{len(events)} events, {len(found)} changes of signals" in result.stderr
+    assert [one["occurred_at_ms"] for one in found] == sorted(one["occurred_at_ms"] for one in found)
     only = invoke("try", file, "--rule", "bounce")
     kinds = [json.loads(line)["kind"] for line in only.stdout.splitlines()]
-    assert kinds == ["bounce"] * sum(one["kind"] == "bounce" for one in told)
+    assert kinds == ["bounce"] * sum(one["kind"] == "bounce" for one in found)
     assert invoke("try", tmp_path / "none.jsonl").exit_code == 2
 
 
@@ -108,10 +108,10 @@ def test_an_event_is_late_behind_the_bound(late_ms: int, statuses: list[str]) ->
     """The purchase lies in the last millisecond of the wait; what another visitor did moves event time on."""
     at = t(30)
     other = {**page(at + late_ms), "visitor_id": "w"}
-    told = [cart(t(0)), other, purchase(at), {**page(t(90)), "visitor_id": "w"}]
+    events = [cart(t(0)), other, purchase(at), {**page(t(90)), "visitor_id": "w"}]
     found = [
         one["status"]
-        for one in signals_by_arrival(told, Settings())
+        for one in signals_by_arrival(events, Settings())
         if one["visitor_id"] == "v" and one["kind"] == "cart_abandoned"
     ]
     assert found == statuses
@@ -142,8 +142,8 @@ def test_what_a_rule_keeps_waits_for_and_costs() -> None:
 @pytest.mark.parametrize("one", PACK, ids=lambda one: one.rule.name)
 def test_what_is_explained_is_what_is_kept(one: Loaded) -> None:
     """What a rule remembers after anything may happen is of where it is said to be, and nothing else."""
-    (told,) = rules_explain.explain(Pack.compile([one.rule], 1_800_000))
-    said = {kept["of"] for kept in told["keeps"]}
+    (shown,) = rules_explain.explain(Pack.compile([one.rule], 1_800_000))
+    said = {kept["of"] for kept in shown["keeps"]}
     found = set()
     for seed in range(40):
         life = Life(one.rule)
@@ -153,7 +153,7 @@ def test_what_is_explained_is_what_is_kept(one: Loaded) -> None:
         found |= {"visitor"} if life.visitor.rules or life.visitor.waits or life.visitor.in_vain else set()
         found |= {"session"} if life.session.rules else set()
     assert found == said
-    assert all(1 <= kept["at_most"] <= max(MOST_KEYS, 10_000) for kept in told["keeps"])
+    assert all(1 <= kept["at_most"] <= max(MOST_KEYS, 10_000) for kept in shown["keeps"])
 
 
 @pytest.mark.parametrize("one", PACK, ids=lambda one: one.rule.name)
@@ -161,13 +161,13 @@ def test_a_rule_is_explained_in_words_and_as_a_table(one: Loaded) -> None:
     result = invoke("explain", "--rule", one.rule.name)
     assert result.exit_code == 0, result.stderr
     assert result.stdout.startswith(f"{one.rule.name} {one.rule.version}: {one.rule.kind}, signals of kind")
-    (told,) = explained(one.rule.name)
-    assert f"fires {told['fires']}" in result.stdout
+    (found,) = explained(one.rule.name)
+    assert f"fires {found['fires']}" in result.stdout
     table = [line for line in result.stdout.splitlines() if line.startswith(f"{one.rule.name}  ")]
-    assert len(table) == len(told["keeps"])
+    assert len(table) == len(found["keeps"])
     (as_json,) = map(json.loads, invoke("explain", "--rule", one.rule.name, "--json").stdout.splitlines())
-    assert as_json == told
-    assert set(told["reached_by"]) <= set(NAMES)
+    assert as_json == found
+    assert set(found["reached_by"]) <= set(NAMES)
 
 
 def test_the_whole_pack_is_explained_and_another_folder(tmp_path: Path) -> None:

@@ -17,13 +17,13 @@ JAR = Jar("org.example", "thing", "1.0", hashlib.sha256(GOOD).hexdigest())
 
 class Progress:
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.lines: list[str] = []
 
     def start(self, component: str, total: int) -> None:
-        self.told.append(f"{component} {total}")
+        self.lines.append(f"{component} {total}")
 
     def done(self, component: str, jar: Jar) -> None:
-        self.told.append(jar.coordinate)
+        self.lines.append(jar.coordinate)
 
 
 @pytest.fixture
@@ -70,9 +70,9 @@ def test_a_good_download_is_checked_once(tmp_path: Path, downloads: list[bytes])
     progress = Progress()
     [path] = jars.fetch("part", tmp_path, progress)
     assert path.read_bytes() == GOOD
-    assert progress.told == ["part 1", "org.example:thing:1.0"]
+    assert progress.lines == ["part 1", "org.example:thing:1.0"]
     assert jars.fetch("part", tmp_path, progress) == [path]
-    assert len(progress.told) == 2
+    assert len(progress.lines) == 2
 
 
 def test_half_a_file_is_fetched_again(tmp_path: Path, downloads: list[bytes]) -> None:

@@ -36,16 +36,16 @@ def table(folder):
 
 
 def test_a_table_without_its_leak_passes(run, tmp_path):
-    told = run("table", "--table", table(tmp_path), "--label", "bought", "--leave-out", "leak")
-    assert told.exit_code == 0, told.output
-    assert "column leak alone: AUC 1.000" in told.output
+    result = run("table", "--table", table(tmp_path), "--label", "bought", "--leave-out", "leak")
+    assert result.exit_code == 0, result.output
+    assert "column leak alone: AUC 1.000" in result.output
     assert (tmp_path / "out" / "table" / "report" / "report.html").is_file()
 
 
 def test_a_leak_is_refused_and_nothing_is_published(run, tmp_path):
-    told = run("table", "--table", table(tmp_path), "--label", "bought", "--publish")
-    assert told.exit_code == 1
-    assert "feature leak alone has AUC 1.000" in " ".join(told.output.split())
+    result = run("table", "--table", table(tmp_path), "--label", "bought", "--publish")
+    assert result.exit_code == 1
+    assert "feature leak alone has AUC 1.000" in " ".join(result.output.split())
     assert Registry(tmp_path / "models").names() == []
 
 
@@ -58,8 +58,8 @@ def test_a_leak_is_refused_and_nothing_is_published(run, tmp_path):
     ],
 )
 def test_wrong_input_ends_with_status_2(run, arguments, words):
-    told = run(*arguments)
-    assert told.exit_code == 2 and words in told.output
+    result = run(*arguments)
+    assert result.exit_code == 2 and words in result.output
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +71,10 @@ def lake(tmp_path_factory):
 
 
 def test_from_the_lake_to_a_gated_candidate(run, lake, tmp_path):
-    told = run("purchase_intent", "--events", str(lake[0]), "--publish")
-    assert told.exit_code in (0, 1), told.output
+    result = run("purchase_intent", "--events", str(lake[0]), "--publish")
+    assert result.exit_code in (0, 1), result.output
     kept = Registry(tmp_path / "models").versions("purchase_intent")
-    assert bool(kept) == (told.exit_code == 0) != ("refused: " in told.output)
+    assert bool(kept) == (result.exit_code == 0) != ("refused: " in result.output)
     assert (tmp_path / "out" / "purchase_intent" / "report" / "report.html").is_file()
 
 
@@ -83,19 +83,19 @@ def test_from_the_log_of_scores(run, lake, tmp_path):
     model = load_pointed(registry, "purchase_intent", registry.pointer("purchase_intent"))
     log = tmp_path / "scores.jsonl"
     log.write_bytes(b"\n".join(model_traffic.scores(model, lake[1])))
-    told = run("purchase_intent", "--events", str(lake[0]), "--scores", str(log))
-    assert told.exit_code in (0, 1) and "logged" in told.output, told.output
+    result = run("purchase_intent", "--events", str(lake[0]), "--scores", str(log))
+    assert result.exit_code in (0, 1) and "logged" in result.output, result.output
     alone = run("purchase_intent", "--generated", "12000", "--scores", str(log))
     assert alone.exit_code == 2 and "goes with --events" in alone.output
 
 
 def test_generated_events_make_a_version(run, tmp_path):
-    told = run("purchase_intent", "--generated", "12000", "--publish")
-    assert told.exit_code in (0, 1), told.output
-    assert "first_cart" in told.output and "last action" in told.output
+    result = run("purchase_intent", "--generated", "12000", "--publish")
+    assert result.exit_code in (0, 1), result.output
+    assert "first_cart" in result.output and "last action" in result.output
     version = (
-        told.stdout.split()[-1]
-        if told.exit_code
+        result.stdout.split()[-1]
+        if result.exit_code
         else Registry(tmp_path / "models").versions("purchase_intent")[0]
     )
     assert (tmp_path / "out" / "purchase_intent" / version / "model.onnx").is_file()

@@ -255,8 +255,10 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch, traffic: Topics, tmp_path:
     monkeypatch.setattr(cli_watch, "from_kafka", lambda properties, topic, places: broker(topic, places))
     arguments = ["--models", str(REGISTRY.root), "watch", "--once", "--folder", str(tmp_path)]
     arguments += ["--metrics", str(tmp_path / "m.prom"), "--window-hours", "3", "--quality-hours", "6"]
-    told = CliRunner().invoke(command.main, arguments)
-    assert told.exit_code == 0 and "purchase_intent" in told.output and "stable" in told.output, told.output
+    result = CliRunner().invoke(command.main, arguments)
+    assert result.exit_code == 0 and "purchase_intent" in result.output and "stable" in result.output, (
+        result.output
+    )
     assert "data:image/png" in (tmp_path / "index.html").read_text()
     assert "footfall_model_drift_windows_total" in (tmp_path / "m.prom").read_text()
     broker.written = altered(traffic, {"score": 0.99, "evidence": {"band": "low", "fallback": "x"}})

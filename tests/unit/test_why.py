@@ -13,7 +13,7 @@ from cli import why
 from connectors.contracts.signals import signal_id
 from connectors.errors import BadInput
 from jobs.active_rules import active_rules
-from jobs.offline.why import told as told_in
+from jobs.offline.why import report
 from jobs.offline.why.answers import Answer, explain, others
 from jobs.offline.why.facts import EventTime, Facts, Refused, Running
 from jobs.settings import Settings
@@ -146,12 +146,12 @@ def test_rules_of_a_folder_are_those_that_run_and_both_versions_are_told() -> No
     known = replace(facts(CART, running=running(t(10))), now_ms=t(12), follows=True)
     (answer,) = explain(rule, known)
     assert (answer.reason, answer.version) == ("pending", 7)
-    (last,) = [line for line in told_in.headlines([rule], known) if "submitted with" in line]
+    (last,) = [line for line in report.headlines([rule], known) if "submitted with" in line]
     assert "its folder has by now, which it follows" in last and "cart_abandoned 2 -> 7" in last
     assert "bounce 1 -> none" in last
-    found = told_in.document([rule], known, [answer])
+    found = report.document([rule], known, [answer])
     assert (found["rules_submitted"]["cart_abandoned"], found["rules_active"]) == (2, {"cart_abandoned": 7})
-    assert not [line for line in told_in.headlines(list(RULES.values()), known) if "submitted with" in line]
+    assert not [line for line in report.headlines(list(RULES.values()), known) if "submitted with" in line]
 
 
 def test_a_signal_that_the_index_lacks_is_told() -> None:
@@ -166,14 +166,14 @@ def test_a_late_event_is_why() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "told"),
+    ("reason", "expected"),
     [("no_consent", "held_back"), ("bot_quarantined", "held_back"), ("out_of_range", "rejected")],
 )
-def test_what_was_refused_is_why(reason: str, told: str) -> None:
+def test_what_was_refused_is_why(reason: str, expected: str) -> None:
     letter = Refused(reason, "0 to 999999 is allowed", "raw:0:7", view(3))
     unread = Refused("not_json", "no JSON", "raw:0:8", None)
     answer = only("category_interest", facts(view(0), view(1), view(2), refused=(unread, letter)))
-    assert answer.reason == told and reason in answer.said
+    assert answer.reason == expected and reason in answer.said
     assert answer.facts["event_ids"] == [view(3)["event_id"]]
 
 
@@ -286,16 +286,16 @@ def test_an_unknown_rule_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     result = asked(monkeypatch, facts(), "v", "cart_abandonned")
     assert result.exit_code == 2 and "cart_abandoned" in result.output
     with pytest.raises(BadInput):
-        told_in.chosen_rules([], "bounce")
+        report.chosen_rules([], "bounce")
 
 
 def test_numbers_are_those_of_the_running_job(tmp_path: Any) -> None:
-    told = {"session_gap_ms": "1000", "rules_dir": "elsewhere", "unheard_of": "1"}
-    settings = why.settings_of(None, ("cart_timeout_ms=5",), told)
+    expected = {"session_gap_ms": "1000", "rules_dir": "elsewhere", "unheard_of": "1"}
+    settings = why.settings_of(None, ("cart_timeout_ms=5",), expected)
     assert (settings.session_gap_ms, settings.cart_timeout_ms, settings.rules_dir) == (1_000, 5, "")
 
 
 def test_only_the_newest_answers_of_a_rule_are_shown() -> None:
-    told = [Answer("bounce", 1, True, "active", "x", at * HOUR) for at in range(5)]
-    shown = told_in.lines(told)
+    expected = [Answer("bounce", 1, True, "active", "x", at * HOUR) for at in range(5)]
+    shown = report.lines(expected)
     assert len(shown) == 4 and shown[-1].endswith("and 2 earlier (--json has all)")

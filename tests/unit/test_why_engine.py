@@ -51,12 +51,12 @@ def _explained(events: Iterable[Document], rules: Iterable[Any]) -> Iterator[Tol
 def test_what_a_guest_put_in_is_told_to_the_user() -> None:
     """The cart of before the login is the user's: pending for the user, and not for the device any more."""
     login = event("d", "identify", t(5), user_id="v")
-    told = Tap(frozenset(("v", "d")), 0)
-    told.raw = {
+    shared = Tap(frozenset(("v", "d")), 0)
+    shared.raw = {
         ("raw", 0, number): (t(9), orjson.dumps(one))
         for number, one in enumerate((event("d", "add_to_cart", t(0)), login))
     }
-    judged = [one for one in told.judged(OPTIONS, None) if one.visitor_id == "v"]
+    judged = [one for one in shared.judged(OPTIONS, None) if one.visitor_id == "v"]
     known = Facts(
         "v", t(9), tuple(admitted(judged, OPTIONS)), tuple(one for one in judged if one.role == CARRIED)
     )

@@ -134,8 +134,8 @@ def test_whose_an_event_is(
 def test_what_the_guest_did_is_told_to_the_user(held: dict[str, list[FakeMessage]]) -> None:
     held[RAW] = messages(event("phone", "add_to_cart", t(4)), LOGIN)
     tap = tapped("phone", "u")
-    _, told = why_reading._valid({}, "u", tap, OPTIONS, None, 0)
-    assert [(one.event.event_type, one.role) for one in told] == [("add_to_cart", CARRIED)]
+    _, shared = why_reading._valid({}, "u", tap, OPTIONS, None, 0)
+    assert [(one.event.event_type, one.role) for one in shared] == [("add_to_cart", CARRIED)]
 
 
 def test_only_windows_that_are_over_are_held_against_the_ledger() -> None:

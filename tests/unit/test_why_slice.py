@@ -36,11 +36,11 @@ class Message(NamedTuple):
     """One message of the raw topic."""
 
     number: int
-    told: Document
+    result: Document
 
     @property
     def value(self) -> bytes:
-        return orjson.dumps(self.told)
+        return orjson.dumps(self.result)
 
     @property
     def partition(self) -> int:
@@ -87,9 +87,9 @@ def no_job(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_command_says_that_all_is_taken(no_job: None) -> None:
-    told = asked("--slice", f"{RAW}:1:1")
-    assert told.exit_code == 0, told.output
-    assert told.output.startswith("taken: 5 events in ") and "takes it all" in told.output
+    result = asked("--slice", f"{RAW}:1:1")
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("taken: 5 events in ") and "takes it all" in result.output
 
 
 def test_the_command_says_where_the_engine_fails(no_job: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,14 +98,14 @@ def test_the_command_says_where_the_engine_fails(no_job: None, monkeypatch: pyte
             raise ZeroDivisionError("a defect")
 
     monkeypatch.setattr(Pack, "on_event", fail)
-    told = asked("--slice", STORY[5]["event_id"])
-    assert told.exit_code == 3, told.output
+    result = asked("--slice", STORY[5]["event_id"])
+    assert result.exit_code == 3, result.output
     assert (
         f"fails here, too: a defect: VisitorsLogic.take failed with ZeroDivisionError at purchase {STORY[5]['event_id']}"
-        in told.output
+        in result.output
     )
-    assert f"({RAW}:1:2)" in told.output, "the position, though it was asked for by its id"
-    assert "in fail" in told.output and "ZeroDivisionError: a defect" in told.output
+    assert f"({RAW}:1:2)" in result.output, "the position, though it was asked for by its id"
+    assert "in fail" in result.output and "ZeroDivisionError: a defect" in result.output
 
 
 def test_a_message_that_cannot_even_be_read_is_a_defect_too(
@@ -116,8 +116,10 @@ def test_a_message_that_cannot_even_be_read_is_a_defect_too(
 
     monkeypatch.setattr("jobs.offline.backfill.read_event", fail)
     monkeypatch.setattr(why_slice, "read_event", fail)
-    told = asked("--slice", f"{RAW}:1:2")
-    assert told.exit_code == 3 and "a message cannot be read: RecursionError" in told.output, told.output
+    result = asked("--slice", f"{RAW}:1:2")
+    assert result.exit_code == 3 and "a message cannot be read: RecursionError" in result.output, (
+        result.output
+    )
 
 
 def test_a_visitor_or_a_slice_and_not_both(no_job: None) -> None:

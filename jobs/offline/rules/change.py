@@ -108,12 +108,12 @@ def compare(before: Signals, after: Signals) -> Change:
     """What the change makes of the signals; one that was taken back before counts as not there."""
     live = {key for key, one in before.items() if one["status"] != "retracted"}
     both = live & set(after)
-    same = {key for key in both if _said(before[key]) == _said(after[key])}
+    same = {key for key in both if _content(before[key]) == _content(after[key])}
     gained, lost = set(after) - live, live - set(after)
     return Change(frozenset(gained), frozenset(lost), frozenset(both - same), frozenset(same))
 
 
-def _said(signal: Document) -> Document:
+def _content(signal: Document) -> Document:
     """The signal without what tells who found it and when."""
     return {
         name: value for name, value in signal.items() if name not in ("detected_at_ms", "rule", "version")
@@ -127,14 +127,21 @@ def result(before: Signals, after: Signals, rule: dict[str, Any]) -> Iterator[Do
     for newer than the one that it replaces.
     """
     for key, signal in after.items():
-        least = before[key]["version"] + 1 if key in before and _said(before[key]) != _said(signal) else 0
+        least = (
+            before[key]["version"] + 1 if key in before and _content(before[key]) != _content(signal) else 0
+        )
         yield {**signal, "version": max(signal["version"], least)}
     for key, signal in before.items():
         if key in after:
             continue
         stale = signal["status"] != "retracted"
-        told = {**signal["evidence"], "retracted_by_rule_version": rule["version"]}
-        changes = {"status": "retracted", "version": signal["version"] + 1, "rule": rule, "evidence": told}
+        evidence = {**signal["evidence"], "retracted_by_rule_version": rule["version"]}
+        changes = {
+            "status": "retracted",
+            "version": signal["version"] + 1,
+            "rule": rule,
+            "evidence": evidence,
+        }
         yield {**signal, **changes} if stale else signal
 
 

@@ -22,10 +22,10 @@ Document = dict[str, Any]
 
 def explain(pack: Pack) -> list[Document]:
     """Each rule of the pack, as JSON takes it."""
-    return [_told(kind) for kind in pack.kinds.values()]
+    return [_explained(kind) for kind in pack.kinds.values()]
 
 
-def _told(kind: Kind) -> Document:
+def _explained(kind: Kind) -> Document:
     return {
         "rule": kind.ref.name,
         "version": kind.ref.version,
@@ -90,21 +90,21 @@ def _kept(one: Kept) -> Document:
     return {**found, "kept_ms": one.kept_ms}
 
 
-def lines(told: Document) -> Iterator[str]:
+def lines(rule: Document) -> Iterator[str]:
     """The rule in words."""
-    yield f"{told['rule']} {told['version']}: {told['kind']}, signals of kind {told['signals']}"
-    types = told["reached_by"]
+    yield f"{rule['rule']} {rule['version']}: {rule['kind']}, signals of kind {rule['signals']}"
+    types = rule["reached_by"]
     named = "every type of event" if len(types) == len(NAMES) else ", ".join(types)
     yield f"  reached by {named or 'no event: the counts of sessions say all'}"
-    yield f"  fires {told['fires']}"
-    if not told["keeps"]:
+    yield f"  fires {rule['fires']}"
+    if not rule["keeps"]:
         yield "  keeps nothing of its own"
 
 
-def table(told: Iterable[Document]) -> Table:
+def table(rules: Iterable[Document]) -> Table:
     """What the rules keep."""
     found = Table("rule", "keeps", "for each", "of the", "at most", "for", box=None, pad_edge=False)
-    for one in told:
+    for one in rules:
         for kept in one["keeps"]:
             until = "the session" if kept["kept_ms"] is None else span(kept["kept_ms"])
             row = (

@@ -1,6 +1,6 @@
 """Scenarios: a timeline of events with a clock, the signals it must give and those it must not.
 
-A scenario is told several times in one stream, each time to visitors of its own: as it is, shuffled within
+A scenario runs several times in one stream, each time with visitors of its own: as written, shuffled within
 the out-of-orderness bound, and with every event twice. Heartbeats are the clock: at each arrival one of that
 very time, so that an event is late exactly when it comes later than the bound.
 """
@@ -27,7 +27,7 @@ from state.rules.language.spans import UNITS_MS, text_of
 
 Document = dict[str, Any]
 BEGINNING_MS = 1_700_006_400_000  # 2023-11-15T00:00:00Z
-VARIANTS = ("as told", "shuffled", "doubled", "shuffled and doubled")
+VARIANTS = ("as written", "shuffled", "doubled", "shuffled and doubled")
 _PART = re.compile(r"(\d{1,9}) ?(ms|s|min|h|d)")
 _STRICT = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -50,7 +50,7 @@ def since_start(text: object) -> int:
 Moment = Annotated[int, BeforeValidator(since_start)]
 
 
-class Told(BaseModel):
+class ScenarioEvent(BaseModel):
     """An event of the timeline; what else it has goes into the event as it is."""
 
     model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
@@ -87,7 +87,7 @@ class Scenario(BaseModel):
     model_config = _STRICT
 
     scenario: str = Field(min_length=3)
-    events: list[Told] = Field(min_length=1)
+    events: list[ScenarioEvent] = Field(min_length=1)
     expect: list[Expected] = Field(default_factory=list)
     never: list[str] = Field(default_factory=list)
 
@@ -101,11 +101,11 @@ class Scenario(BaseModel):
 
 
 @dataclass(frozen=True)
-class Telling:
-    """A scenario told in one of its variants, to visitors whose names begin with `prefix`."""
+class ScenarioRun:
+    """A scenario in one of its variants, run with visitors whose names begin with `prefix`."""
 
     scenario: Scenario
-    variant: Literal["as told", "shuffled", "doubled", "shuffled and doubled"]
+    variant: Literal["as written", "shuffled", "doubled", "shuffled and doubled"]
     prefix: str
 
     def arrivals(self, bound_ms: int) -> Iterator[tuple[int, Document]]:
@@ -119,7 +119,7 @@ class Telling:
                 delay_ms = told.late_by or (chance.randint(0, bound_ms) if "shuffled" in self.variant else 0)
                 yield at_ms + delay_ms, {**event, "received_at_ms": at_ms + delay_ms}
 
-    def _event(self, told: Told, number: int, at_ms: int) -> Document:
+    def _event(self, told: ScenarioEvent, number: int, at_ms: int) -> Document:
         return {
             "schema": SCHEMA, "event_id": f"{self.prefix}{number}", "event_type": told.type,
             "event_time_ms": at_ms, "visitor_id": self.prefix + told.visitor,
@@ -138,7 +138,7 @@ class Telling:
             else:
                 left.remove(found)
         unwanted = [one for one in mine if one["kind"] in self.scenario.never]
-        yield from (f"should not be there: {self._told(one)}" for one in [*left, *unwanted])
+        yield from (f"should not be there: {self._described(one)}" for one in [*left, *unwanted])
 
     def _is(self, signal: Document, wanted: Expected) -> bool:
         at = signal["occurred_at_ms"] - BEGINNING_MS
@@ -148,7 +148,7 @@ class Telling:
         evidence = all(signal["evidence"].get(name) == value for name, value in wanted.evidence.items())
         return same and evidence and wanted.at in (None, at)
 
-    def _told(self, signal: Document) -> str:
+    def _described(self, signal: Document) -> str:
         at = (
             text_of(signal["occurred_at_ms"] - BEGINNING_MS)
             if signal["occurred_at_ms"] > BEGINNING_MS
@@ -196,17 +196,17 @@ def read(path: Path) -> list[Scenario]:
     return found
 
 
-def tellings(scenarios: Iterable[Scenario]) -> list[Telling]:
+def scenario_runs(scenarios: Iterable[Scenario]) -> list[ScenarioRun]:
     """Each scenario in each variant."""
     return [
-        Telling(scenario, variant, f"{number}.{letter}:")  # type: ignore[arg-type]
+        ScenarioRun(scenario, variant, f"{number}.{letter}:")  # type: ignore[arg-type]
         for number, scenario in enumerate(scenarios)
         for letter, variant in enumerate(VARIANTS)
     ]
 
 
-def stream(told: Iterable[Telling], bound_ms: int) -> list[Document]:
-    """All tellings in one stream, in order of arrival, with the clock between them."""
+def stream(told: Iterable[ScenarioRun], bound_ms: int) -> list[Document]:
+    """All runs in one stream, in order of arrival, with the clock between them."""
     arrivals = sorted((item for one in told for item in one.arrivals(bound_ms)), key=lambda item: item[0])
     found: list[Document] = []
     before = 0

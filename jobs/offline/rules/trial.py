@@ -12,7 +12,7 @@ from connectors.keys import KeySource
 from jobs.active_rules import active_rules
 from jobs.offline import backfill
 from jobs.offline.backfill import Arrival
-from jobs.offline.rules.scenarios import Scenario, Telling, stream, tellings
+from jobs.offline.rules.scenarios import Scenario, ScenarioRun, scenario_runs, stream
 from jobs.settings import Settings
 from state.engine import Engine
 from state.logic import Document as Made
@@ -21,7 +21,7 @@ from state.rules.pack import Pack
 from udfs.rules import compiled
 
 Document = dict[str, Any]
-Complaint = tuple[Telling, str]
+Complaint = tuple[ScenarioRun, str]
 _BUCKETS, _SLICE_MS = 8, 60_000
 _ENGINES_OWN = ("visitor_merged", "bot_suspected")  # kinds of signals that no rule finds
 
@@ -57,15 +57,15 @@ def _now_ms() -> int:
 
 
 def judge(scenarios: Iterable[Scenario], settings: Settings) -> tuple[int, list[Complaint]]:
-    """How many tellings there were, and what was not as expected.
+    """How many runs there were, and what was not as expected.
 
     Args:
         scenarios: what to tell.
         settings: `rules_dir` names the rules.
     """
-    told = tellings(scenarios)
-    found = list(signals_by_arrival(stream(told, settings.out_of_orderness_ms), settings))
-    return len(told), [(one, complaint) for one in told for complaint in one.complaints(found)]
+    runs = scenario_runs(scenarios)
+    found = list(signals_by_arrival(stream(runs, settings.out_of_orderness_ms), settings))
+    return len(runs), [(one, complaint) for one in runs for complaint in one.complaints(found)]
 
 
 def signals_by_arrival(events: Iterable[Document], settings: Settings) -> Iterator[Document]:

@@ -79,7 +79,7 @@ class Maturing:
         return hashed(visitor_id) <= self.share * _WHOLE
 
     def add_score(self, document: Document) -> None:
-        """A score of a visitor of the sample; one after a purchase has nothing left to foretell."""
+        """A score of a visitor of the sample; one after a purchase has nothing left to predict."""
         purchases = int(document["values"][PURCHASES] or 0)
         if self.kind == INTENT and purchases:
             return
@@ -89,7 +89,7 @@ class Maturing:
         row = Waiting(hashed(document["visitor_id"]), at_ms, version, score, seen)
         key = self._key(document)
         for _, fact in self.facts.get(key, ()):
-            self._tell(row, fact)
+            self._label(row, fact)
         self.waiting.setdefault(key, []).append(row)
 
     def add_features(self, document: Document) -> None:
@@ -103,7 +103,7 @@ class Maturing:
         if known and abs(known[-1][1] - fact) < SAME_MS and self.kind == CHURN:
             return  # the same session again
         for row in self.waiting.get(key, ()):
-            self._tell(row, fact)
+            self._label(row, fact)
         known.append((document["event_time_ms"], fact))
         if len(self.facts) > FACTS:
             del self.facts[next(iter(self.facts))]
@@ -116,7 +116,7 @@ class Maturing:
             return int(document["values"][PURCHASES]) if document.get("session_ended") else None
         return int(document["event_time_ms"] - round(document["values"][SECONDS] * 1_000))
 
-    def _tell(self, row: Waiting, fact: int) -> None:
+    def _label(self, row: Waiting, fact: int) -> None:
         if self.kind == INTENT:
             row.label = fact > row.seen
         elif row.seen < fact <= row.seen + self.horizon_ms:

@@ -52,22 +52,22 @@ def explain(rule: Any, facts: Facts) -> list[Answer]:
         facts: what is known of the visitor.
     """
     signals = [one for one in facts.signals if (one.get("rule") or {}).get("name") == rule.name]
-    told = [_fired(rule, signal, facts) for signal in signals]
+    answers = [_fired(rule, signal, facts) for signal in signals]
     known, life = {signal["signal_id"] for signal in signals}, lived(rule, facts)
     newest = {signal["signal_id"]: signal for signal in life.signals}
-    told += [_not_there(rule, signal, facts) for name, signal in newest.items() if name not in known]
-    told.sort(key=lambda one: -(one.at_ms or 0))
-    return [*_lately(rule, life, facts, told), *told] if told else [_not_fired(rule, life, facts)]
+    answers += [_not_there(rule, signal, facts) for name, signal in newest.items() if name not in known]
+    answers.sort(key=lambda one: -(one.at_ms or 0))
+    return [*_lately(rule, life, facts, answers), *answers] if answers else [_not_fired(rule, life, facts)]
 
 
-def _lately(rule: Any, life: Life, facts: Facts, told: list[Answer]) -> list[Answer]:
-    """Why there is nothing of the newest session, when what is told is older and it can be judged alone."""
+def _lately(rule: Any, life: Life, facts: Facts, answers: list[Answer]) -> list[Answer]:
+    """Why there is nothing of the newest session, when the answers are older and it can be judged alone."""
     newest = life.stretches[-1] if life.stretches else None
     alone = rule.within == "session" or (isinstance(rule, Absence) and rule.without is not None)
-    if not alone or newest is None or (told[0].at_ms or 0) >= newest.session.started_at:
+    if not alone or newest is None or (answers[0].at_ms or 0) >= newest.session.started_at:
         return []
     ids = {event.event_id for event in newest.events}
-    latest = replace(facts, events=tuple(one for one in facts.events if one["event_id"] in ids), told=())
+    latest = replace(facts, events=tuple(one for one in facts.events if one["event_id"] in ids), shared=())
     again = lived(rule, replace(latest, late=()))
     if again.signals:
         return []
@@ -117,13 +117,11 @@ def _notes(rule: Any | None, version: int, signal: Document, facts: Facts) -> It
 
 def _not_there(rule: Any, signal: Document, facts: Facts) -> Answer:
     """By the visitor's events there is, or will be, a signal that the index does not have."""
-    at_ms, told = (
-        int(signal["occurred_at_ms"]),
-        {"evidence": signal["evidence"], "signal_id": signal["signal_id"]},
-    )
+    at_ms = int(signal["occurred_at_ms"])
+    ids = {"evidence": signal["evidence"], "signal_id": signal["signal_id"]}
     evidence = ", ".join(f"{name}={_shown(name, value)}" for name, value in signal["evidence"].items())
     reason, said = _why_not_there(rule, at_ms, facts)
-    return Answer(rule.name, rule.version, False, reason, f"{said} ({evidence})", at_ms, told)
+    return Answer(rule.name, rule.version, False, reason, f"{said} ({evidence})", at_ms, ids)
 
 
 def _why_not_there(rule: Any, at_ms: int, facts: Facts) -> tuple[Reason, str]:
@@ -185,35 +183,35 @@ def _not_fired(rule: Any, life: Life, facts: Facts) -> Answer:
 
 
 def _late(rule: Any, facts: Facts) -> Answer | None:
-    def told(event: Event) -> str:
+    def described(event: Event) -> str:
         return f"{_named(event)} came late{lateness(event, facts.bound_ms)}"
 
-    return _with_them(rule, facts, "late", facts.late, told)
+    return _with_them(rule, facts, "late", facts.late, described)
 
 
 def _held_back(rule: Any, facts: Facts) -> Answer | None:
     held = {one.where: one for one in facts.refused if one.reason in HELD_BACK and one.event}
     by_id = {str(one.event["event_id"]): one for one in held.values() if one.event}
 
-    def told(event: Event) -> str:
+    def described(event: Event) -> str:
         return f"{_named(event)} is held back: {by_id[str(event['event_id'])].reason}"
 
-    return _with_them(rule, facts, "held_back", [one.event for one in held.values() if one.event], told)
+    return _with_them(rule, facts, "held_back", [one.event for one in held.values() if one.event], described)
 
 
 def _rejected(rule: Any, facts: Facts) -> Answer | None:
     refused = [one for one in facts.refused if one.reason not in HELD_BACK and one.event]
     by_id = {str(one.event["event_id"]): one for one in refused if one.event}
 
-    def told(event: Event) -> str:
+    def described(event: Event) -> str:
         letter = by_id[str(event["event_id"])]
         return f"{_named(event)} was rejected: {letter.reason}, {letter.detail}"
 
-    return _with_them(rule, facts, "rejected", [one.event for one in refused if one.event], told)
+    return _with_them(rule, facts, "rejected", [one.event for one in refused if one.event], described)
 
 
 def _with_them(
-    rule: Any, facts: Facts, reason: Reason, events: Iterable[Event], told: Callable[[Event], str]
+    rule: Any, facts: Facts, reason: Reason, events: Iterable[Event], described: Callable[[Event], str]
 ) -> Answer | None:
     """With these events it would have fired: one of them alone, or all of them together."""
     them = list(events)
@@ -222,7 +220,7 @@ def _with_them(
             [one for one in lived(rule, facts, chosen).signals if one["status"] == "active"] if chosen else []
         )
         if found:
-            at_ms, culprits = int(found[0]["occurred_at_ms"]), "; ".join(map(told, chosen[:3]))
+            at_ms, culprits = int(found[0]["occurred_at_ms"]), "; ".join(map(described, chosen[:3]))
             said = f"{culprits}; else it would have fired for {utc(at_ms)}"
             ids = {"event_ids": [event["event_id"] for event in chosen], "evidence": found[0]["evidence"]}
             return Answer(rule.name, rule.version, False, reason, said, at_ms, ids)

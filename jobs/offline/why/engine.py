@@ -115,7 +115,7 @@ def lived(rule: Any, facts: Facts, more: Iterable[Told] = ()) -> Life:
     bucket = Bucket[Visitor, Judged](0, logic, DictStore(), {(0, facts.visitor): life.visitor}, Counts())
     bucket.due[facts.visitor] = FINAL
     out, extra = Out(), list(more)
-    items = [*_items(facts.visitor, [*facts.events, *extra]), *facts.told]
+    items = [*_items(facts.visitor, [*facts.events, *extra]), *facts.shared]
     bucket.take(items, max([one.at for one in items], default=0) + 1, out)
     bucket.take_late([] if extra else _items(facts.visitor, facts.late), out)
     bucket.settle(FINAL, out)

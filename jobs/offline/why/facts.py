@@ -82,7 +82,7 @@ class Facts:
         visitor: who is asked about.
         now_ms: wall clock.
         events: valid events of the visitor, each once, in order.
-        told: what else its rules are told, of a guest who is the visitor and of the user of a device.
+        shared: events that its rules share: of a guest that is the visitor, of the user of a device.
         late: those that came after the watermark.
         refused: rejected and held back messages.
         signals: the visitor's, of all kinds, as the index has them.
@@ -100,7 +100,7 @@ class Facts:
     visitor: str
     now_ms: int
     events: tuple[Event, ...] = ()
-    told: tuple[Judged, ...] = ()
+    shared: tuple[Judged, ...] = ()
     late: tuple[Event, ...] = ()
     refused: tuple[Refused, ...] = ()
     signals: tuple[Document, ...] = ()
@@ -134,13 +134,13 @@ def changes_of(lines: Iterable[Mapping[str, Any]]) -> dict[tuple[str, int], int]
     return found
 
 
-def versions_of(told: Mapping[str, str]) -> dict[str, int]:
+def versions_of(shared: Mapping[str, str]) -> dict[str, int]:
     """The versions of the rules among what a running job says of itself.
 
     >>> versions_of({"rule.bounce": "1", "session_gap_ms": "1000"})
     {'bounce': 1}
     """
-    return {name.removeprefix(_RULE): int(said) for name, said in told.items() if name.startswith(_RULE)}
+    return {name.removeprefix(_RULE): int(said) for name, said in shared.items() if name.startswith(_RULE)}
 
 
 def at(event: Event) -> int:

@@ -79,7 +79,7 @@ def _count(kind: SessionCount, life: Life) -> Miss | None:
             key = max(counts, key=lambda one: counts[one])
             count, named = counts[key][0], _named(kind, stretch, key)
             facts = {**_key(kind, named), "count": count, "needed": kind.least, **_of(stretch)}
-            said = f"count {count} of {kind.least}{_told(kind, named)} in the session since {_at(stretch)}"
+            said = f"count {count} of {kind.least}{_of_key(kind, named)} in the session since {_at(stretch)}"
             return Miss("count", said, _over_ms(stretch, life), facts)
     return None
 
@@ -107,7 +107,7 @@ def _count_in_span(kind: SpanCount, life: Life) -> Miss | None:
         "needed": kind.rule.least,
         "last_at_ms": best.last_ms,
     }
-    said = f"count {best.events} of {kind.rule.least}{_told(kind, best.key)} within {text_of(kind.within)}"
+    said = f"count {best.events} of {kind.rule.least}{_of_key(kind, best.key)} within {text_of(kind.within)}"
     return Miss("count", f"{said}, up to {utc(best.last_ms)}", best.first_ms + kind.within, facts)
 
 
@@ -173,9 +173,11 @@ def _sequence(kind: SequenceKind, life: Life) -> Miss | None:
     facts = {**_key(kind, best.key), "steps": best.steps, "needed": needed, "first_at_ms": best.first_ms}
     if best.steps == needed:
         span_ms = best.last_ms - best.first_ms
-        said = f"all {needed} steps{_told(kind, best.key)}, but in {_long(span_ms)}, not {_long(kind.within)}"
+        said = (
+            f"all {needed} steps{_of_key(kind, best.key)}, but in {_long(span_ms)}, not {_long(kind.within)}"
+        )
         return Miss("steps", said, facts={**facts, "span_ms": span_ms})
-    said = f"{best.steps} of {needed} steps{_told(kind, best.key)}, the last at {utc(best.last_ms)}"
+    said = f"{best.steps} of {needed} steps{_of_key(kind, best.key)}, the last at {utc(best.last_ms)}"
     return Miss("steps", said, best.first_ms + kind.within, facts)
 
 
@@ -191,7 +193,7 @@ def _dwell(kind: DwellKind, life: Life) -> Miss | None:
             key = max(spans, key=spans.__getitem__)
             lasted = f"{_long(spans[key])} of {_long(kind.least_ms)}"
             facts = {**_key(kind, key), "dwell_ms": spans[key], "needed_ms": kind.least_ms, **_of(stretch)}
-            said = f"{lasted}{_told(kind, key)} in the session since {_at(stretch)}"
+            said = f"{lasted}{_of_key(kind, key)} in the session since {_at(stretch)}"
             return Miss("dwell", said, _over_ms(stretch, life), facts)
     return None
 
@@ -226,7 +228,7 @@ def _key(kind: Kind, key: str) -> dict[str, str]:
     return {"key": key} if kind.rule.key else {}
 
 
-def _told(kind: Kind, key: str) -> str:
+def _of_key(kind: Kind, key: str) -> str:
     return f" for {kind.rule.key} = {key!r}" if kind.rule.key else ""
 
 

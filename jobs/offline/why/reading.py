@@ -59,9 +59,11 @@ def running(flink_url: str) -> tuple[Running | None, dict[str, str]]:
     try:
         for job in flink.overview():
             if job["name"] in _RUNS_RULES and job["state"] == "RUNNING":
-                told = flink.told(str(job["jid"]))
+                parameters = flink.parameters(str(job["jid"]))
                 time_ = EventTime(*flink.event_time(str(job["jid"])))
-                return Running(job["name"], int(job["start-time"]), versions_of(told), time_), told
+                return Running(
+                    job["name"], int(job["start-time"]), versions_of(parameters), time_
+                ), parameters
     except (FlinkRequestFailed, requests.RequestException):
         pass
     return None, {}
@@ -89,12 +91,12 @@ def gather(settings: Settings, visitor: str, since_ms: int, job: Running | None)
     letters = read_letters(properties, tap.read)
     ledger = read_ledger(properties, letters, tap.read)
     options = Options.of(settings, OPTIONS.emits).replace(bounded=True, scoring=False)
-    events, told = _valid(properties, known_as, tap, options, key, since_ms)
+    events, shared = _valid(properties, known_as, tap, options, key, since_ms)
     return Facts(
         visitor=known_as,
         now_ms=int(time.time() * 1000),
         events=tuple(events),
-        told=tuple(told),
+        shared=tuple(shared),
         late=tuple(tap.late(known_as)),
         refused=tuple(tap.refused(letters.values())),
         signals=tuple(signals),
@@ -160,7 +162,7 @@ class Tap:
     def judged(self, options: Options, key: bytes | None) -> list[Judged]:
         """What DEVICES makes of what did not come late: whose each is, and what others are told."""
         late = {_place(event["source"]) for event in self.documents_late}
-        read = [(place, *told) for place, told in self.raw.items() if place not in late]
+        read = [(place, *arrival) for place, arrival in self.raw.items() if place not in late]
         logic = DevicesLogic(options, 1, key)
         bucket = Bucket[Device, Read](0, logic, DictStore(), {}, Counts())
         places = [SourcePosition(*place, arrived_ms) for place, arrived_ms, _ in read]

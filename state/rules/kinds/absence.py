@@ -74,24 +74,24 @@ class WaitKind(Kind):
         """Whether it lies in the millisecond of the session's first one, which a guest may have begun."""
         first_at = session.rules.get(self.key)
         if first_at is None:
-            told = visitor.rules.get(self.key, _UNKNOWN)["first"]
-            first_at = session.rules[self.key] = told[1] if told and told[0] == session.id else event.at
+            first = visitor.rules.get(self.key, _UNKNOWN)["first"]
+            first_at = session.rules[self.key] = first[1] if first and first[0] == session.id else event.at
         return bool(first_at == event.at)
 
     def start(self, visitor: Visitor, session_id: str, event: Event) -> None:
         """An event that starts a wait, or starts it again."""
         at, sort_key = event.event_time_ms, sort_key_of(event)
-        told_session = session_id if self.since_first else None
+        since_session = session_id if self.since_first else None
         wait = visitor.waits.get(self.key)
         if wait is None:
-            wait = Wait(at + self.wait_ms, at, event.event_id, told_session, 0)
+            wait = Wait(at + self.wait_ms, at, event.event_id, since_session, 0)
             wait.kept = [sort_key, sort_key, visitor.rules.get(self.key, _UNKNOWN)["answered"], {}]
             visitor.waits[self.key] = wait
         wait.events += 1
         if sort_key >= wait.kept[_LAST]:
             self._move(wait, event, sort_key)
-        if told_session is not None and wait.session_id is not None:
-            wait.session_id = max(wait.session_id, told_session)
+        if since_session is not None and wait.session_id is not None:
+            wait.session_id = max(wait.session_id, since_session)
         if self.money is not None:
             self.money.add(event, wait.kept[_SUMS])
 
@@ -121,13 +121,13 @@ class WaitKind(Kind):
             return
         wait.due = wait.since_at + self.wait_ms
         wait.amount, wait.kept = self.amount(visitor, wait), None
-        emit(self.told(wait, "active", wait.due))
+        emit(self.finding(wait, "active", wait.due))
         vain = visitor.in_vain.setdefault(self.key, [])
         vain.append(wait)
         del vain[:-MOST_IN_VAIN]
         for at, event_id in visitor.rules.get(self.key, _UNKNOWN)["late"]:
             if wait.since_at <= at <= wait.due:
-                emit(self.told(wait, "retracted", self._last_word(wait), (event_id, at)))
+                emit(self.finding(wait, "retracted", self._last_word(wait), (event_id, at)))
 
     def amount(self, visitor: Visitor, wait: Wait) -> float | None:
         """What is at stake."""
@@ -142,7 +142,7 @@ class WaitKind(Kind):
             if not wait.answered and at > wait.due:
                 wait.answered = True
                 if at <= wait.due + self.recovered_ms:
-                    emit(self.told(wait, "recovered", at, (event.event_id, at)))
+                    emit(self.finding(wait, "recovered", at, (event.event_id, at)))
 
     def on_echo(self, visitor: Visitor, event: Event, emit: Emit) -> None:
         """An answer of the user that this device belongs to."""
@@ -160,13 +160,15 @@ class WaitKind(Kind):
         del late[:-MOST_LATE]
         for wait in visitor.in_vain.get(self.key, ()):
             if wait.since_at <= at <= wait.due:
-                emit(self.told(wait, "retracted", self._last_word(wait), (event_id, at)))
+                emit(self.finding(wait, "retracted", self._last_word(wait), (event_id, at)))
 
     def _last_word(self, wait: Wait) -> int:
         """A version behind everything else that could change the signal."""
         return wait.due + self.recovered_ms + 1
 
-    def told(self, wait: Wait, status: str, version: int, answer: tuple[str, int] | None = None) -> Finding:
+    def finding(
+        self, wait: Wait, status: str, version: int, answer: tuple[str, int] | None = None
+    ) -> Finding:
         """What becomes of the wait."""
         rule = self.rule
         start = f"{rule.since}_{rule.start_noun}"
@@ -279,8 +281,8 @@ class ReturnKind(Kind):
         """An event, and the visitor's one before it."""
         at, away_ms = event.event_time_ms, event.event_time_ms - previous_at
         if away_ms >= self.away_ms:
-            told = {"event_id": event.event_id, "last_seen_ms": previous_at, "away_ms": away_ms}
-            emit(self.found(at, session.id, session.id, event.context_json, **told))
+            finding = {"event_id": event.event_id, "last_seen_ms": previous_at, "away_ms": away_ms}
+            emit(self.found(at, session.id, session.id, event.context_json, **finding))
 
 
 class EndAbsence(SessionEndKind):

@@ -148,7 +148,7 @@ class Key:
         self.name, self.leaf = name or "", field(name).leaf if name else ""
         self.most = MOST_KEYS if name else 1
 
-    def told(self, value: str) -> dict[str, Any]:
+    def evidence(self, value: str) -> dict[str, Any]:
         """The value as evidence has it."""
         return {self.leaf: value} if value else {}
 

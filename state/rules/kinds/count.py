@@ -59,7 +59,7 @@ class SessionCount(Kind):
     def _fire(self, session: Session, event: Event, value: str, first_at: int, emit: Emit) -> None:
         anchor = f"{session.id}/{value}" if value else session.id
         evidence = {
-            **self.by.told(value),
+            **self.by.evidence(value),
             "count": self.least,
             "first_at_ms": first_at,
             "event_id": event.event_id,
@@ -98,11 +98,11 @@ class SpanCount(Kind):
         times = memory[0].setdefault(key, [])
         bounded(memory[0])
         times.append(at)
-        told = times[-self.others - 1 :]
+        recent = times[-self.others - 1 :]
         del times[: -self.others]
-        near = len(told) > self.others and at - told[0] <= self.within
+        near = len(recent) > self.others and at - recent[0] <= self.within
         if near != self.wants_none:
-            self._hit(session, event, value, occurrence, told, emit)
+            self._hit(session, event, value, occurrence, recent, emit)
 
     def _new_value(self, known: dict[str, int], event: Event) -> str | None:
         """What is counted: the value of `distinct`, where there is none the event; None where it is known."""
@@ -116,7 +116,7 @@ class SpanCount(Kind):
         return value if is_new else None
 
     def _hit(
-        self, session: Session, event: Event, value: str, occurrence: str, told: list[int], emit: Emit
+        self, session: Session, event: Event, value: str, occurrence: str, recent: list[int], emit: Emit
     ) -> None:
         anchor, session_id = occurrence, None
         if self.once_a_session:
@@ -127,8 +127,8 @@ class SpanCount(Kind):
             bounded(fired)
             session_id = session.id
             anchor = f"{session.id}/{value}" if self.by.leaf else session.id
-        counted = {"count": len(told), "first_at_ms": told[0], "event_id": event.event_id}
-        evidence = {**self.by.told(value), **counted}
+        counted = {"count": len(recent), "first_at_ms": recent[0], "event_id": event.event_id}
+        evidence = {**self.by.evidence(value), **counted}
         emit(self.found(event.event_time_ms, anchor, session_id, event.context_json, **evidence))
 
     def keeps(self) -> list[Kept]:

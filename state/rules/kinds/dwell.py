@@ -40,4 +40,4 @@ class DwellKind(Kind):
             counted = {"count": since[1], "first_at_ms": since[0], "event_id": event.event_id}
             since[1] = _FIRED
             anchor = f"{session.id}/{value}" if value else session.id
-            emit(self.found(at, anchor, session.id, event.context_json, **self.by.told(value), **counted))
+            emit(self.found(at, anchor, session.id, event.context_json, **self.by.evidence(value), **counted))

@@ -22,11 +22,11 @@ class FunnelKind(SessionEndKind):
         """The furthest step, with or without those before it."""
         for number in reversed(range(len(self.steps))):
             if not self.steps[number].isdisjoint(session.counts):
-                return self._told(number)
+                return self._progress(number)
         return None
 
-    def _told(self, number: int) -> dict[str, Any]:
-        told: dict[str, Any] = {"step": number + 1, "reached": self.names[number]}
+    def _progress(self, number: int) -> dict[str, Any]:
+        progress: dict[str, Any] = {"step": number + 1, "reached": self.names[number]}
         if number + 1 < len(self.names):
-            told["dropped_before"] = self.names[number + 1]
-        return {**told, "steps": len(self.names)}
+            progress["dropped_before"] = self.names[number + 1]
+        return {**progress, "steps": len(self.names)}

@@ -70,13 +70,13 @@ class SequenceKind(Kind):
         return whole
 
     def _whole(self, event: Event, begun: Begun, value: str) -> Any:
-        told = {
-            **self.by.told(value),
+        counted = {
+            **self.by.evidence(value),
             "first_at_ms": begun[_AT],
             "first_event_id": begun[_FIRST_ID],
             "last_event_id": event.event_id,
         }
-        return self.found(event.event_time_ms, begun[_FIRST_ID], None, event.context_json, **told)
+        return self.found(event.event_time_ms, begun[_FIRST_ID], None, event.context_json, **counted)
 
     def forget(self, visitor: Visitor, now: int) -> None:
         """Drops what can no longer come to its end in time."""

@@ -97,8 +97,8 @@ class Where(BaseModel):
         found += [part.event_types() for part in self.all_ or ()]
         if self.any_ and all(part.event_types() is not None for part in self.any_):
             found.append(frozenset[str]().union(*(part.event_types() or () for part in self.any_)))
-        told = [types for types in found if types is not None]
-        return frozenset.intersection(*told) if told else None
+        known = [types for types in found if types is not None]
+        return frozenset.intersection(*known) if known else None
 
     def only_types(self) -> bool:
         """Whether it asks for nothing but the event's type."""
@@ -160,8 +160,8 @@ def _types(condition: Condition | None) -> frozenset[str] | None:
         {condition.eq} if condition.eq is not None else None,
         set(condition.in_) if condition.in_ else None,
     ]
-    told = [side for side in sides if side is not None]
-    return frozenset(str(value) for value in set.intersection(*told))
+    known = [side for side in sides if side is not None]
+    return frozenset(str(value) for value in set.intersection(*known))
 
 
 def _problem(name: str, condition: Condition) -> str | None:

@@ -34,8 +34,10 @@ class Loaded:
     @property
     def digest(self) -> str:
         """Hash of what the rule says, whatever its layout, description and version."""
-        said = self.rule.model_dump_json(exclude={"description", "version"}, by_alias=True, exclude_none=True)
-        return hashlib.sha256(said.encode()).hexdigest()
+        content = self.rule.model_dump_json(
+            exclude={"description", "version"}, by_alias=True, exclude_none=True
+        )
+        return hashlib.sha256(content.encode()).hexdigest()
 
 
 @cache
@@ -54,7 +56,7 @@ def load_file(path: Path) -> Loaded:
     try:
         rule = adapter().validate_python(_plain(document))
     except ValidationError as error:
-        raise BadRule("\n".join(_told(path, document, error))) from None
+        raise BadRule("\n".join(_messages(path, document, error))) from None
     found = problems(rule)
     if found:
         raise BadRule("\n".join(_line(path, document, where, text) for where, text in found))
@@ -163,7 +165,7 @@ def _plain(node: Any) -> Any:
     return str(node)
 
 
-def _told(path: Path, document: Any, error: ValidationError) -> Iterator[str]:
+def _messages(path: Path, document: Any, error: ValidationError) -> Iterator[str]:
     for one in error.errors(include_url=False):
         # pydantic names the chosen kind, and the side of a union, among the keys.
         field_path = tuple(part for part in one["loc"] if part not in KINDS and not _is_union_part(part))

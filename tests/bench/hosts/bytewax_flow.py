@@ -20,10 +20,10 @@ from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from state.bucket import DictStore
 from state.logic import Document
 from tests.bench.hosts.engine_of_bucket import EngineOfBucket, Worker, bucket_of_message, slice_of
-from tests.bench.hosts.told import Told
+from tests.bench.hosts.reports import Report
 
 FOLDER = Path(os.environ["BENCH_FOLDER"])
-TOLD = Told(FOLDER / f"told-{os.getpid()}.jsonl")
+REPORT = Report(FOLDER / f"report-{os.getpid()}.jsonl")
 WORKER = Worker(Path(os.environ["BENCH_MODELS"]))
 _BATCH = 1_000
 State = tuple[dict[str, bytes], dict[str, bytes], int, list[bytes], int]
@@ -83,8 +83,8 @@ class Host(StatefulBatchLogic[bytes, Document, State]):
 
     def on_eof(self) -> tuple[Iterable[Document], bool]:
         """The file is over."""
-        found = self._take() + (TOLD.documents(self._engine.finish()) if self._engine else [])
-        TOLD.bucket_is_over()
+        found = self._take() + (REPORT.documents(self._engine.finish()) if self._engine else [])
+        REPORT.bucket_is_over()
         return found, StatefulBatchLogic.DISCARD
 
     def _take(self) -> list[Document]:
@@ -94,9 +94,9 @@ class Host(StatefulBatchLogic[bytes, Document, State]):
             self._engine = EngineOfBucket(bucket_of_message(self._values[0]), WORKER, self._stores)
             self._engine.ended = self._ended
         out = self._engine.take(self._values, self._ends_at)
-        TOLD.take(len(self._values))
+        REPORT.take(len(self._values))
         self._values = []
-        return TOLD.documents(out)
+        return REPORT.documents(out)
 
     def snapshot(self) -> State:
         """All of the bucket: bytewax keeps state whole, it has no store of entries."""

@@ -10,7 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from stack.package import ROOT
-from tests.bench.hosts import told
+from tests.bench.hosts import reports
 from tests.bench.progress import Look, rates
 from tests.bench.stack_runs import Run
 from tests.bench.workload import Work
@@ -66,15 +66,15 @@ def collected(work: Work, folder: Path, began: float, opened: float | None = Non
 
     Work is from when events could flow (`opened`, else the first slice that one has taken) to the last word of all.
     """
-    said = told.read(sorted(folder.glob("told-*.jsonl")))
-    looks = _together(said["look"])
-    found = [one for process in said["found"] for one in process]
+    report = reports.read(sorted(folder.glob("report-*.jsonl")))
+    looks = _together(report["look"])
+    found = [one for process in report["found"] for one in process]
     first = opened or looks[0][0]
     carts = Counter(tuple(cart) for one in found for cart in one["carts"])
     assert carts == work.truth.carts
     sessions = sum(one["sessions"] for one in found)
     assert sessions == work.truth.sessions
-    mib = sum(max(one["mib"] for one in process) for process in said["found"] if process)
+    mib = sum(max(one["mib"] for one in process) for process in report["found"] if process)
     last = looks[-1][0]
     by_ten_s = rates(looks, first, last, work.events)
     return Run(work.events, first - began, last - first, by_ten_s, 0, mib, carts, sessions)

@@ -16,7 +16,7 @@ from quixstreams.models.serializers import Serializer
 
 from state.logic import Document
 from tests.bench.hosts.engine_of_bucket import END, SLICE_MS, EngineOfBucket, Worker
-from tests.bench.hosts.told import Told
+from tests.bench.hosts.reports import Report
 
 FOLDER = Path(os.environ["BENCH_FOLDER"])
 IN, OUT, GROUP = "bench.quix", "bench.quix.documents", "bench-quix"
@@ -64,7 +64,7 @@ class Host:
 
     def __init__(self) -> None:
         self._worker = Worker(Path(os.environ["BENCH_MODELS"]))
-        self._told = Told(FOLDER / f"told-{os.getpid()}.jsonl")
+        self._report = Report(FOLDER / f"report-{os.getpid()}.jsonl")
         self._engines: dict[str, EngineOfBucket] = {}
 
     def take(self, window: Any, key: str, _timestamp: int, _headers: Any, state: State) -> Iterator[Document]:
@@ -77,12 +77,12 @@ class Host:
             store.state = state
         values = [value.encode() for value in window["value"]]
         if values == [END]:
-            yield from self._told.documents(engine.finish())
-            self._told.bucket_is_over()
+            yield from self._report.documents(engine.finish())
+            self._report.bucket_is_over()
             return
         out = engine.take(values, window["end"])
-        self._told.take(len(values))
-        yield from self._told.documents(out)
+        self._report.take(len(values))
+        yield from self._report.documents(out)
 
 
 def main() -> None:

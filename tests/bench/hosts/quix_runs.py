@@ -19,7 +19,7 @@ from stack.embedded import EmbeddedStack
 from stack.runs.gate import Gate
 from tests.bench.engine_run import time_of
 from tests.bench.figures import CONSOLE
-from tests.bench.hosts import processes, told
+from tests.bench.hosts import processes, reports
 from tests.bench.hosts.engine_of_bucket import BUCKETS, END, bucket_of_message
 from tests.bench.hosts.environments import python_with
 from tests.bench.stack_runs import Run
@@ -38,25 +38,25 @@ def runs(folder: Path, work: Work, memory: str) -> list[Run]:
 
 
 def _run(folder: Path, work: Work) -> Run:
-    python, told_in = python_with(f"quixstreams=={VERSION}"), folder / "told"
-    told_in.mkdir(parents=True)
+    python, reports_in = python_with(f"quixstreams=={VERSION}"), folder / "reports"
+    reports_in.mkdir(parents=True)
     with EmbeddedStack(folder / "stack", parts=("kafka",), console=CONSOLE) as stack:
         kafka = {"bootstrap.servers": stack.kafka.bootstrap_servers}
         gate, began = _fill(kafka, work), time.time()
         os.environ["BENCH_BROKERS"] = stack.kafka.bootstrap_servers
         command = [python, "-m", "tests.bench.hosts.quix_app"]
-        running = [processes.start(command, told_in) for _ in range(PROCESSES)]
+        running = [processes.start(command, reports_in) for _ in range(PROCESSES)]
         try:
             _wait_for_group(kafka, running)
             opened = gate.open()
             assert opened is not None
-            _wait_for_end(told_in, running)
+            _wait_for_end(reports_in, running)
             for one in running:
                 one.terminate()
             assert [one.wait(60) for one in running] == [0] * PROCESSES
         finally:
             processes.end(running)
-        found = processes.collected(work, told_in, began, opened)
+        found = processes.collected(work, reports_in, began, opened)
     shutil.rmtree(folder / "stack" / "data")
     return found
 
@@ -100,9 +100,9 @@ def _is_whole(admin: KafkaAdminClient) -> bool:
     return False
 
 
-def _wait_for_end(told_in: Path, running: list[subprocess.Popen[bytes]]) -> None:
+def _wait_for_end(reports_in: Path, running: list[subprocess.Popen[bytes]]) -> None:
     """Until the last message of every bucket was taken."""
     end = time.monotonic() + _DEADLINE_S
-    while sum(map(len, told.read(sorted(told_in.glob("told-*.jsonl")))["found"])) < BUCKETS:
+    while sum(map(len, reports.read(sorted(reports_in.glob("report-*.jsonl")))["found"])) < BUCKETS:
         assert time.monotonic() < end and all(one.poll() is None for one in running)
         time.sleep(0.5)

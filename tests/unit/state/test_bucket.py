@@ -88,18 +88,18 @@ def bucket(store: DictStore | None = None, live: Live | None = None, **spans: in
     return Bucket(0, Alarms(**spans), store or DictStore(), (live or Live(100)).objects, Counts())
 
 
-def told(out: Out) -> list[tuple[str, int]]:
+def pairs(out: Out) -> list[tuple[str, int]]:
     return [(document.kind, document.version) for document in out.documents]
 
 
 def take(one: Bucket[Alarm, Tick], ends_at: int, *ticks: str) -> list[tuple[str, int]]:
-    return told(taken(one, [tick.encode() for tick in ticks], None, ends_at, late=False))
+    return pairs(taken(one, [tick.encode() for tick in ticks], None, ends_at, late=False))
 
 
 def settle(one: Bucket[Alarm, Tick], now: int) -> list[tuple[str, int]]:
     out = Out()
     one.settle(now, out)
-    return told(out)
+    return pairs(out)
 
 
 def test_items_come_in_order_and_what_is_due_before_one_is_settled_before_it() -> None:
@@ -166,7 +166,7 @@ def test_the_longest_unused_leave_the_live_objects_first() -> None:
 def test_late_items_are_taken_apart_and_kept() -> None:
     one = bucket()
     out = taken(one, [b"a 1"], None, 0, late=True)
-    assert told(out) == [("late", 1)]
+    assert pairs(out) == [("late", 1)]
     assert set(one.due) == {"a"}
 
 

@@ -30,7 +30,7 @@ def fail(*_: Any, **__: Any) -> None:
     raise KeyError(WHO)
 
 
-def told(error: pytest.ExceptionInfo[EngineDefect]) -> str:
+def message_of(error: pytest.ExceptionInfo[EngineDefect]) -> str:
     assert isinstance(error.value.__cause__, KeyError)
     assert WHO not in str(error.value), "whose an event is, is personal"
     return str(error.value)
@@ -40,11 +40,13 @@ def test_a_defect_names_the_event_position_and_the_verb(monkeypatch: pytest.Monk
     monkeypatch.setattr(shipped(), "on_event", lambda visitor, session, found, *_: found.kind == 0 or fail())
     with pytest.raises(EngineDefect) as error:
         engine().take(lines([VIEW, BUY]), POSITIONS, BUY["event_time_ms"] + 1)
-    said = told(error)
-    assert said.startswith(
+    message = message_of(error)
+    assert message.startswith(
         "a defect: VisitorsLogic.take failed with KeyError at purchase e-2 of 2023-11-14 00:00:00 UTC"
     )
-    assert "(footfall.events.raw:3:71)" in said and "scripts/why --slice footfall.events.raw:3:71`" in said
+    assert (
+        "(footfall.events.raw:3:71)" in message and "scripts/why --slice footfall.events.raw:3:71`" in message
+    )
 
 
 def test_a_defect_when_something_is_due_names_the_visitors_last_event(
@@ -53,7 +55,7 @@ def test_a_defect_when_something_is_due_names_the_visitors_last_event(
     monkeypatch.setattr(shipped(), "on_session_end", fail)
     with pytest.raises(EngineDefect) as error:
         engine().run(lines([VIEW]), MINUTE)
-    assert "VisitorsLogic.settle" in told(error) and "scripts/why --slice e-1`" in told(error)
+    assert "VisitorsLogic.settle" in message_of(error) and "scripts/why --slice e-1`" in message_of(error)
 
 
 def test_a_defect_before_an_event_is_one_of_settling(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +63,7 @@ def test_a_defect_before_an_event_is_one_of_settling(monkeypatch: pytest.MonkeyP
     later = {**BUY, "event_time_ms": BUY["event_time_ms"] + 90 * MINUTE}
     with pytest.raises(EngineDefect) as error:
         engine().take(lines([VIEW, later]), POSITIONS, later["event_time_ms"] + 1)
-    assert "VisitorsLogic.settle" in told(error) and "footfall.events.raw:3:71" in told(error)
+    assert "VisitorsLogic.settle" in message_of(error) and "footfall.events.raw:3:71" in message_of(error)
 
 
 def test_a_defect_at_a_late_event_and_of_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +71,7 @@ def test_a_defect_at_a_late_event_and_of_a_device(monkeypatch: pytest.MonkeyPatc
     found = engine()
     with pytest.raises(EngineDefect) as error:
         found.take_late(lines([BUY]), POSITIONS[1:])
-    assert "footfall.events.raw:3:71" in told(error)
+    assert "footfall.events.raw:3:71" in message_of(error)
 
 
 def test_a_value_that_cannot_be_read_is_found_among_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +82,7 @@ def test_a_value_that_cannot_be_read_is_found_among_the_others(monkeypatch: pyte
     bucket = Bucket(0, DevicesLogic(FOREVER, 1), DictStore(), {}, Counts())
     with pytest.raises(EngineDefect, match=r"DevicesLogic.items .* \(footfall.events.raw:3:71\)") as error:
         taken(bucket, lines([VIEW, BUY]), POSITIONS, NEVER, late=False)
-    assert told(error)
+    assert message_of(error)
 
 
 def test_what_is_foreseen_and_what_is_not_the_logics_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,8 +36,8 @@ def user(kind: str, at: int, device: str | None = "g", **more: Any) -> Document:
 def carts(events: list[Document], slice_ms: int = MINUTE, **arguments: Any) -> list[tuple[str, str, int]]:
     """(visitor, status, when) of what is said of carts, in the order in which it was said."""
     found = documents(run(lines(events), slice_ms, **arguments), "signal")
-    told = [one for one in found if one["kind"] == "cart_abandoned"]
-    return [(one["visitor_id"], one["status"], one["occurred_at_ms"] - T0) for one in told]
+    given = [one for one in found if one["kind"] == "cart_abandoned"]
+    return [(one["visitor_id"], one["status"], one["occurred_at_ms"] - T0) for one in given]
 
 
 CART = guest("add_to_cart", 0, product={"product_id": "p", "price": 60})

@@ -9,7 +9,7 @@ import pytest
 
 from tests import cart_oracle, oracle
 from tests.random_streams import stream
-from tests.rule_stories import WAYS, Way, said, shipped, signals, signals_with_late
+from tests.rule_stories import WAYS, Way, moments, shipped, signals, signals_with_late
 from tests.words import DAY, MINUTE, Document, cart, page, purchase, t, taken_out
 
 CART = shipped("cart_abandoned")
@@ -79,11 +79,11 @@ def test_a_cart_with_content(
 ) -> None:
     _, events, expected = story
     found = [one for one in signals([CART], events, way) if one["status"] == "active"]
-    told = [one["evidence"] for one in found]
+    given = [one["evidence"] for one in found]
     assert [(one["occurred_at_ms"], one["evidence"]["cart_events"]) for one in found] == [
         (at, count) for at, count, _ in expected
     ]
-    assert [one.get("value") for one in told] == [value for *_, value in expected]
+    assert [one.get("value") for one in given] == [value for *_, value in expected]
 
 
 @every_way
@@ -92,30 +92,30 @@ def test_a_cart_with_content(
     [(0, "0-50"), (49.99, "0-50"), (50, "50-100"), (100, "100-200"), (200, "200-500"), (499.99, "200-500"), (500, "500+")],
 )  # fmt: skip
 def test_the_band_of_what_is_left(way: Way, price: float, band: str) -> None:
-    told = [put(t(0), price=price), put(t(1), "b", price=1_000), out(t(2), "b")]
-    assert signals([CART], told, way)[0]["evidence"]["value_band"] == band
+    given = [put(t(0), price=price), put(t(1), "b", price=1_000), out(t(2), "b")]
+    assert signals([CART], given, way)[0]["evidence"]["value_band"] == band
 
 
 @every_way
 def test_a_purchase_recovers_what_was_left_and_empties(way: Way) -> None:
-    told = [put(t(0), price=5), purchase(t(60)), put(t(70), "b", price=7), out(t(71), "b")]
-    assert said(signals([CART], told, way)) == [("active", FIRES), ("recovered", FIRES)]
+    given = [put(t(0), price=5), purchase(t(60)), put(t(70), "b", price=7), out(t(71), "b")]
+    assert moments(signals([CART], given, way)) == [("active", FIRES), ("recovered", FIRES)]
 
 
 @every_way
 def test_a_removal_recovers_nothing(way: Way) -> None:
-    assert said(signals([CART], [put(t(0)), out(t(40))], way)) == [("active", FIRES)]
+    assert moments(signals([CART], [put(t(0)), out(t(40))], way)) == [("active", FIRES)]
 
 
 def test_a_late_purchase_takes_back_and_empties() -> None:
-    told = [put(t(0)), page(t(40)), put(t(50), "b"), out(t(51), "b"), page(t(52))]
+    given = [put(t(0)), page(t(40)), put(t(50), "b"), out(t(51), "b"), page(t(52))]
     late = [(t(41), purchase(t(20), event_id="late"))]
-    assert said(signals_with_late([CART], told, late)) == [("active", FIRES), ("retracted", FIRES)]
+    assert moments(signals_with_late([CART], given, late)) == [("active", FIRES), ("retracted", FIRES)]
 
 
 def test_a_late_removal_takes_nothing_back() -> None:
-    told = [put(t(0)), page(t(40))]
-    assert said(signals_with_late([CART], told, [(t(35), out(t(20), event_id="late"))])) == [
+    given = [put(t(0)), page(t(40))]
+    assert moments(signals_with_late([CART], given, [(t(35), out(t(20), event_id="late"))])) == [
         ("active", FIRES)
     ]
 
@@ -124,9 +124,9 @@ def of_carts(events: list[Document]) -> list[tuple[Any, ...]]:
     """What the naive oracle says of them."""
     found: list[tuple[Any, ...]] = []
     for one in cart_oracle.abandonments(events):
-        told = (one.visitor_id, one.fires_at_ms, one.last_cart_event_id, one.cart_events, one.value)
-        found.append(("active", *told))
-        found += [("recovered", *told)] if one.recovered_at_ms is not None else []
+        given = (one.visitor_id, one.fires_at_ms, one.last_cart_event_id, one.cart_events, one.value)
+        found.append(("active", *given))
+        found += [("recovered", *given)] if one.recovered_at_ms is not None else []
     return sorted(found, key=str)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.contracts.sessions import session_id
 from connectors.contracts.signals import signal_id
-from tests.rule_stories import WAYS, Way, rule, said, shipped, signals
+from tests.rule_stories import WAYS, Way, moments, rule, shipped, signals
 from tests.words import DAY, MINUTE, SECOND, Document, event, page, purchase, t
 
 every_way = pytest.mark.parametrize("way", WAYS, ids=str)
@@ -39,13 +39,13 @@ def test_a_count_fires_once_at_its_threshold(way: Way, threshold: str, number: i
     counting = rule(f"{{kind: count, where: {{event_type: search}}, within: session, {threshold}}}")
     found = signals([counting], [event("v", "search", t(one)) for one in range(number)], way)
     at = counting.least - 1
-    assert said(found) == ([("active", t(at))] if number > at else [])
+    assert moments(found) == ([("active", t(at))] if number > at else [])
     for one in found:
         assert one["evidence"] == {
             "count": counting.least, "first_at_ms": t(0), "event_id": event("v", "search", t(at))["event_id"]
         }  # fmt: skip
         assert one["session_id"] == SESSION
-        assert one["signal_id"] == signal_id("told", "told", "v", SESSION)
+        assert one["signal_id"] == signal_id("story", "story", "v", SESSION)
 
 
 @every_way
@@ -53,13 +53,13 @@ def test_a_count_fires_once_at_its_threshold(way: Way, threshold: str, number: i
 def test_a_count_ends_with_its_session(way: Way, gap_ms: int) -> None:
     at = [t(0), t(0) + gap_ms, t(0) + gap_ms + 1, t(0) + gap_ms + 2]
     found = signals([shipped("category_interest")], [view(one, category="shoes") for one in at], way)
-    assert said(found) == ([("active", at[3])] if gap_ms <= 30 * MINUTE else [])
+    assert moments(found) == ([("active", at[3])] if gap_ms <= 30 * MINUTE else [])
 
 
 @every_way
 def test_each_value_of_the_key_counts_apart(way: Way) -> None:
-    told = [view(t(number), category="ab"[number % 2]) for number in range(8)]
-    found = signals([shipped("category_interest")], [*told, view(t(8)), view(t(9), category="c")], way)
+    given = [view(t(number), category="ab"[number % 2]) for number in range(8)]
+    found = signals([shipped("category_interest")], [*given, view(t(8)), view(t(9), category="c")], way)
     assert [(one["evidence"]["category"], one["occurred_at_ms"]) for one in found] == [
         ("a", t(6)),
         ("b", t(7)),
@@ -79,8 +79,8 @@ KEYS: list[tuple[Any, str | None]] = [
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: str(key[0])[:20])
 @every_way
 def test_a_key_is_any_leaf_as_text(way: Way, key: tuple[Any, str | None]) -> None:
-    told = [view(t(number), product_id=key[0]) for number in range(3)]
-    found = signals([shipped("product_revisit")], told, way)
+    given = [view(t(number), product_id=key[0]) for number in range(3)]
+    found = signals([shipped("product_revisit")], given, way)
     assert [one["evidence"]["product_id"] for one in found] == ([] if key[1] is None else [key[1]])
 
 
@@ -94,7 +94,7 @@ def test_so_many_within_a_span(way: Way, number: int, off_ms: int) -> None:
     text = f"{{kind: count, where: {{event_type: click}}, within: 10 min, at_least: {number}}}"
     at = [t(0, one) for one in range(number - 1)] + [t(10, off_ms)]
     found = signals([rule(text)], [click(one) for one in at], way)
-    assert said(found) == ([("active", t(10, off_ms))] if off_ms <= 0 else [])
+    assert moments(found) == ([("active", t(10, off_ms))] if off_ms <= 0 else [])
     for one in found:
         assert one["evidence"]["count"] == number
         assert one["evidence"]["first_at_ms"] == t(0)
@@ -103,23 +103,23 @@ def test_so_many_within_a_span(way: Way, number: int, off_ms: int) -> None:
 @every_way
 @pytest.mark.parametrize("last_ms", [1_999, 2_000, 2_001])
 def test_rage_is_once_a_session_and_page(way: Way, last_ms: int) -> None:
-    told = [click(t(0, ms)) for ms in (0, 500, 1_000, last_ms, last_ms + 1)]
-    found = signals([shipped("rage_clicks")], told, way)
+    given = [click(t(0, ms)) for ms in (0, 500, 1_000, last_ms, last_ms + 1)]
+    found = signals([shipped("rage_clicks")], given, way)
     fourth = last_ms if last_ms <= 2_000 else last_ms + 1
-    assert said(found) == [("active", t(0, fourth))]
+    assert moments(found) == [("active", t(0, fourth))]
     again = [click(t(60, ms)) for ms in (0, 1, 2, 3, 4)] + [click(t(61, ms), "/b") for ms in (0, 1, 2, 3)]
-    found = signals([shipped("rage_clicks")], [*told, *again], way)
+    found = signals([shipped("rage_clicks")], [*given, *again], way)
     assert [one["evidence"]["path"] for one in found] == ["/a", "/a", "/b"]
 
 
 @every_way
 def test_every_occurrence_where_the_rule_says_so(way: Way) -> None:
     text = "{kind: count, where: {event_type: click}, within: 2 s, at_least: 2, once: occurrence}"
-    told = [click(t(0, ms)) for ms in (0, 1_000, 3_000, 5_001)]
-    found = signals([rule(text)], told, way)
-    assert said(found) == [("active", t(0, 1_000)), ("active", t(0, 3_000))]
+    given = [click(t(0, ms)) for ms in (0, 1_000, 3_000, 5_001)]
+    found = signals([rule(text)], given, way)
+    assert moments(found) == [("active", t(0, 1_000)), ("active", t(0, 3_000))]
     assert [one["signal_id"] for one in found] == [
-        signal_id("told", "told", "v", one["event_id"]) for one in told[1:3]
+        signal_id("story", "story", "v", one["event_id"]) for one in given[1:3]
     ]
     assert all("session_id" not in one for one in found)
 
@@ -127,8 +127,8 @@ def test_every_occurrence_where_the_rule_says_so(way: Way) -> None:
 @every_way
 @pytest.mark.parametrize("off_ms", [-1, 0, 1])
 def test_first_and_repeated_orders_meet_at_a_year(way: Way, off_ms: int) -> None:
-    told = [order(t(0), "o1"), order(t(0) + 365 * DAY + off_ms, "o2")]
-    found = signals([shipped("first_purchase"), shipped("repeat_purchase")], told, way)
+    given = [order(t(0), "o1"), order(t(0) + 365 * DAY + off_ms, "o2")]
+    found = signals([shipped("first_purchase"), shipped("repeat_purchase")], given, way)
     second = "repeat_purchase" if off_ms <= 0 else "first_purchase"
     assert [one["kind"] for one in found] == ["first_purchase", second]
 
@@ -136,11 +136,14 @@ def test_first_and_repeated_orders_meet_at_a_year(way: Way, off_ms: int) -> None
 @every_way
 def test_an_order_that_is_told_again_is_one_order(way: Way) -> None:
     both = [shipped("first_purchase"), shipped("repeat_purchase")]
-    told = [order(t(0), "o1"), order(t(3), "o1"), order(t(0) + 300 * DAY, "o1")]
-    assert [one["kind"] for one in signals(both, told, way)] == ["first_purchase"]
+    given = [order(t(0), "o1"), order(t(3), "o1"), order(t(0) + 300 * DAY, "o1")]
+    assert [one["kind"] for one in signals(both, given, way)] == ["first_purchase"]
     # The order itself still lies where it was first told.
     later = order(t(0) + 366 * DAY, "o2")
-    assert [one["kind"] for one in signals(both, [*told, later], way)] == ["first_purchase", "first_purchase"]
+    assert [one["kind"] for one in signals(both, [*given, later], way)] == [
+        "first_purchase",
+        "first_purchase",
+    ]
 
 
 @every_way
@@ -153,8 +156,8 @@ def test_orders_without_an_id_are_orders_of_their_own(way: Way) -> None:
 @every_way
 def test_events_of_one_millisecond_are_ordered_by_sequence(way: Way) -> None:
     text = "{kind: count, where: {event_type: click}, within: 2 s, at_least: 3}"
-    told = [click(t(0), sequence=number) for number in (2, 0, 1)]
-    (found,) = signals([rule(text)], told, way)
+    given = [click(t(0), sequence=number) for number in (2, 0, 1)]
+    (found,) = signals([rule(text)], given, way)
     assert found["evidence"]["event_id"] == click(t(0), sequence=2)["event_id"]
 
 
@@ -165,12 +168,12 @@ def test_events_of_one_millisecond_are_ordered_by_sequence(way: Way) -> None:
 @pytest.mark.parametrize("kind", ["video_progress", "video_complete"])
 @pytest.mark.parametrize("off_ms", [-1, 0, 1, 5_000])
 def test_fifteen_seconds_of_video(way: Way, off_ms: int, kind: str) -> None:
-    told = [event("v", "video_start", t(0)), event("v", "video_progress", t(0, 7))]
+    given = [event("v", "video_start", t(0)), event("v", "video_progress", t(0, 7))]
     last = event("v", kind, t(0) + 15 * SECOND + off_ms)
     more = event("v", "video_progress", t(20))
-    found = signals([shipped("video_engagement")], [*told, last, page(t(1)), more], way)
+    found = signals([shipped("video_engagement")], [*given, last, page(t(1)), more], way)
     first = last if off_ms >= 0 else more
-    assert said(found) == [("active", first["event_time_ms"])]
+    assert moments(found) == [("active", first["event_time_ms"])]
     assert found[0]["evidence"] == {
         "count": 3 if first is last else 4, "first_at_ms": t(0), "event_id": first["event_id"]
     }  # fmt: skip
@@ -179,8 +182,8 @@ def test_fifteen_seconds_of_video(way: Way, off_ms: int, kind: str) -> None:
 @every_way
 def test_dwelling_begins_anew_in_another_session_and_with_another_key(way: Way) -> None:
     text = "{kind: dwell, where: {event_type: product_view}, key: product.product_id, within: session, at_least: 1 min}"
-    told = [view(t(0), product_id="a"), view(t(1), product_id="b"), view(t(40), product_id="a")]
-    assert signals([rule(text)], told, way) == []
-    (found,) = signals([rule(text)], [*told, view(t(41), product_id="a")], way)
+    given = [view(t(0), product_id="a"), view(t(1), product_id="b"), view(t(40), product_id="a")]
+    assert signals([rule(text)], given, way) == []
+    (found,) = signals([rule(text)], [*given, view(t(41), product_id="a")], way)
     assert found["evidence"]["product_id"] == "a"
     assert found["session_id"] == session_id("v", t(40))

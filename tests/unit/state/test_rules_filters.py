@@ -64,13 +64,13 @@ def read(document: Document) -> Event:
 
 @pytest.mark.parametrize("where", FILTERS, ids=str)
 def test_a_filter_over_events_is_the_filter_over_documents(where: Document) -> None:
-    told = Where.model_validate(where)
-    compiled = told.compiled()
+    given = Where.model_validate(where)
+    compiled = given.compiled()
     found = [compiled.holds(read(document)) for document in EVENTS]
     documents = [
         {**one, "anonymous_id": str(one["anonymous_id"])} if "anonymous_id" in one else one for one in EVENTS
     ]
-    assert found == [over_documents(told, document) for document in documents]
+    assert found == [over_documents(given, document) for document in documents]
     # What is called by the type alone need not ask for it again.
     for document, holds in zip(EVENTS, found, strict=True):
         event_ = read(document)
@@ -98,9 +98,9 @@ def test_the_types_that_reach_a_rule() -> None:
 def test_every_field_of_the_contract_can_be_read(name: str) -> None:
     block, _, leaf = name.rpartition(".")
     value = 5 if field(name).kind == "number" else "text"
-    told = event("v", "click", t(0), **({block: {leaf: value}} if block else {}))
-    told |= {} if block or name == "event_type" else {name: value}
-    came = read(told)
+    given = event("v", "click", t(0), **({block: {leaf: value}} if block else {}))
+    given |= {} if block or name == "event_type" else {name: value}
+    came = read(given)
     if field(name).kind == "number":
         assert field(name).number_reader()(came) == 5.0
     else:
@@ -114,8 +114,8 @@ def test_every_field_of_the_contract_can_be_read(name: str) -> None:
 
 
 def order(at_ms: int, revenue: Any, currency: str | None = None, order_id: str | None = None) -> Document:
-    told = {"revenue": revenue, "currency": currency, "order_id": order_id}
-    return purchase(at_ms, order={name: value for name, value in told.items() if value is not None})
+    given = {"revenue": revenue, "currency": currency, "order_id": order_id}
+    return purchase(at_ms, order={name: value for name, value in given.items() if value is not None})
 
 
 SUM = "{kind: count, where: {event_type: purchase}, within: session, sum: revenue, at_least: 200, at: session_end}"
@@ -155,13 +155,13 @@ def test_a_sum_of_money(way: Way, story: tuple[str, dict[str, Any], list[Documen
 @pytest.mark.parametrize("way", WAYS, ids=str)
 def test_the_value_of_carts_of_a_session(way: Way) -> None:
     text = SUM.replace("purchase", "add_to_cart").replace("revenue", "cart_value")
-    told = [cart(t(0), product={"price": 60, "quantity": 2}), cart(t(1), product={"price": 80.5})]
-    (found,) = signals([rule(text)], told, way)
+    given = [cart(t(0), product={"price": 60, "quantity": 2}), cart(t(1), product={"price": 80.5})]
+    (found,) = signals([rule(text)], given, way)
     assert found["evidence"] == {"cart_value": 200.5, "started_at_ms": t(0), "ended_at_ms": t(1)}
     assert (
         signals(
             [rule(text, currency="EUR")],
-            [{**one, "product": {**one["product"], "currency": "USD"}} for one in told],
+            [{**one, "product": {**one["product"], "currency": "USD"}} for one in given],
             way,
         )
         == []
@@ -180,8 +180,8 @@ def test_a_threshold_in_a_filter_is_one_of_the_rules_currency(
 ) -> None:
     text = "{kind: count, where: {event_type: product_view, product.price: {gte: 50}}, within: session, at_least: 1}"
     product = {"price": price, **({"currency": given} if given else {})}
-    told = [event("v", "product_view", t(0), product=product)]
-    assert len(signals([rule(text, **({"currency": currency} if currency else {}))], told)) == fires
+    views = [event("v", "product_view", t(0), product=product)]
+    assert len(signals([rule(text, **({"currency": currency} if currency else {}))], views)) == fires
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)

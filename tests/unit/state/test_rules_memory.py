@@ -14,7 +14,7 @@ from state.rules.kinds.absence import MOST_IN_VAIN, MOST_LATE
 from state.rules.kinds.base import MOST_KEYS
 from state.rules.kinds.sequence import MOST_BEGUN
 from state.rules.language.loading import SHIPPED, load
-from tests.rule_lives import Life, told
+from tests.rule_lives import Life, event_of
 from tests.rule_stories import OPTIONS, found_in, pack, rule, shipped, signals
 from tests.words import DAY, Document, cart, event, page, purchase, t, taken_out
 
@@ -72,7 +72,7 @@ def test_a_wait_in_vain_says_when_it_may_be_forgotten() -> None:
     one.pack.on_due(one.visitor, t(10), one.found.append)
     assert one.found == []
     one.pack.on_due(one.visitor, t(10) + 1, one.found.append)
-    assert one.said() == [("active", t(10))]
+    assert one.moments() == [("active", t(10))]
     over = t(10) + 2 * DAY  # its recovery, and as long as an answer may come late
     assert one.pack.next_due(one.visitor) == over
     one.pack.on_due(one.visitor, over + 1, one.found.append)
@@ -86,7 +86,7 @@ def test_a_late_answer_finds_its_wait_for_a_day_after_the_recovery(name: str, of
     one = Life(shipped(name))
     one.take(put(t(0)) if name == "cart_abandoned" else event("v", "checkout_start", t(0)))
     one.settle(t(31))
-    (due,) = [at for _, at in one.said()]
+    (due,) = [at for _, at in one.moments()]
     one.settle(due + 2 * DAY + off_ms)
     one.late(purchase(t(5)))
     assert len(one.found) == (1 if off_ms > 0 else 2)
@@ -123,8 +123,8 @@ def test_waits_in_vain_and_late_answers_are_so_many() -> None:
     one = Life(rule(text))
     one.take(*(event("v", "search", t(number)) for number in range(2 * MOST_IN_VAIN)))
     one.late(*(event("v", "click", t(0) - number) for number in range(2 * MOST_LATE)))
-    assert len(one.visitor.in_vain["told/1"]) == MOST_IN_VAIN
-    assert len(one.visitor.rules["told/1"]["late"]) == MOST_LATE
+    assert len(one.visitor.in_vain["story/1"]) == MOST_IN_VAIN
+    assert len(one.visitor.rules["story/1"]["late"]) == MOST_LATE
 
 
 # ---------------------------------------------------------------------------------- bytes, another version
@@ -193,7 +193,7 @@ def test_what_is_due_is_said_in_order_of_time() -> None:
     one.take(put(t(0)), event("v", "checkout_start", t(21)))
     one.pack.on_due(one.visitor, t(60), one.found.append)
     assert [found.rule.name for found in one.found] == ["cart_abandoned", "checkout_hesitation"]
-    assert one.said() == [("active", t(30)), ("active", t(31))]
+    assert one.moments() == [("active", t(30)), ("active", t(31))]
 
 
 # ------------------------------------------------------------------------------------------ guests, users
@@ -206,7 +206,7 @@ def test_a_guests_cart_is_the_users() -> None:
         put(t(1), "b", price=7),
         taken_out(t(2), product={"product_id": "a"}),
     ):
-        user.pack.carry(user.visitor, told(document), "s", now)
+        user.pack.carry(user.visitor, event_of(document), "s", now)
     user.take(page(now))
     user.settle(t(31) + 1)
     (found,) = user.found
@@ -216,7 +216,7 @@ def test_a_guests_cart_is_the_users() -> None:
 
 def test_a_guests_cart_that_was_left_is_in_it_but_not_waited_for() -> None:
     user = Life(shipped("cart_abandoned"))
-    user.pack.carry(user.visitor, told(put(t(0), price=5)), "s", t(30) + 1)
+    user.pack.carry(user.visitor, event_of(put(t(0), price=5)), "s", t(30) + 1)
     assert not user.visitor.waits
     user.take(put(t(40), "b", price=7), taken_out(t(41), product={"product_id": "b"}))
     user.settle(t(70) + 1)
@@ -228,16 +228,16 @@ def test_a_guests_checkout_is_the_first_of_the_users_session(session_is_open: bo
     user = Life(shipped("checkout_hesitation"))
     user.visitor.session = user.session if session_is_open else None
     for document in (event("v", "checkout_start", t(0)), event("v", "checkout_step", t(4))):
-        user.pack.carry(user.visitor, told(document), "s", t(5))
+        user.pack.carry(user.visitor, event_of(document), "s", t(5))
     user.take(event("v", "checkout_step", t(6)))
     user.settle(t(60))
-    assert user.said() == [("active", t(10))]
+    assert user.moments() == [("active", t(10))]
 
 
 def test_a_guests_purchase_answers_what_the_guest_waited_for() -> None:
     user = Life(shipped("cart_abandoned"), shipped("checkout_hesitation"))
     for document in (put(t(0)), event("v", "checkout_start", t(1)), purchase(t(2))):
-        user.pack.carry(user.visitor, told(document), "s", t(3))
+        user.pack.carry(user.visitor, event_of(document), "s", t(3))
     user.settle(t(60))
     assert user.found == []
 
@@ -247,9 +247,9 @@ def test_the_device_is_told_and_released() -> None:
     guest.take(put(t(0)), page(t(31)), put(t(40)), event("v", "checkout_start", t(41)))
     guest.pack.release(guest.visitor)
     assert not guest.visitor.waits
-    guest.pack.echo(guest.visitor, told(purchase(t(50))), guest.found.append)
+    guest.pack.echo(guest.visitor, event_of(purchase(t(50))), guest.found.append)
     guest.settle(t(90))
-    assert guest.said() == [("active", t(30)), ("recovered", t(30))]
+    assert guest.moments() == [("active", t(30)), ("recovered", t(30))]
 
 
 def test_a_guest_who_signs_in_and_buys_is_not_reminded() -> None:

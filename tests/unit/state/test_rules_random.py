@@ -18,7 +18,7 @@ from state.rules.pack import Pack
 from tests import cart_oracle, datasets, oracle
 from tests.evaluation.evaluate import evaluate
 from tests.evaluation.histories import History, Spans
-from tests.random_histories import RULES, history, told
+from tests.random_histories import RULES, history, priced_history
 from tests.random_streams import stream
 from tests.rule_oracle import Answer, answers
 from tests.rule_stories import (
@@ -141,7 +141,7 @@ def test_every_kind_says_what_the_evaluation_of_a_history_says(
     every_rule: list[Any], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.rule_stories.OPTIONS", _cut_at(MAX_EVENTS))
-    events = list(told(seed))
+    events = list(priced_history(seed))
     late, last = late_answers(events), max(one["event_time_ms"] for one in events)
     # Before anything pending has fired, in the middle, or when all is over.
     comes = (0, events[len(events) // 2]["event_time_ms"], last + 40 * DAY)[seed % 3]

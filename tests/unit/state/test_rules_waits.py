@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.contracts.signals import Signal, signal_id
-from tests.rule_stories import WAYS, Way, plain_cart, rule, said, shipped, signals, signals_with_late
+from tests.rule_stories import WAYS, Way, moments, plain_cart, rule, shipped, signals, signals_with_late
 from tests.words import DAY, MINUTE, Document, cart, event, page, purchase, t
 
 FIRES = t(30)  # of a cart at t(0)
@@ -57,7 +57,7 @@ STORIES: list[tuple[str, list[Document], list[tuple[str, int]]]] = [
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story[0])
 def test_a_cart(rule_: Any, way: Way, story: tuple[str, list[Document], list[tuple[str, int]]]) -> None:
     _, events, expected = story
-    assert said(signals([rule_], events, way)) == expected
+    assert moments(signals([rule_], events, way)) == expected
 
 
 @both
@@ -65,10 +65,10 @@ def test_a_cart(rule_: Any, way: Way, story: tuple[str, list[Document], list[tup
 def test_evidence_is_told_in_the_rules_own_words(rule_: Any, way: Way) -> None:
     first, last, bought = cart(t(0)), cart(t(20)), purchase(t(90))
     active, recovered = signals([rule_], [first, last, bought], way)
-    told = {"last_cart_event_id": last["event_id"], "last_cart_at_ms": t(20), "cart_events": 2}
-    assert active["evidence"] == told
+    given = {"last_cart_event_id": last["event_id"], "last_cart_at_ms": t(20), "cart_events": 2}
+    assert active["evidence"] == given
     assert recovered["evidence"] == {
-        **told, "purchase_event_id": bought["event_id"], "purchase_at_ms": t(90)
+        **given, "purchase_event_id": bought["event_id"], "purchase_at_ms": t(90)
     }  # fmt: skip
     assert active["signal_id"] == recovered["signal_id"]
     assert active["signal_id"] == signal_id(rule_.signal_kind, rule_.name, "v", last["event_id"])
@@ -91,13 +91,13 @@ CONTEXTS: list[tuple[str, list[Any], dict[str, Any]]] = [
 
 
 @both
-@pytest.mark.parametrize("told", CONTEXTS, ids=lambda told: told[0])
+@pytest.mark.parametrize("given", CONTEXTS, ids=lambda given: given[0])
 def test_the_context_is_that_of_what_started_it(
-    rule_: Any, told: tuple[str, list[Any], dict[str, Any]]
+    rule_: Any, given: tuple[str, list[Any], dict[str, Any]]
 ) -> None:
-    events = [cart(t(number), context=context) for number, context in enumerate(told[1])]
+    events = [cart(t(number), context=context) for number, context in enumerate(given[1])]
     later = purchase(t(90), context={"device": "other"})
-    assert [one["context"] for one in signals([rule_], [*events, later])] == [told[2], told[2]]
+    assert [one["context"] for one in signals([rule_], [*events, later])] == [given[2], given[2]]
 
 
 # ------------------------------------------------------------------------------------------ late answers
@@ -124,7 +124,7 @@ def test_a_late_answer_takes_back(
     way = Way(way.name, way.arrange, min(way.slice_ms, MINUTE), way.live)
     events = [cart(t(0)), page(comes + MINUTE)]
     found = signals_with_late([rule_], events, [(comes, purchase(at, event_id="late"))], way)
-    assert said(found) == expected
+    assert moments(found) == expected
     if len(found) == 2:
         assert found[1]["version"] == END + 1
         assert found[1]["evidence"]["purchase_event_id"] == "late"
@@ -134,7 +134,7 @@ def test_a_late_answer_takes_back(
 def test_nothing_overtakes_a_retraction(rule_: Any) -> None:
     events = [cart(t(0)), page(t(36)), purchase(t(50))]
     found = signals_with_late([rule_], events, [(t(35), purchase(t(20), event_id="late"))])
-    assert said(found) == [("active", FIRES), ("recovered", FIRES), ("retracted", FIRES)]
+    assert moments(found) == [("active", FIRES), ("recovered", FIRES), ("retracted", FIRES)]
 
 
 @both
@@ -177,7 +177,7 @@ FIRST: list[tuple[str, list[Document], list[tuple[str, int]]]] = [
 def test_since_the_first(way: Way, story: tuple[str, list[Document], list[tuple[str, int]]]) -> None:
     _, events, expected = story
     found = signals([HESITATION], events, way)
-    assert said(found) == expected
+    assert moments(found) == expected
     for one in found:
         assert one["evidence"]["first_checkout_at_ms"] == one["occurred_at_ms"] - 10 * MINUTE
         assert one["session_id"]
@@ -201,7 +201,7 @@ def test_any_span_is_exact(way: Way, since: str, span: str, off_ms: int) -> None
     )
     answer = event("v", "click", t(0) + SPANS[span] + off_ms)
     expected = [("active", t(0) + SPANS[span])] if off_ms > 0 else []
-    assert said(signals([waiting], [event("v", "search", t(0)), answer], way)) == expected
+    assert moments(signals([waiting], [event("v", "search", t(0)), answer], way)) == expected
 
 
 @pytest.mark.parametrize("off_ms", [-1, 0, 1])
@@ -213,7 +213,7 @@ def test_any_recovery_is_exact(way: Way, recovery: str, off_ms: int) -> None:
     found = signals([rule(text, recovered_within=recovery)], [event("v", "search", t(0)), answer], way)
     recovered = [] if off_ms > 0 else [("recovered", t(5))]
     # An answer at exactly the timeout is in time.
-    assert said(found) == ([] if answer["event_time_ms"] == t(5) else [("active", t(5)), *recovered])
+    assert moments(found) == ([] if answer["event_time_ms"] == t(5) else [("active", t(5)), *recovered])
 
 
 @every_way
@@ -225,30 +225,30 @@ def test_what_starts_and_ends_starts(way: Way) -> None:
         within: 10 min
         recovered_within: 1 h
     """
-    told = [event("v", "form_start", t(0)), event("v", "click", t(5)), event("v", "click", t(20))]
-    found = signals([rule(text)], told, way)
-    assert said(found) == [("active", t(15)), ("recovered", t(15)), ("active", t(30))]
+    given = [event("v", "form_start", t(0)), event("v", "click", t(5)), event("v", "click", t(20))]
+    found = signals([rule(text)], given, way)
+    assert moments(found) == [("active", t(15)), ("recovered", t(15)), ("active", t(30))]
 
 
 @pytest.mark.parametrize("away_ms", [7 * DAY - 1, 7 * DAY, 7 * DAY + 1])
 @every_way
 def test_a_silence_that_ends(way: Way, away_ms: int) -> None:
     found = signals([shipped("returning_visitor")], [page(t(0)), page(t(0) + away_ms)], way)
-    assert said(found) == ([("active", t(0) + away_ms)] if away_ms >= 7 * DAY else [])
+    assert moments(found) == ([("active", t(0) + away_ms)] if away_ms >= 7 * DAY else [])
     for one in found:
-        told = {"event_id": page(t(0) + away_ms)["event_id"], "last_seen_ms": t(0), "away_ms": away_ms}
-        assert one["evidence"] == told
+        given = {"event_id": page(t(0) + away_ms)["event_id"], "last_seen_ms": t(0), "away_ms": away_ms}
+        assert one["evidence"] == given
         assert one["session_id"]
 
 
 @every_way
 def test_one_session_after_another_without_an_answer(way: Way) -> None:
     form = shipped("form_abandoned")
-    told = [event("v", "form_start", t(0)), event("v", "form_start", t(3)), page(t(4))]
+    given = [event("v", "form_start", t(0)), event("v", "form_start", t(3)), page(t(4))]
     sent = [event("v", "form_start", t(60)), event("v", "form_submit", t(61))]
-    found = signals([form], [*told, *sent, event("v", "form_start", t(200))], way)
+    found = signals([form], [*given, *sent, event("v", "form_start", t(200))], way)
     assert [one["evidence"] for one in found] == [
         {"form_events": 2, "started_at_ms": t(0), "ended_at_ms": t(4)},
         {"form_events": 1, "started_at_ms": t(200), "ended_at_ms": t(200)},
     ]
-    assert said(found) == [("active", t(34)), ("active", t(230))]
+    assert moments(found) == [("active", t(34)), ("active", t(230))]

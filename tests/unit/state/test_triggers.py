@@ -10,7 +10,7 @@ from connectors.contracts.signals import Trigger, trigger_id
 from state.bucket import Bucket, Counts, DictStore, taken
 from state.triggers.actions import ActionTable, QuietHours
 from state.triggers.logic import TriggersLogic
-from tests.trigger_host import DAY, HOUR, NOON, TABLE, Document, Host, change, denied, told
+from tests.trigger_host import DAY, HOUR, NOON, TABLE, Document, Host, change, decided, denied
 
 
 def test_a_signal_leads_to_its_action() -> None:
@@ -44,20 +44,20 @@ def test_a_kind_without_an_action_leads_to_nothing_and_is_not_remembered() -> No
 
 def test_a_copy_and_an_older_version_lead_to_nothing() -> None:
     first = change(1, NOON)
-    assert told(first, first) == []
-    assert told(change(1, NOON, version=NOON + 1), first) == []
+    assert decided(first, first) == []
+    assert decided(change(1, NOON, version=NOON + 1), first) == []
 
 
 def test_a_newer_version_that_is_still_active_is_not_done_again() -> None:
-    assert told(change(1, NOON), change(1, NOON, version=NOON + 5)) == []
+    assert decided(change(1, NOON), change(1, NOON, version=NOON + 5)) == []
 
 
 @pytest.mark.parametrize("status", ["retracted", "recovered", "expired"])
 def test_a_signal_that_is_no_longer_so_cancels_its_trigger_once(status: str) -> None:
     due, gone = change(1, NOON), change(1, NOON, status=status, version=NOON + 10)
-    assert told(due, gone) == [("cancelled", "no_longer_active")]
-    assert told(due, gone, gone | {"version": NOON + 20}) == []
-    assert told(gone) == []
+    assert decided(due, gone) == [("cancelled", "no_longer_active")]
+    assert decided(due, gone, gone | {"version": NOON + 20}) == []
+    assert decided(gone) == []
 
 
 def test_a_cancellation_is_its_trigger_with_another_word() -> None:
@@ -75,16 +75,16 @@ def test_a_cancellation_is_its_trigger_with_another_word() -> None:
 
 
 def test_nothing_is_cancelled_that_was_not_due() -> None:
-    assert told(denied(1, NOON)) == [("suppressed", "no_consent")]
-    assert told(denied(1, NOON), change(1, NOON, status="retracted", version=NOON + 1)) == []
+    assert decided(denied(1, NOON)) == [("suppressed", "no_consent")]
+    assert decided(denied(1, NOON), change(1, NOON, status="retracted", version=NOON + 1)) == []
 
 
 def test_the_cap_counts_what_was_due_in_any_stretch() -> None:
     first, second = change(1, NOON), change(2, NOON + HOUR)
-    assert told(first, second) == [("due", None)]
-    assert told(first, second, change(3, NOON + 2 * HOUR)) == [("suppressed", "capped")]
-    assert told(first, second, change(3, NOON + DAY - 1)) == [("suppressed", "capped")]
-    assert told(first, second, change(3, NOON + DAY)) == [("due", None)]
+    assert decided(first, second) == [("due", None)]
+    assert decided(first, second, change(3, NOON + 2 * HOUR)) == [("suppressed", "capped")]
+    assert decided(first, second, change(3, NOON + DAY - 1)) == [("suppressed", "capped")]
+    assert decided(first, second, change(3, NOON + DAY)) == [("due", None)]
 
 
 def test_a_rules_own_cap_counts_signals_whatever_their_actions() -> None:
@@ -93,11 +93,11 @@ def test_a_rules_own_cap_counts_signals_whatever_their_actions() -> None:
     rows = [*(row.model_dump() for row in TABLE.actions), second]
     table = ActionTable.model_validate({**TABLE.model_dump(), "actions": rows, "rule_caps": cap})
     first = change(1, NOON)
-    assert told(first, table=table) == [("due", None)] * 2
-    assert told(first, change(2, NOON + 2 * DAY - 1), table=table) == [("suppressed", "capped")] * 2
-    assert told(first, change(2, NOON + 2 * DAY), table=table) == [("due", None)] * 2
+    assert decided(first, table=table) == [("due", None)] * 2
+    assert decided(first, change(2, NOON + 2 * DAY - 1), table=table) == [("suppressed", "capped")] * 2
+    assert decided(first, change(2, NOON + 2 * DAY), table=table) == [("due", None)] * 2
     other = change(2, NOON + 2 * HOUR, "category_interest")
-    assert told(first, other, table=table) == [("due", None)]
+    assert decided(first, other, table=table) == [("due", None)]
 
 
 @pytest.mark.parametrize("by_rule", [False, True], ids=["of the action", "of the rule"])
@@ -123,29 +123,29 @@ def test_a_cap_of_a_week_holds_whatever_else_the_visitor_does(by_rule: bool) -> 
 
 
 def test_what_was_suppressed_does_not_count() -> None:
-    assert told(change(1, NOON), *(denied(n, NOON + n) for n in range(2, 9)), change(9, NOON + 9)) == [
+    assert decided(change(1, NOON), *(denied(n, NOON + n) for n in range(2, 9)), change(9, NOON + 9)) == [
         ("due", None)
     ]
 
 
 def test_a_more_important_action_suppresses_what_comes_after_it() -> None:
     cart = change(1, NOON)
-    assert told(cart, change(2, NOON + HOUR, "category_interest")) == [("suppressed", "outranked")]
-    assert told(cart, change(2, NOON + HOUR + 1, "category_interest")) == [("due", None)]
+    assert decided(cart, change(2, NOON + HOUR, "category_interest")) == [("suppressed", "outranked")]
+    assert decided(cart, change(2, NOON + HOUR + 1, "category_interest")) == [("due", None)]
 
 
 def test_a_more_important_action_cancels_what_is_not_due_yet() -> None:
     category = change(2, NOON, "category_interest")
-    assert told(category, change(1, NOON + 59_999)) == [("due", None), ("cancelled", "outranked")]
-    assert told(category, change(1, NOON + 60_000)) == [("due", None)]
+    assert decided(category, change(1, NOON + 59_999)) == [("due", None), ("cancelled", "outranked")]
+    assert decided(category, change(1, NOON + 60_000)) == [("due", None)]
 
 
 def test_a_pause_holds_as_long_as_its_signal() -> None:
     pause = change(7, NOON - HOUR, "suggestions_paused")
-    assert told(pause, change(1, NOON)) == [("suppressed", "paused")]
+    assert decided(pause, change(1, NOON)) == [("suppressed", "paused")]
     over = pause | {"status": "retracted", "version": NOON - 1}
-    assert told(pause, over, change(1, NOON)) == [("due", None)]
-    assert told(pause | {"expires_at_ms": NOON}, change(1, NOON)) == [("due", None)]
+    assert decided(pause, over, change(1, NOON)) == [("due", None)]
+    assert decided(pause | {"expires_at_ms": NOON}, change(1, NOON)) == [("due", None)]
 
 
 @pytest.mark.parametrize(
@@ -158,26 +158,26 @@ def test_a_pause_holds_as_long_as_its_signal() -> None:
     ids=["purchase", "recovered", "recovered without an action"],
 )
 def test_who_has_just_bought_is_left_alone(bought: Document) -> None:
-    assert told(bought, change(1, NOON)) == [("suppressed", "just_purchased")]
-    assert told(bought, change(1, NOON + 23 * HOUR)) == [("suppressed", "just_purchased")]
-    assert told(bought, change(1, NOON + 23 * HOUR + 1)) == [("due", None)]
+    assert decided(bought, change(1, NOON)) == [("suppressed", "just_purchased")]
+    assert decided(bought, change(1, NOON + 23 * HOUR)) == [("suppressed", "just_purchased")]
+    assert decided(bought, change(1, NOON + 23 * HOUR + 1)) == [("due", None)]
 
 
 def test_what_expires_before_it_is_due_is_not_done() -> None:
-    assert told(change(1, NOON, expires_at_ms=NOON)) == [("suppressed", "expired")]
+    assert decided(change(1, NOON, expires_at_ms=NOON)) == [("suppressed", "expired")]
 
 
 def test_what_comes_after_it_has_expired_is_not_done() -> None:
     late, newest = change(1, NOON, expires_at_ms=NOON + HOUR), change(2, NOON + HOUR, "category_interest")
-    assert told(newest, late) == [("suppressed", "expired")]
-    assert told(late, newest, late | {"status": "retracted", "version": NOON + 1}) == []
+    assert decided(newest, late) == [("suppressed", "expired")]
+    assert decided(late, newest, late | {"status": "retracted", "version": NOON + 1}) == []
 
 
 def test_what_comes_out_of_order_is_decided_as_of_now() -> None:
     """What is done about it would be done now: caps count from here, not from when it occurred."""
     newest, old = change(2, NOON + 2 * HOUR, "category_interest"), change(1, NOON + 1, "category_interest")
-    assert told(newest, old) == [("suppressed", "capped")]
-    assert told(old, newest) == [("due", None)]
+    assert decided(newest, old) == [("suppressed", "capped")]
+    assert decided(old, newest) == [("due", None)]
 
 
 def test_a_cancelled_trigger_counts_for_the_cap_only_if_it_was_due_by_then() -> None:
@@ -185,8 +185,8 @@ def test_a_cancelled_trigger_counts_for_the_cap_only_if_it_was_due_by_then() -> 
     early = category | {"status": "retracted", "version": NOON + 1}
     late = category | {"status": "retracted", "version": NOON + 60_000}
     again = change(2, NOON + 70_000, "category_interest")
-    assert told(category, early, again) == [("due", None)]
-    assert told(category, late, again) == [("suppressed", "capped")]
+    assert decided(category, early, again) == [("due", None)]
+    assert decided(category, late, again) == [("suppressed", "capped")]
 
 
 def test_quiet_hours_defer_or_drop() -> None:
@@ -196,5 +196,5 @@ def test_quiet_hours_defer_or_drop() -> None:
     (found,) = Host(quiet).take(change(1, evening))
     assert (found["status"], found["due_at_ms"]) == ("due", evening + 10 * HOUR + HOUR // 2)
     drop = TABLE.model_copy(update={"quiet_hours": QuietHours.model_validate({**night, "policy": "drop"})})
-    assert told(change(1, evening), table=drop) == [("suppressed", "quiet_hours")]
-    assert told(change(1, NOON), table=drop) == [("due", None)]
+    assert decided(change(1, evening), table=drop) == [("suppressed", "quiet_hours")]
+    assert decided(change(1, NOON), table=drop) == [("due", None)]

@@ -13,16 +13,16 @@ from state.triggers.actions import ActionTable
 from state.triggers.logic import KEEP_MS, TriggersLogic
 from state.triggers.signals import Change, Erased, read
 from state.triggers.visitor import CODEC, Visitor
-from tests.trigger_host import DAY, HOUR, NOON, TABLE, Document, Host, change, erased, told
+from tests.trigger_host import DAY, HOUR, NOON, TABLE, Document, Host, change, decided, erased
 
 
 def test_who_is_erased_gets_nothing_any_more() -> None:
     due, order = change(1, NOON), erased(NOON + 10, NOON + HOUR)
-    assert told(due, order) == [("cancelled", "erased")]
-    assert told(due, order, order) == []
-    assert told(due, order, change(1, NOON, status="retracted", version=NOON + 20)) == []
-    assert told(due, order, change(2, NOON + HOUR)) == []
-    assert told(due, order, change(2, NOON + HOUR + 1)) == [("due", None)]
+    assert decided(due, order) == [("cancelled", "erased")]
+    assert decided(due, order, order) == []
+    assert decided(due, order, change(1, NOON, status="retracted", version=NOON + 20)) == []
+    assert decided(due, order, change(2, NOON + HOUR)) == []
+    assert decided(due, order, change(2, NOON + HOUR + 1)) == [("due", None)]
 
 
 def test_an_erasure_leaves_nothing_but_its_own_end() -> None:
@@ -35,14 +35,14 @@ def test_an_erasure_leaves_nothing_but_its_own_end() -> None:
 def test_an_order_that_comes_again_spares_what_came_after_it() -> None:
     order = erased(NOON, NOON + HOUR)
     back = [change(1, NOON + HOUR + 1), change(2, NOON + HOUR + 2)]
-    assert told(order, *back, order, change(3, NOON + HOUR + 3)) == [("suppressed", "capped")]
-    assert told(*back, order, change(3, NOON + HOUR + 3)) == [("suppressed", "capped")]
+    assert decided(order, *back, order, change(3, NOON + HOUR + 3)) == [("suppressed", "capped")]
+    assert decided(*back, order, change(3, NOON + HOUR + 3)) == [("suppressed", "capped")]
 
 
 def test_an_older_order_takes_nothing_back_of_a_newer_one() -> None:
     newer, older = erased(NOON + 10, NOON + HOUR), erased(NOON, NOON + HOUR // 2)
-    assert told(newer, older, change(1, NOON + HOUR)) == []
-    assert told(older, newer, change(1, NOON + HOUR)) == []
+    assert decided(newer, older, change(1, NOON + HOUR)) == []
+    assert decided(older, newer, change(1, NOON + HOUR)) == []
 
 
 def test_who_did_nothing_is_known_until_the_quiet_time_is_over() -> None:

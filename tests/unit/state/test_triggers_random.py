@@ -142,7 +142,7 @@ def expected(table: Document, messages: list[Document]) -> list[Document]:
     return [
         document
         for message in messages
-        for document in oracles.setdefault(message["visitor_id"], Oracle(table)).told(message)
+        for document in oracles.setdefault(message["visitor_id"], Oracle(table)).take(message)
     ]
 
 
@@ -155,7 +155,7 @@ def test_every_message_leads_to_what_the_oracle_says(seed: int, table: str) -> N
         messages = out_of_order(chance, messages)
     engine, oracle, newest = Engine(TABLES[table]), Oracle(TABLES[table]), 0
     for index, message in enumerate(messages):
-        assert engine.take([message], late=bool(index % 2)) == oracle.told(message), index
+        assert engine.take([message], late=bool(index % 2)) == oracle.take(message), index
         newest = max(newest, time_of(message))
         engine.settle(newest - 12 * HOUR)  # event time is behind whatever may still come
     assert engine.most < 10_000

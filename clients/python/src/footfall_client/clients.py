@@ -100,8 +100,8 @@ class Client:
                 response.read()
                 calls.answer(response)
             for line in response.iter_lines():
-                if (told := events.line(line)) is not None:
-                    yield told
+                if (change := events.line(line)) is not None:
+                    yield change
 
     def _ask(self, call: Call) -> Any:
         try:
@@ -173,8 +173,8 @@ class AsyncClient:
         events = Events()
         while True:
             with suppress(httpx.TransportError, Unavailable):
-                async for told in self._stream(visitor_id, events):
-                    yield told
+                async for change in self._stream(visitor_id, events):
+                    yield change
             await asyncio.sleep(events.wait_s())
 
     async def _stream(self, visitor_id: str | None, events: Events) -> AsyncIterator[Snapshot | Change]:
@@ -187,8 +187,8 @@ class AsyncClient:
                 await response.aread()
                 calls.answer(response)
             async for line in response.aiter_lines():
-                if (told := events.line(line)) is not None:
-                    yield told
+                if (change := events.line(line)) is not None:
+                    yield change
 
     async def _ask(self, call: Call) -> Any:
         try:

@@ -51,26 +51,26 @@ def headlines(pack: list[Any], facts: Facts) -> list[str]:
     """What is known of the visitor."""
     events = facts.events
     last = f", the last {_when(int(events[-1]['event_time_ms']), facts)}" if events else ""
-    told = [f"visitor {facts.visitor}: {len(events)} valid events{last}"]
+    found = [f"visitor {facts.visitor}: {len(events)} valid events{last}"]
     if facts.known and not events:
-        told.append(
+        found.append(
             f"last seen {_when(int(facts.known['last_seen_ms']), facts)}; the topics no longer have it"
         )
     if facts.late:
-        told.append(
+        found.append(
             f"{len(facts.late)} late: " + ", ".join(str(event["event_id"]) for event in facts.late[:5])
         )
-    told += [f"{reason}: {count}" for reason, count in _reasons(facts).items()]
+    found += [f"{reason}: {count}" for reason, count in _reasons(facts).items()]
     if facts.unaccounted:
-        told.append(f"{facts.unaccounted} messages of its windows are not accounted for: run scripts/audit")
-    return [*told, event_time(facts), *_started(pack, facts)]
+        found.append(f"{facts.unaccounted} messages of its windows are not accounted for: run scripts/audit")
+    return [*found, event_time(facts), *_started(pack, facts)]
 
 
 def _reasons(facts: Facts) -> dict[str, int]:
     found: dict[str, int] = {}
     for one in facts.refused:
-        said = f"{one.reason} ({one.detail})"
-        found[said] = found.get(said, 0) + 1
+        reason = f"{one.reason} ({one.detail})"
+        found[reason] = found.get(reason, 0) + 1
     return found
 
 
@@ -79,7 +79,7 @@ def _started(pack: list[Any], facts: Facts) -> list[str]:
     job = facts.running
     if job is None:
         return []
-    told = [f"{job.job} runs since {_when(job.started_at_ms, facts)}"]
+    found = [f"{job.job} runs since {_when(job.started_at_ms, facts)}"]
     now = {rule.name: rule.version for rule in pack}
     changed = [
         f"{name} {job.rules.get(name, 'none')} -> {now.get(name, 'none')}"
@@ -88,8 +88,8 @@ def _started(pack: list[Any], facts: Facts) -> list[str]:
     ]
     if changed:
         follows = "its folder has by now, which it follows" if facts.follows else "the pack here has"
-        told.append(f"versions that it was submitted with -> {follows}: {', '.join(changed)}")
-    return told
+        found.append(f"versions that it was submitted with -> {follows}: {', '.join(changed)}")
+    return found
 
 
 def _when(at_ms: int, facts: Facts) -> str:
@@ -98,13 +98,13 @@ def _when(at_ms: int, facts: Facts) -> str:
 
 def lines(answers: list[Answer]) -> list[str]:
     """A line for each answer and one for each of its notes, the newest answers of a rule alone."""
-    told, seen = [], dict.fromkeys((answer.rule for answer in answers), 0)
+    found, seen = [], dict.fromkeys((answer.rule for answer in answers), 0)
     for answer in answers:
         seen[answer.rule] += 1
         if seen[answer.rule] > _SHOWN:
             continue
         verdict = "fired" if answer.fired else "not fired"
-        told.append(f"{answer.rule:<28}  {verdict}: {answer.said}")
-        told += [f"{_INDENT}{note}" for note in answer.notes]
+        found.append(f"{answer.rule:<28}  {verdict}: {answer.said}")
+        found += [f"{_INDENT}{note}" for note in answer.notes]
     more = {rule: count - _SHOWN for rule, count in seen.items() if count > _SHOWN}
-    return [*told, *(f"{rule:<28}  and {count} earlier (--json has all)" for rule, count in more.items())]
+    return [*found, *(f"{rule:<28}  and {count} earlier (--json has all)" for rule, count in more.items())]

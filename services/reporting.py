@@ -35,7 +35,7 @@ class Seldom:
 
 
 @contextmanager
-def failures_told() -> Iterator[None]:
+def reported_failures() -> Iterator[None]:
     """Ends the process with two lines, not a trace: what is wrong, and what to do about it."""
     try:
         yield

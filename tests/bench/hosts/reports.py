@@ -11,7 +11,7 @@ from typing import Any
 from state.logic import Document, Out
 
 
-class Told:
+class Report:
     """One process's file: how many events it has taken by when, carts, sessions, its memory."""
 
     def __init__(self, path: Path) -> None:
