@@ -36,7 +36,7 @@ class Life:
         self.pack.on_due(self.visitor, now, self.found.append)
         self.pack.forget(self.visitor, now)
 
-    def dues(self) -> list[tuple[str, int]]:
+    def moments(self) -> list[tuple[str, int]]:
         return [(one.status, one.occurred_at) for one in self.found]
 
     def is_empty(self) -> bool:
