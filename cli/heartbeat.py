@@ -42,7 +42,7 @@ def main(
     """Write heartbeats to every partition of footfall.events.raw and of footfall.events.reentry.
 
     A heartbeat moves event time and nothing else: it is in no session, no count and no lake. With it an
-    abandoned cart is found in time although nobody clicks any more. Exit status: 0 done, 1 Kafka does not
+    abandoned cart is found in time although no events come any more. Exit status: 0 done, 1 Kafka does not
     answer, 2 an option or a setting is invalid.
     """
     with reported_failures():

@@ -1,4 +1,4 @@
-"""What the commands of scripts/ share: how help looks, the settings, and how a failure is told."""
+"""What the commands of scripts/ share: how help looks, the settings, and how a failure is reported."""
 
 from __future__ import annotations
 

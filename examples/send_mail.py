@@ -79,7 +79,7 @@ class Mailer:
         return sum(self._send_one(json.loads(document), now_ms) for (document,) in rows)
 
     def unsure(self) -> list[str]:
-        """Triggers that were being sent when the receiver was stopped: sent or not, nobody knows."""
+        """Triggers that were being sent when the receiver was stopped: sent or not is unknown."""
         return [
             row[0] for row in self._ledger.execute("SELECT trigger_id FROM triggers WHERE state = 'sending'")
         ]

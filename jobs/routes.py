@@ -23,7 +23,7 @@ TOPICS = {
     "session": topics.SESSIONS,
     "visitor": topics.VISITORS,
 }
-# In the suite sessions and visitors go straight to the index, and nobody reads valid events.
+# In the suite sessions and visitors go straight to the index, and valid events have no reader.
 OF_THE_SUITE = ("late", "rejected", "alias", "signal", "features", "score")
 
 

@@ -80,7 +80,7 @@ def _options(name: str, settings: Settings) -> dict[str, str]:
 
 
 def publish(env: TableEnvironment, **parameters: object) -> None:
-    """Adds to what the running job says of itself over Flink's REST interface (`user-config`)."""
+    """Adds to the parameters that the running job shows over Flink's REST interface (`user-config`)."""
     before = env.get_config().get(_JOB_PARAMETERS, "")
     env.get_config().set(_JOB_PARAMETERS, ",".join([*filter(None, [before]), _joined(parameters)]))
 

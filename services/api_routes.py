@@ -245,7 +245,7 @@ def _visitor(caller: Caller, asked: str | None) -> str:
 
 
 def _heard(task: asyncio.Task[None]) -> None:
-    """Takes note of a failure that nobody waits for any more."""
+    """Takes note of a failure after the request was answered."""
     if not task.cancelled():
         task.exception()
 

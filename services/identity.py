@@ -1,4 +1,4 @@
-"""The device's id in a first-party cookie: minted here, signed, so that nobody can claim another's."""
+"""The device's id in a first-party cookie: minted here, signed, so that none can be forged."""
 
 from __future__ import annotations
 

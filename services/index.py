@@ -17,7 +17,7 @@ from connectors.elasticsearch import indices
 from connectors.errors import IndexUnavailable, SettingError
 
 Document = dict[str, Any]
-_AWAY_FOR_S = 1.0  # so long after a failure nobody waits for it again
+_AWAY_FOR_S = 1.0  # so long after a failure no request waits for it
 _LATE = 5  # so many in a row that came too late are a failure
 _PROFILE = ("segment", "scores", "first_seen_ms", "last_seen_ms", "context")
 _LONGEST_ID = 512  # bytes; no document has a longer one
@@ -117,7 +117,7 @@ class ElasticIndex:
         return answer.body
 
     def _failed(self, error: Exception) -> IndexUnavailable:
-        """For a moment nobody waits for it; then one finds out."""
+        """For a moment no request waits for it; then one tries again."""
         self._late, self._away_until = 0, time.monotonic() + _AWAY_FOR_S
         return IndexUnavailable(f"Elasticsearch does not answer: {error}")
 

@@ -1,4 +1,4 @@
-"""How the services' commands tell what is wrong: as those of cli/ do, whose packages are not here."""
+"""How the services' commands report errors: as those of cli/ do, whose packages are not here."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Streams:
         Args:
             most: streams at a time.
             backlog: changes that wait for one reader; a slower one is ended, and comes back to a snapshot.
-            ping_ms: a silent stream gets a comment so often, or nobody would notice a side that is gone.
+            ping_ms: a silent stream gets a comment so often, or a lost client would go unnoticed.
         """
         self._most, self._backlog, self._ping_s = most, backlog, ping_ms / 1000
         self._readers: dict[str, set[_Reader]] = {}

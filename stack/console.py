@@ -45,7 +45,7 @@ def progress(found: Console, what: str, total: int | None) -> Iterator[Callable[
     Args:
         found: console to write to.
         what: is done.
-        total: how many there are; None where nobody knows.
+        total: how many there are; None when unknown.
 
     Yields:
         A function that is called with how many are done by now.

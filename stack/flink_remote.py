@@ -1,4 +1,4 @@
-"""Submitting jobs to a Flink cluster that somebody else started."""
+"""Submitting jobs to a Flink cluster that was started elsewhere."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The whole engine without Flink, over raw values. For `scripts/why`, backfills, training, tests.
 
 It does in one process what the jobs do over many: values are cut into slices of event time, the slices go
-through buckets of devices, what is judged goes through buckets of visitors, and its end is told to all.
+through buckets of devices, what is judged goes through buckets of visitors, and all learn its end.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Engine:
     """Devices and visitors in memory.
 
     Args:
-        options: the settings; `Options(bounded=True)` forgets nobody.
+        options: the settings; `Options(bounded=True)` forgets no visitor.
         pack: the rules; None has none.
-        scorer: the models; None scores nobody.
+        scorer: the models; None scores no visitor.
         buckets: of each stage.
         now_ms: the wall clock, epoch milliseconds.
         key: makes pseudonyms of ids; None leaves them as they are.

@@ -1,7 +1,7 @@
 """The event as the engine sees it: what everybody needs as members, the rest as the text that came.
 
-A block (context, product, order, properties) stays JSON text until somebody asks for it; so it costs nothing
-where nobody does, and what a document shows of it is what came, to the last digit.
+A block (context, product, order, properties) stays JSON text until it is read; so it costs nothing
+without a reader, and what a document shows of it is what came, to the last digit.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from connectors.contracts.rejected import Reject
 from state.vocabulary import kind_of
 
 Block = dict[str, Any]
-_EMPTY: Block = {}  # nobody writes into a block
+_EMPTY: Block = {}  # blocks are never written to
 CONTEXT_NAMES = tuple(leaf.name for leaf in fields(Context))
 _SMALL = 2_000  # bytes: neither too large nor nested too deep, whatever is in it
 _MOST = float_info.max
@@ -198,7 +198,7 @@ def _whole(value: int | float | str | None) -> int | None:
 
 
 def _person(value: str | int | None) -> str | None:
-    """An id of somebody as text; None for nobody's."""
+    """An id as text; None for an absent one."""
     if value is None:
         return None
     text = str(value)

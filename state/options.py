@@ -9,7 +9,7 @@ from typing import Any, Self
 from state.logic import NEVER
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
-# Kinds of documents that somebody may want (state/logic.py: Document.kind).
+# Kinds of documents that may be wanted (state/logic.py: Document.kind).
 KINDS = frozenset(
     ("valid", "late", "rejected", "signal", "session", "alias", "features", "score", "shadow", "visitor")
 )
@@ -22,7 +22,7 @@ class Options:
     A plain class: a member of a pydantic model costs five times as much to read, and events read some twenty.
 
     Attributes:
-        emits: the kinds of documents that somebody reads; others are not made.
+        emits: the kinds of documents that have readers; others are not made.
         job_version: what dead letters are signed with.
     """
 

@@ -11,7 +11,7 @@ Word = tuple[int, int, str]  # what was said last, behind time and sequence of i
 
 
 class Wait(Struct, array_like=True, gc=False, omit_defaults=True):
-    """A rule's wait for something that may not come: open (`Visitor.waits`), or in vain (`Visitor.in_vain`).
+    """A rule's wait for an event: open (`Visitor.waits`), or unanswered (`Visitor.unanswered`).
 
     Attributes:
         due: event time at which it is over.
@@ -21,7 +21,7 @@ class Wait(Struct, array_like=True, gc=False, omit_defaults=True):
         events: how many events started it or went on with it.
         amount: what is at stake; None where the rule has no value.
         context: of that event.
-        answered: open: what it waits for has come; in vain: it came later, or never can.
+        answered: open: what it waits for has come; unanswered: it came later, or never can.
         kept: whatever else its rule keeps (the content of a cart).
     """
 
@@ -148,7 +148,7 @@ class Admission(Struct, array_like=True, gc=False, omit_defaults=True):
     """What is remembered to let a visitor's events pass or to hold them back.
 
     Attributes:
-        consent: the user's last word on all devices; of who is no user, the device has it.
+        consent: the user's last word on all devices; of one that is no user, the device has it.
         throttled_at: when the visitor was last over a cap of bots.
         devices: that turned out to be this user's, the newest ones.
         last_at: of the last event, admitted or not.
@@ -171,14 +171,14 @@ class Visitor(Struct, array_like=True, gc=False, omit_defaults=True):
         unbroken_since: since then there was no session gap; before_session_at: the event before this session.
         last_event_id, last_event_type, context: of the last event.
         session: the open one.
-        waits: the open wait of a rule; in_vain: those that may still be recovered or taken back.
+        waits: the open wait of a rule; unanswered: those that may still be recovered or retracted.
         rules: what rules remember beyond a session; all three by `name/version`.
         admission: consent and caps.
-        scores: the last one of each model; raised: what the model's last signal hangs on.
+        scores: the last one of each model; signal_anchors: the anchor of each model's last signal.
         asked: what waits for the end of its slice.
         document_due: when the visitor's document is to be written; 0: it says all.
         closing: the features of the session that ended, until they are in the document.
-        orders: the ids of the last ones: an order that is told twice counts once.
+        orders: the ids of the last ones: an order that comes twice counts once.
     """
 
     id: str
@@ -196,11 +196,11 @@ class Visitor(Struct, array_like=True, gc=False, omit_defaults=True):
     context: Context = b""
     session: Session | None = None
     waits: dict[str, Wait] = {}
-    in_vain: dict[str, list[Wait]] = {}
+    unanswered: dict[str, list[Wait]] = {}
     rules: dict[str, Any] = {}
     admission: Admission = field(default_factory=Admission)
     scores: dict[str, Score] = {}
-    raised: dict[str, str] = {}
+    signal_anchors: dict[str, str] = {}
     asked: list[Asked] = []
     document_due: int = 0
     closing: Moment | None = None

@@ -40,7 +40,7 @@ class Life:
         return [(one.status, one.occurred_at) for one in self.found]
 
     def is_empty(self) -> bool:
-        return not (self.visitor.waits or self.visitor.in_vain or self.visitor.rules)
+        return not (self.visitor.waits or self.visitor.unanswered or self.visitor.rules)
 
 
 def event_of(document: Document) -> Event:

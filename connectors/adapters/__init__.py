@@ -53,7 +53,7 @@ class Adapted:
 class Refusal:
     """An event, or a message, that none could be made of; `index` is its position in a message of many.
 
-    `payload` is the message without the others, None where nobody has consented to its being kept.
+    `payload` is the message without the others, None where consent to keep it is missing.
     """
 
     verdict: Reject

@@ -2,7 +2,7 @@
 
 Vendors ask about categories, which every shop names as it likes. Measuring is what Footfall does; a
 visitor who denies it is not processed. Advertising is what others do with signals; a visitor who denies only
-that is measured, and `context.consent` says to triggers that nobody may act.
+that is measured, and `context.consent` tells triggers not to act.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _GOOGLE = ("analytics_storage", "ads_storage", "ad_storage", "ad_user_data", "ad
 
 
 class Words(NamedTuple):
-    """`granted`, `denied`, or None for what nobody has said."""
+    """`granted`, `denied`, or None when unknown."""
 
     measuring: str | None = None
     acting: str | None = None
@@ -92,7 +92,7 @@ def rudderstack(management: object, field: str) -> str | None:
 
 
 def settle(event: Document, said: Words) -> None:
-    """Gives a consent event its status. Any other event of somebody who may not be measured is refused.
+    """Gives a consent event its status. Any other event of a visitor that denies measuring is refused.
 
     Raises:
         Refused: it is no word on consent, and its own message says that it may not be measured.

@@ -30,7 +30,7 @@ class Field:
 def move(element: Document, fields: Sequence[Field], event: Document) -> None:
     """Moves values from their element into the event; of several rows for one target the first that has one.
 
-    The element is changed: what is left in it nobody has asked for. Values that are there stay there. A text
+    The element is changed: what is left in it no row asks for. Values that are there stay there. A text
     that stands for no value (connectors/contracts/absent.py) is none, whatever the row.
 
     >>> from connectors.adapters.reading import text

@@ -9,7 +9,7 @@ from connectors.contracts.messages import Document
 
 
 def session(value: object, field: str) -> str:
-    """A session's number as a visitor's id. The data set counts from 0, which is nobody's id elsewhere.
+    """A session's number as a visitor's id. The data set counts from 0, which is no id elsewhere.
 
     >>> session(12, "session"), session(0, "session")
     ('12', 'otto-0')

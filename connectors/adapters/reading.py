@@ -46,7 +46,7 @@ def identifier(value: object, field: str) -> str:
 
 
 def person(value: object, field: str) -> str | None:
-    """An id of a visitor, a user or a device; None for what is nobody's (connectors/contracts/absent.py).
+    """An id of a visitor, a user or a device; None when it is absent (connectors/contracts/absent.py).
 
     >>> person("u-7", "userId"), person(0, "userId"), person("undefined", "userId")
     ('u-7', None, None)

@@ -1,7 +1,7 @@
-"""Texts that stand for no value, by who sends them. The one list for the contract and for all adapters. Pure.
+"""Texts that stand for no value, by their sender. The one list for the contract and for all adapters. Pure.
 
 A program that has nothing to say often says a word: what a language prints for nothing, what a report prints
-for an empty cell, a template that nobody filled in. Taken as a value it joins all that say it: one product
+for an empty cell, a template that was not filled in. Taken as a value it joins all that say it: one product
 of all products, one order of all orders, one giant visitor.
 """
 
@@ -13,7 +13,7 @@ BY_SENDER: dict[str, tuple[str, ...]] = {
     "JavaScript": ("undefined", "null", "NaN", "[object Object]"),
     "SQL, exports": ("(null)", "<null>", "\\N"),
 }
-# Also in an id of a visitor or an order. Mixpanel and PostHog refuse most of them; 0 and -1 are nobody's.
+# Also in an id of a visitor or an order. Mixpanel and PostHog refuse most of them; 0 and -1 are no ids.
 IDS_BY_SENDER: dict[str, tuple[str, ...]] = {
     "programs": ("0", "-1", "none", "nil", "true", "false", "{}", "[]", "n/a"),
     "trackers": ("anonymous", "guest", "unknown", "not_authenticated"),
@@ -53,7 +53,7 @@ def is_absent(text: str) -> bool:
 
 
 def is_absent_id(text: str) -> bool:
-    """Whether a text is nobody's id: of no visitor, user, device or order.
+    """Whether a text stands for no id: of no visitor, user, device or order.
 
     >>> [is_absent_id(text) for text in ("0", "guest", "n/a", "{{ user.id }}")]
     [True, True, True, True]

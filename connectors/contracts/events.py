@@ -155,7 +155,7 @@ def is_no_event_id(value: object) -> bool:
 
 
 def is_no_id(value: object) -> bool:
-    """Whether a value can be nobody's id, whatever it says: an object, an array, a boolean, a huge number.
+    """Whether a value can be no id, whatever it holds: an object, an array, a boolean, a huge number.
 
     >>> is_no_id({}), is_no_id(True), is_no_id(1e100), is_no_id(7), is_no_id("true")
     (True, True, True, False, False)
@@ -169,7 +169,7 @@ NIL_IDS = ("00000000-0000-0000-0000-000000000000", "0" * 32)
 
 
 def visitor_of(document: Document) -> object:
-    """What the message says of whose it is: the first of VISITOR_FIELDS that is somebody's; None of nobody's.
+    """The id of the message's visitor: the first of VISITOR_FIELDS with a value; None without any.
 
     >>> visitor_of({"visitor_id": "undefined", "user_id": None, "anonymous_id": "a-1"})
     'a-1'
@@ -183,7 +183,7 @@ def visitor_of(document: Document) -> object:
 
 
 def _person(value: object) -> str | None:
-    """An id of somebody as text; None for nobody's, and for what is no id."""
+    """An id as text; None for an absent one, and for what is no id."""
     if value is None or is_no_id(value):
         return None
     text = text_of(value)

@@ -1,4 +1,4 @@
-"""Pseudonyms: an id as its keyed hash, so that nobody without the key can tell or guess whose it is. Pure."""
+"""Pseudonyms: an id as its keyed hash, so that it cannot be guessed without the key. Pure."""
 
 from __future__ import annotations
 

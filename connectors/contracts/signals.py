@@ -97,7 +97,7 @@ class Signal(BaseModel):
     detected_at_ms: Count
     """Wall clock at which Footfall said so. Epoch milliseconds, UTC."""
     expires_at_ms: Count
-    """From then on nobody shall act on it. Epoch milliseconds, UTC."""
+    """Not to be acted on from then on. Epoch milliseconds, UTC."""
     session_id: str | None = Field(default=None, pattern=_ID_PATTERN)
     """The session that it is about."""
     status: SignalStatus
@@ -151,7 +151,7 @@ class Trigger(BaseModel):
     due_at_ms: Count
     """When. Epoch milliseconds, UTC."""
     expires_at_ms: Count
-    """From then on nobody shall do it. Epoch milliseconds, UTC."""
+    """Not to be done from then on. Epoch milliseconds, UTC."""
     payload: dict[str, Any]
     """What the action needs."""
 

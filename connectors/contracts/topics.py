@@ -1,4 +1,4 @@
-"""Every Kafka topic: name, key, value, how long it keeps, who writes, who reads. Pure.
+"""Every Kafka topic: name, key, value, retention, writers, readers. Pure.
 
 What is about a visitor is keyed by ``visitor_id``, so that the order of one visitor's records holds on the
 way. What is about one source position is keyed by that position, so that a replay writes the same key

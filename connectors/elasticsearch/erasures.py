@@ -1,4 +1,4 @@
-"""Erasures: who was erased, and until when nothing of that visitor may be written again.
+"""Erasures: erased visitors, and until when nothing of them may be written again.
 
 The register holds no id, only its SHA-256: enough to ask for one visitor, useless as a list of visitors.
 """
@@ -129,7 +129,7 @@ class _Unreadable(Exception):
 class Register:
     """The erasures that a writer knows; asks Elasticsearch for new ones every few seconds.
 
-    It fails closed: while the register cannot be read, nobody can say who was erased, and nothing is written.
+    It fails closed: while the register cannot be read, nothing is written.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class Register:
             poll_s: how old what is known may be, in seconds.
             clock: seconds that only grow.
             retry_ms: how long to wait for a register that cannot be read.
-            unreadable: called for each attempt in vain, for a metric.
+            unreadable: called for each failed attempt, for a metric.
         """
         self._client, self._poll_s, self._clock = client, poll_s, clock
         self._retry_ms, self._unreadable = retry_ms, unreadable

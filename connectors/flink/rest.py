@@ -64,7 +64,7 @@ class FlinkRest:
             time.sleep(_POLL_S)
         lowest, task = marks[0]
         partitions = sorted(mark for vertex in vertices for mark in self._partitions(job_id, vertex))
-        # One that is further behind than every task holds nobody back: event time has gone on without it.
+        # One that is further behind than every task holds nothing back: event time has gone on without it.
         holding = [name for watermark, name in partitions if watermark >= lowest]
         return None if lowest == _NONE_YET else lowest, task, holding[0] if holding else ""
 

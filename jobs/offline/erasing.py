@@ -29,7 +29,7 @@ Document = dict[str, Any]
 _DAY_MS = 86_400_000
 _PAGE = 5_000
 _MOST_SWEEPS = 20
-# The fields by which an index names a visitor; one that is not here holds nobody.
+# The fields by which an index names a visitor; one that is not here holds no visitors.
 VISITOR_FIELDS: Mapping[str, tuple[str, ...]] = {
     indices.SIGNALS.alias: ("visitor_id",),
     indices.SESSIONS.alias: ("visitor_id",),
@@ -41,7 +41,7 @@ VISITOR_FIELDS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Family:
-    """A visitor's ids: `own` are nobody else's, `shared` are devices that others have used too."""
+    """A visitor's ids: `own` belong to this visitor alone, `shared` are devices that others have used too."""
 
     own: tuple[str, ...]
     shared: tuple[str, ...]
@@ -74,7 +74,7 @@ def family(client: Elasticsearch, visitor: str) -> Family:
     """All ids of a visitor, from the aliases.
 
     A user has the anonymous ids that were ever linked to it. An anonymous id that was linked to one user
-    stands for that user; one that was linked to several does not say who is meant.
+    stands for that user; one that was linked to several does not identify one.
 
     Raises:
         BadInput: the id is a device of several users.

@@ -20,7 +20,7 @@ HEARTBEAT_MARK = b'"event_type":"heartbeat"'  # as adapters write it
 class ForeignLedger:
     """Foreign messages against what became of them; every number counts events but `messages`.
 
-    `automatic` are those that a tracker sends by itself: heartbeats in events.raw, which nobody counts there.
+    `automatic` are those that a tracker sends by itself: heartbeats in events.raw, not counted there.
     """
 
     messages: int = 0

@@ -36,14 +36,14 @@ class Deployment:
     def prepare(self) -> None:
         """Creates topics and indices and packs the code."""
         create_topics(self.kafka_properties, keep_all=True)
-        # A bounded run is searched when it is over; until then a refresh is work for nobody.
+        # A bounded run is searched when it is over; until then a refresh is of no use.
         create_indices(self.client, replicas=0, refresh_ms=30_000 if self.settings.bounded else 1_000)
         if not self.settings.bounded:
             self._show_signals_quickly()
         pack(self._package)
 
     def _show_signals_quickly(self) -> None:
-        # Only the index that somebody waits for: each refresh leaves a small segment to be merged.
+        # Only the index that is waited for: each refresh leaves a small segment to be merged.
         self.client.indices.put_settings(index=SIGNALS.alias, settings={"index.refresh_interval": "250ms"})
 
     def submit(self, job: str = "suite", from_savepoint: str | None = None, flags: Iterable[str] = ()) -> str:

@@ -30,7 +30,7 @@ class Feeder:
     """Writes to events.raw, or to the topic given, and remembers where each record went.
 
     It chooses the partition itself (by visitor, so that a visitor's events keep their order) and counts the
-    offsets of each partition, which holds as long as nobody else writes to the topic.
+    offsets of each partition, which holds as long as there is no other writer of the topic.
     """
 
     def __init__(

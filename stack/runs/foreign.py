@@ -12,7 +12,7 @@ from stack.runs.feed import Feeder
 
 
 def feed_foreign(properties: Mapping[str, str], path: Path, adapter: str) -> Feeder:
-    """Writes every message to events.foreign; nobody knows when a file's messages came in.
+    """Writes every message to events.foreign; when a file's messages came in is unknown.
 
     Raises:
         BadInput: the file cannot be read.

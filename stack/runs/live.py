@@ -101,7 +101,7 @@ def _percentiles(values: list[float]) -> dict[str, float]:
 def live(deployment: Deployment, console: Console, *, rate: float, seed: int, seconds: int | None) -> bool:
     """Runs until Ctrl-C or for `seconds`; prints a summary; returns whether the ledger balances.
 
-    After Ctrl-C nobody waits long for the ledger, and Flink is not asked to end the job: it ends with it.
+    After Ctrl-C the ledger is not waited for long, and Flink is not asked to end the job: it ends with it.
 
     Args:
         deployment: where to run.

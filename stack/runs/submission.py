@@ -1,4 +1,4 @@
-"""A submission to a cluster that somebody else started: jars, package, interpreter."""
+"""A submission to a cluster that was started elsewhere: jars, package, interpreter."""
 
 from __future__ import annotations
 

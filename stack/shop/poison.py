@@ -1,7 +1,7 @@
 """Messages that hurt: every kind of malformed or hostile record a clickstream has been seen to carry.
 
 The generated shop mixes them in, tests feed them on purpose. Each kind knows what the contract's reference
-validation (`connectors.contracts.events.validate_event`) says about it, so that nobody has to guess what
+validation (`connectors.contracts.events.validate_event`) says about it, so that it need not be guessed what
 should become of it.
 """
 

@@ -1,4 +1,4 @@
-"""The generated shop's world: what it sells, who comes, what they do next; tables and draws."""
+"""The generated shop's world: what it sells, its visitors, what they do next; tables and draws."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A guest who signs in is one visitor with the user: what the guest did just before is told to the user.
+"""A guest that signs in is one visitor with the user: the guest's latest events are shared with the user.
 
 A cart that a guest filled is the user's from the first event on that names the user. The guest's open waits
 are dropped without a word; what was said of the guest already can still be recovered by what the user does on
@@ -22,7 +22,7 @@ from state.vocabulary import (
     REMOVE_FROM_CART,
 )
 
-CARRIED_MS = DAY_MS  # of a guest's past that is told
+CARRIED_MS = DAY_MS  # of a guest's past that is shared
 CARRIED_EVENTS = 50  # at most
 ECHO_MS = 7 * DAY_MS  # as long as signals are of use
 # Types of events that start or answer what rules wait for.
@@ -30,7 +30,7 @@ SHARED_TYPES = frozenset((ADD_TO_CART, REMOVE_FROM_CART, CART_VIEW, CHECKOUT_STA
 
 
 def shared(device: Device, judged: Judged, is_new_user: bool, options: Options) -> Iterator[Judged]:
-    """What else is to be told because of an event, before the event itself."""
+    """What else is shared because of an event, before the event itself."""
     is_guest = judged.visitor_id == judged.device_id
     if is_guest:
         if judged.event.kind in SHARED_TYPES and _may_be_kept(judged, options):
@@ -46,7 +46,7 @@ def shared(device: Device, judged: Judged, is_new_user: bool, options: Options) 
 
 
 def forget(device: Device, now: int) -> None:
-    """Drops what a guest did so long ago that nobody is told of it."""
+    """Drops events of a guest that are too old to be shared."""
     oldest = now - CARRIED_MS
     device.guest = [item for item in device.guest if item.event.event_time_ms >= oldest]
 
@@ -57,7 +57,7 @@ def due(device: Device) -> int:
 
 
 def _may_be_kept(judged: Judged, options: Options) -> bool:
-    """Nobody's past is kept, to be linked later, without consent."""
+    """Without consent no past is kept to be linked later."""
     if judged.consent is None:
         return not options.consent_required
     return judged.consent[2] == GRANTED

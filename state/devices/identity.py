@@ -69,5 +69,5 @@ def visitor_of(device: Device, device_id: str, event: Event) -> str:
 
 
 def _is_known(device: Device, identity: Word) -> bool:
-    """Who withdrew consent is known again only by an identification after the last word on it."""
+    """After a withdrawal only an identification behind it counts."""
     return not device.withdrawn or device.consent is None or identity > device.consent

@@ -16,9 +16,9 @@ Cause = tuple[int, int, str]  # time, sequence and id of an event
 
 ORDINARY = 0  # an event of its visitor
 ADMITTED = 1  # the same, and nothing holds it back: it comes from the topic of valid events
-CARRIED = 2  # an event of a guest, told to the user who the guest turned out to be
-RELEASED = 3  # told to the guest: what it was waiting for is the user's from now on
-ECHO = 4  # an event of the user, told to the guest of the same device: it may be the answer to what was said
+CARRIED = 2  # an event of a guest, shared with the user that the guest turned out to be
+RELEASED = 3  # for the guest: what it was waiting for is the user's from now on
+ECHO = 4  # an event of the user, shared with the guest of the device: it may answer the guest's signal
 
 
 class Judged(Struct, array_like=True, gc=False):
@@ -27,13 +27,13 @@ class Judged(Struct, array_like=True, gc=False):
     Attributes:
         visitor_id: whose; device_id: from where.
         at: when it takes effect, epoch milliseconds of event time.
-        event: of a RELEASED item, the event that told who the guest is.
+        event: of a RELEASED item, the event that identified the guest.
         position: where it was read.
         role: ORDINARY, ADMITTED, CARRIED, RELEASED or ECHO.
         consent: the device's last word, up to this event.
         in_minute, in_day: events of the device up to this one, in its minute and day of the clock.
         users: of an identification, how many the device has had; else 0.
-        cause: of a CARRIED item, the order of the event that told who the guest is; it comes with that.
+        cause: of a CARRIED item, the order of the event that identified the guest; it comes with that.
     """
 
     visitor_id: str

@@ -149,7 +149,7 @@ class DevicesLogic(Logic[Device, Read]):
             gathered.clear()
 
     def settle(self, entity: Device, now: int, out: Out) -> None:
-        """Forgets ids that nobody will look for, and what a guest did long ago."""
+        """Forgets ids that are too old to be looked up, and what a guest did long ago."""
         if entity.last_at + self._options.dedup_ttl_ms < now:
             entity.ids.clear()
         guests.forget(entity, now)

@@ -113,7 +113,7 @@ class Pack:
         """Ends every wait that is due before `now`, in order of time."""
         if visitor.waits:
             self._end_waits(visitor, now, emit)
-        if visitor.in_vain:
+        if visitor.unanswered:
             self._forget_vain(visitor, now)
 
     def _end_waits(self, visitor: Visitor, now: int, emit: Emit) -> None:
@@ -126,32 +126,32 @@ class Pack:
                 kind.on_due(visitor, emit)
 
     def _forget_vain(self, visitor: Visitor, now: int) -> None:
-        for key in list(visitor.in_vain):
+        for key in list(visitor.unanswered):
             kind = self._waiting.get(key)
             if kind is not None:
                 kind.forget_vain(visitor, now)
 
     def next_due(self, visitor: Visitor) -> int:
-        """When the first wait is over, or one in vain may be forgotten; NEVER when there is none."""
+        """When the first wait is over, or an unanswered one may be forgotten; NEVER when there is none."""
         due = NEVER
         for wait in visitor.waits.values():
             due = min(due, wait.due)
-        for key, vain in visitor.in_vain.items():
+        for key, unanswered in visitor.unanswered.items():
             if (kind := self._waiting.get(key)) is not None:
-                due = min(due, kind.vain_until(vain))
+                due = min(due, kind.unanswered_until(unanswered))
         return due
 
     def forget(self, visitor: Visitor, now: int) -> None:
         """Drops what no rule can need any more, and what rules that are gone have left."""
-        if not (visitor.rules or visitor.in_vain):
+        if not (visitor.rules or visitor.unanswered):
             return
-        for key in {*visitor.rules, *visitor.in_vain}:
+        for key in {*visitor.rules, *visitor.unanswered}:
             kind = self.kinds.get(key)
             if kind is not None:
                 kind.forget(visitor, now)
             else:
                 visitor.rules.pop(key, None)
-                visitor.in_vain.pop(key, None)
+                visitor.unanswered.pop(key, None)
 
     def carry(self, visitor: Visitor, event: Event, session_id: str, now: int) -> None:
         """Hands a guest's earlier event to the user it turned out to be: to waits and carts alone.

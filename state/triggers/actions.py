@@ -39,7 +39,7 @@ class Suppress(BaseModel):
 
 
 class QuietHours(BaseModel):
-    """Hours in which nobody is written to, in the zone's own time.
+    """Hours without messages, in the zone's own time.
 
     Attributes:
         zone: IANA name of the time zone.
@@ -129,7 +129,7 @@ class ActionTable(BaseModel):
     Attributes:
         version: counts up.
         suppress: when nothing is done.
-        quiet_hours: when nobody is written to.
+        quiet_hours: when no message is sent.
         actions: the rows.
         rule_caps: how many signals of a kind may set something off; job triggers takes it from the rules.
     """

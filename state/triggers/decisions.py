@@ -200,7 +200,7 @@ def _cancel(
     reason: Reason,
     out: Out,
 ) -> None:
-    """Cancels; who was not due by now was not done, and is forgotten at once."""
+    """Cancels; what was not due by now was not done, and is forgotten at once."""
     found = [sent for sent in visitor.sent if not sent.cancelled and meant(sent)]
     for sent in found:
         sent.cancelled = True

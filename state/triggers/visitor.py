@@ -59,7 +59,7 @@ class Visitor(Struct, array_like=True, omit_defaults=True):
         known: signals that have not expired, by id.
         sent: triggers that a cap, a rank or a cancellation can need, the oldest first.
         bought_at: of the last purchase; -1 where none is known.
-        erased_until: nothing of a version up to here leads to anything; -1 where nobody asked for it.
+        erased_until: nothing of a version up to here leads to anything; -1 without an erasure.
     """
 
     clock: int = 0

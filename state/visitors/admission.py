@@ -115,5 +115,5 @@ def _is_over_cap(item: Judged, options: Options) -> bool:
 
 
 def may_be_shared(known: Admission, item: Judged) -> bool:
-    """Whether a visitor may be told what was admitted elsewhere, or came late: not one who said no."""
+    """Whether events admitted elsewhere, or late ones, count for a visitor: not after a denial."""
     return all(word is None or word[2] == GRANTED for word in (item.consent, known.consent))

@@ -14,7 +14,7 @@ from state.visitor import Moment, Session, Visitor
 from state.vocabulary import ADD_TO_CART, KIND, PURCHASE, SCROLL
 
 LARGEST = 1e12  # of an amount: a number may be written that no sum survives
-DISTINCT = 500  # categories and products that are told apart in a session
+DISTINCT = 500  # categories and products that are counted apart in a session
 LONGEST_PATH = 1_000  # characters of a page's path that are kept
 MOST_ORDERS = 50  # of a visitor, that are known again
 
@@ -45,7 +45,7 @@ def add_event(visitor: Visitor, session: Session, event: Event) -> None:
 
 
 def _add_purchase(visitor: Visitor, session: Session, event: Event) -> None:
-    """Counts an order once, however often it is told. A purchase without an id is an order of its own."""
+    """Counts an order once, however often it comes. A purchase without an id is an order of its own."""
     order = text_in(event.order, "order_id")
     if order is not None:
         order = order[:LONGEST_PATH]

@@ -31,7 +31,7 @@ class AdmissionLogic(Logic[Admission, Judged]):
     def items(
         self, values: Sequence[bytes], positions: Sequence[SourcePosition] | None, late: bool, out: Out
     ) -> list[Judged]:
-        """The events; what is told of guests needs the rules and is not for here."""
+        """The events; what is shared by guests needs the rules and is not for here."""
         return [item for item in unpack_judged(values) if item.role == ORDINARY]
 
     def order(self, item: Judged) -> tuple[int, int, str]:

@@ -34,7 +34,7 @@ class VisitorsLogic(Logic[Visitor, Judged]):
     Args:
         options: spans, caps, switches, and which documents are wanted.
         pack: the rules.
-        scorer: the models; None scores nobody.
+        scorer: the models; None scores no visitor.
         now_ms: the wall clock, epoch milliseconds.
     """
 
@@ -75,7 +75,7 @@ class VisitorsLogic(Logic[Visitor, Judged]):
     # --------------------------------------------------------------------------------------- an event
 
     def take(self, entity: Visitor, item: Judged, out: Out) -> None:
-        """Takes an event, or what is told of another visitor that is the same person."""
+        """Takes an event, or one shared by another visitor that is the same person."""
         if item.role == ADMITTED or (
             item.role == ORDINARY and self._gate.passes(entity.admission, item, out)
         ):
@@ -173,7 +173,7 @@ class VisitorsLogic(Logic[Visitor, Judged]):
         )
 
     def _rules_due(self, visitor: Visitor) -> int:
-        return self.pack.next_due(visitor) if visitor.waits or visitor.in_vain else NEVER
+        return self.pack.next_due(visitor) if visitor.waits or visitor.unanswered else NEVER
 
     def _forgotten_at(self, visitor: Visitor) -> int:
         silent_since = max(visitor.last_at, visitor.admission.last_at)

@@ -29,7 +29,7 @@ class Models:
 
     Args:
         options: switches and spans.
-        scorer: answers; None asks nobody.
+        scorer: answers; None asks no model.
         signals: for the wall clock.
     """
 
@@ -112,8 +112,8 @@ class Models:
             name, document = shadow_document(visitor.id, asked, answer, now_ms)
             out.add("shadow", name, name, asked.at, document)
         if answer["evidence"]["band"] == "high":
-            visitor.raised[model] = asked.anchor
-        if visitor.raised.get(model) == asked.anchor and "signal" in emits:
+            visitor.signal_anchors[model] = asked.anchor
+        if visitor.signal_anchors.get(model) == asked.anchor and "signal" in emits:
             expires_ms = self._options.signal_expires_after_ms
             name, document = score_signal(visitor.id, asked, answer, expires_ms, now_ms)
             out.add("signal", visitor.id, name, asked.at, document)

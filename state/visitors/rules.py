@@ -28,16 +28,16 @@ class Rules(Protocol):
         """Does what is due before `now`, in order of time."""
 
     def next_due(self, visitor: Visitor) -> int:
-        """When something is due next of `waits` and `in_vain`; NEVER if nothing is."""
+        """When something is due next of `waits` and `unanswered`; NEVER if nothing is."""
 
     def forget(self, visitor: Visitor, now: int) -> None:
         """Drops what no rule can need."""
 
     def carry(self, visitor: Visitor, event: Event, session_id: str, now: int) -> None:
-        """A guest's earlier event, told to the user whom it turned out to be of."""
+        """A guest's earlier event, shared with the user."""
 
     def echo(self, visitor: Visitor, event: Event, emit: Emit) -> None:
-        """The user's event, told to the guest of the same device."""
+        """The user's event, shared with the guest of the same device."""
 
     def release(self, visitor: Visitor) -> None:
         """The guest's open waits are the user's from now on."""

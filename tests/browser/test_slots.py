@@ -80,7 +80,7 @@ def test_what_has_expired_leaves_without_a_word_of_the_server(context: BrowserCo
     expect(page.locator(BOLD)).to_have_count(0, timeout=15_000)
 
 
-def test_what_has_ended_leaves_also_while_nobody_decides(context: BrowserContext, site: Site) -> None:
+def test_an_ended_signal_leaves_while_the_api_is_away(context: BrowserContext, site: Site) -> None:
     site.signal("s-1", "cart_abandoned")
     page = opened(context, site)
     expect(page.locator(BOLD)).to_be_visible()
@@ -141,7 +141,9 @@ def test_a_stream_that_ends_is_opened_again_where_it_was(context: BrowserContext
     expect(page.locator(BOLD)).to_have_count(0)
 
 
-def test_without_a_word_nobody_is_asked_and_a_denial_empties(context: BrowserContext, site: Site) -> None:
+def test_without_consent_the_api_is_not_called_and_a_denial_empties(
+    context: BrowserContext, site: Site
+) -> None:
     site.pages["/"] = site.pages["/"].replace(' data-consent="granted"', "")
     site.signal("s-1", "cart_abandoned")
     page = opened(context, site)
@@ -166,7 +168,7 @@ def test_a_slot_that_comes_later_is_filled(context: BrowserContext, site: Site) 
     expect(page.locator("footfall-slot i")).to_have_text("Hello")
 
 
-def test_what_is_seen_and_clicked_is_told(context: BrowserContext, site: Site) -> None:
+def test_views_and_clicks_are_sent(context: BrowserContext, site: Site) -> None:
     site.signal("s-1", "cart_abandoned")
     page = opened(context, site)
     site.wait_for("view_promotion")

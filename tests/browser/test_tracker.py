@@ -163,7 +163,7 @@ def test_an_application_that_never_loads_a_page_has_page_views(page: Page, site:
     assert of(site.events(), "search")[0]["context"]["path"] == "/tea"
 
 
-def test_scrolling_is_told_by_quarters(page: Page, site: Site) -> None:
+def test_scrolling_is_sent_by_quarters(page: Page, site: Site) -> None:
     opened(page, site, SPACE)
     page.evaluate(
         """async () => {
@@ -195,7 +195,7 @@ def test_a_label_is_one_click(page: Page, site: Site) -> None:
     assert len(of(site.wait_for("search"), "click")) == 1
 
 
-def test_forms_are_told_without_what_was_written(page: Page, site: Site) -> None:
+def test_forms_are_sent_without_their_values(page: Page, site: Site) -> None:
     form = '<form id="sign" onsubmit="return false"><input name="id"><button>Go</button></form>'
     opened(page, site, form)
     page.fill("input", "secret@shop.example")
@@ -205,7 +205,7 @@ def test_forms_are_told_without_what_was_written(page: Page, site: Site) -> None
     assert "secret" not in str([post.batch for post in site.posts])
 
 
-def test_a_video_tells_its_beginning_progress_and_end(page: Page, site: Site) -> None:
+def test_a_video_sends_start_progress_and_end(page: Page, site: Site) -> None:
     opened(page, site, "<video></video>")
     page.evaluate(
         """() => {

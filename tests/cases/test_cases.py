@@ -65,7 +65,7 @@ def test_06_a_segment_batch_of_one_second() -> None:
     assert story.found().kinds("m-1") == {"first_purchase"}
 
 
-def test_07_ids_of_nobody() -> None:
+def test_07_ids_without_a_value() -> None:
     story = story_of("07-illegal-ids")
     assert [event.get("user_id") for event in story.events] == [None] * 10
     assert story.refused == [
@@ -147,7 +147,7 @@ def test_20_an_emptied_cart_is_not_abandoned() -> None:
     assert answer("20-cart-emptied").kinds("v20") == set()
 
 
-def test_22_a_guest_who_signs_in_and_buys() -> None:
+def test_22_a_guest_that_signs_in_and_buys() -> None:
     got = answer("22-guest-cart-then-login")
     for letter in "abc":
         assert got.kinds(f"g22{letter}") == set()

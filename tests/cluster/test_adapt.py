@@ -137,7 +137,7 @@ def test_what_is_no_event_is_kept_with_its_bytes(foreign: Foreign) -> None:
     assert [one for one in whole if one.payload() != foreign.lines[(one.line or 0) - 1]] == []
 
 
-def test_visits_tell_the_same_story_as_their_hits(foreign: Foreign) -> None:
+def test_visits_give_the_same_events_as_their_hits(foreign: Foreign) -> None:
     hits = _hits()
     visitors = {hit["visitor_id"] for hit in hits}
     sessions = {
@@ -159,7 +159,7 @@ def _hits() -> list[Document]:
     return [one for one in datasets.canonical_events("ga360_20160801_20160814") if one["event_id"] in ids]
 
 
-def test_every_case_tells_the_stack_what_it_tells_the_engine(foreign: Foreign) -> None:
+def test_stack_and_engine_agree_on_every_case(foreign: Foreign) -> None:
     stories = [story_of(name).found() for name in case_names()]
     wanted_signals = [row for story in stories for row in story.signals]
     wanted_sessions = [row for story in stories for row in story.sessions]

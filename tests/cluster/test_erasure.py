@@ -65,7 +65,7 @@ def deployment(deploy: Deploy) -> Iterator[Deployment]:
     )
 
 
-def test_who_is_erased_stays_away_until_consent_returns(deployment: Deployment) -> None:
+def test_an_erased_visitor_stays_away_until_consent_returns(deployment: Deployment) -> None:
     shop, flink = Shop(deployment), deployment.stack.flink
     past_ms = int(time.time() * 1000) - 60_000
     job = deployment.submit()

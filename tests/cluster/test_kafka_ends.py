@@ -140,7 +140,7 @@ def test_a_second_writer_fences_the_first(properties: Properties, topic: str) ->
     assert numbers(read_topic(properties, topic)) == [2]
 
 
-def test_a_record_that_the_broker_refuses_is_told(properties: Properties, topic: str) -> None:
+def test_a_record_that_the_broker_refuses_is_reported(properties: Properties, topic: str) -> None:
     with administrator(properties) as admin:
         small = {"max.message.bytes": "1000"}
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, small)])
@@ -152,7 +152,7 @@ def test_a_record_that_the_broker_refuses_is_told(properties: Properties, topic:
     assert numbers(read_topic(properties, topic)) == [1]
 
 
-def test_a_topic_that_is_not_there_is_told_and_not_made(properties: Properties) -> None:
+def test_a_missing_topic_is_reported_and_not_created(properties: Properties) -> None:
     assert list(read_topic(properties, "absent")) == []
     with (
         closing(Writer(properties, max_block_ms=1_000)) as writer,
@@ -197,7 +197,7 @@ except BrokerUnavailable as error:
 """
 
 
-def test_a_broker_that_goes_is_told_in_time_and_one_that_is_back_goes_on(
+def test_a_lost_broker_is_reported_in_time_and_work_goes_on_when_it_is_back(
     broker: EmbeddedStack, properties: Properties, topic: str
 ) -> None:
     command = [sys.executable, "-c", FORSAKEN, properties["bootstrap.servers"], topic]

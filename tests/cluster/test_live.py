@@ -97,7 +97,7 @@ def _carts_in_topic(running: Running) -> int:
     return sum(b'"kind":"cart_abandoned"' in value for value in running.values(topics.SIGNALS))
 
 
-def test_who_waits_is_told_by_whom_time_is_held(running: Running) -> None:
+def test_why_names_the_partition_that_holds_event_time(running: Running) -> None:
     running.send("armed", "add_to_cart", "armed", QUESTIONS_MS)
     running.pass_to(QUESTIONS_MS + 600_000, "ten minutes")
     wait_until(lambda: (running.flink.event_time(running.job)[0] or 0) > QUESTIONS_MS, 60, "the cart is read")
@@ -111,7 +111,7 @@ def test_who_waits_is_told_by_whom_time_is_held(running: Running) -> None:
     assert found["rules_submitted"] == found["rules_active"]
 
 
-def test_who_fired_is_told_with_the_evidence_of_the_index(running: Running) -> None:
+def test_why_shows_a_signal_with_its_evidence(running: Running) -> None:
     due_ms = QUESTIONS_MS + HOUR_MS + CART_MS
     running.send("due", "add_to_cart", "due", due_ms - CART_MS)
     running.pass_to(due_ms + running.deployment.settings.out_of_orderness_ms + 1_000, "due")
@@ -126,7 +126,7 @@ def _of(visitor: str, running: Running) -> list[Document]:
     return [one for one in abandoned_carts(running.deployment) if one["visitor_id"] == visitor]
 
 
-def test_who_did_not_fire_is_told_what_was_missing_and_what_came_late(running: Running) -> None:
+def test_why_shows_what_was_missing_and_what_was_late(running: Running) -> None:
     first_ms = QUESTIONS_MS + 4 * HOUR_MS
     for minute in range(3):
         _look(running, minute, first_ms + minute * 60_000)

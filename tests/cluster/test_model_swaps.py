@@ -158,11 +158,13 @@ def _assert_not_slower(scores: list[Document], quiet_from: int, swaps_from: int,
 
 def _assert_in_the_index(deployment: Deployment, scores: list[Document]) -> None:
     """Who was scored high has a signal of the model."""
-    raised = {
+    expected = {
         one["visitor_id"] for one in scores if one["evidence"]["band"] == "high" and one["kind"] == INTENT
     }
-    wait_until(lambda: raised == _visitors_with(deployment, INTENT), 60, "signals of the model in the index")
-    assert raised
+    wait_until(
+        lambda: expected == _visitors_with(deployment, INTENT), 60, "signals of the model in the index"
+    )
+    assert expected
 
 
 def _visitors_with(deployment: Deployment, kind: str) -> set[str]:

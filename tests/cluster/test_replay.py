@@ -175,7 +175,7 @@ def _signals(deployment: Deployment) -> dict[str, Document]:
     return {row["signal_id"]: row for row in documents(deployment.client, indices.SIGNALS.alias)}
 
 
-def test_the_lake_replayed_tells_the_same(small: Run, deploy: Deployer, tmp_path: Path) -> None:
+def test_a_replay_of_the_lake_gives_the_same(small: Run, deploy: Deployer, tmp_path: Path) -> None:
     """By id and content; the lake has the events once, and none of the poison."""
     was = small.deployment.settings
     deployment = deploy(bounded=True, scoring=was.scoring, rules_dir=was.rules_dir)

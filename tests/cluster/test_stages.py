@@ -122,7 +122,7 @@ def staged(deploy_once: Deployer, tmp_path_factory: pytest.TempPathFactory) -> S
     return Staged(deploy_once, tmp_path_factory.mktemp("staged"))
 
 
-def test_they_say_what_the_engine_says(staged: Staged) -> None:
+def test_the_stages_agree_with_the_engine(staged: Staged) -> None:
     found = [one for one in expected.messages(staged.deployment) if b"regretful" not in one.value]
     out = expected.up_to(found, staged.deployment.settings, staged.until_ms - 10_000)
     wanted = _without_ours(expected.newest(out.documents))
@@ -150,7 +150,7 @@ def _without_ours(found: dict[str, expected.ById]) -> dict[str, expected.ById]:
     }
 
 
-def test_a_late_purchase_takes_back_what_was_said(staged: Staged) -> None:
+def test_a_late_purchase_retracts_the_signal(staged: Staged) -> None:
     wait_until(lambda: staged.status() == "retracted", _DEADLINE_S, "the signal is taken back")
     (late,) = staged.values(topics.EVENTS_LATE)
     assert orjson.loads(late)["event_id"] == "regretful-late"
@@ -184,7 +184,7 @@ def _signals_are_in(staged: Staged) -> bool:
     return set(staged.indexed()["signal"]) == written
 
 
-def test_the_lake_has_what_is_valid_and_what_was_said_of_it(staged: Staged) -> None:
+def test_the_lake_has_valid_events_and_their_signals(staged: Staged) -> None:
     valid = {orjson.loads(one)["event_id"] for one in staged.values(topics.EVENTS_VALID)}
     lake = staged.lake
     wait_until(

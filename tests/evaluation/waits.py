@@ -13,16 +13,16 @@ from tests.evaluation.occurrences import Occurrence, passing
 
 
 def waits(rule: Absence, history: History, late: list[Event]) -> Iterator[Occurrence]:
-    """Waits in vain, their recoveries, and what late answers take back."""
+    """Unanswered waits, their recoveries, and what late answers take back."""
     answers = passing(rule.without, history.events)
     for window in wait_windows(rule, history):
         begun = [event for event, starts in window if starts]
         ends = [event for event, starts in window if not starts]
         if begun and not (ends and sort_key(begun[0 if rule.since == "first" else -1]) <= sort_key(ends[-1])):
-            yield from _changes(rule, _in_vain(rule, history, begun), answers, passing(rule.without, late))
+            yield from _changes(rule, _unanswered(rule, history, begun), answers, passing(rule.without, late))
 
 
-def _in_vain(rule: Absence, history: History, begun: list[Event]) -> Occurrence:
+def _unanswered(rule: Absence, history: History, begun: list[Event]) -> Occurrence:
     last = max(begun, key=lambda event: (sort_key(event), str(event["event_id"])))
     # Parts of a session that was cut for its size may begin one wait together: the SQL takes the larger id.
     sessions = [_session_of(history, event) for event in begun] if rule.since == "first" else []
@@ -37,7 +37,7 @@ def _in_vain(rule: Absence, history: History, begun: list[Event]) -> Occurrence:
 def _changes(
     rule: Absence, active: Occurrence, answers: list[Event], late: list[Event]
 ) -> Iterator[Occurrence]:
-    """The wait in vain, and what becomes of it."""
+    """The unanswered wait, and what becomes of it."""
     yield active
     due_ms, recovered_ms = active.occurred_at_ms, rule.recovered_within or 0
     later = next((event for event in answers if at(event) > due_ms), None)

@@ -210,7 +210,7 @@ _BAD = {
 
 @pytest.mark.parametrize(("method", "path", "body"), _ROUTES)
 @pytest.mark.parametrize("name", _BAD)
-def test_nobody_reads_another_visitor(
+def test_a_visitor_token_reads_no_other_visitor(
     method: str, path: str, body: Any, name: str, served: Running, played: Played, http: httpx.Client
 ) -> None:
     played.feed.send(signal())
@@ -256,7 +256,7 @@ def test_an_address_is_limited_and_a_server_is_not(http: httpx.Client) -> None:
         ]
 
 
-def test_a_server_says_for_whom(served: Running, http: httpx.Client) -> None:
+def test_a_server_names_the_visitor(served: Running, http: httpx.Client) -> None:
     assert decide(served, http, headers=SERVER).status_code == 422
 
 

@@ -79,7 +79,7 @@ def test_a_browser_gets_an_id_once_and_keeps_it(
 @pytest.mark.parametrize(
     "cookie", ["d-1.0123", "d-1", ".", "d-1." + "0" * 32, "u-7." + identity.signed("u-7", KEY)[4:]]
 )
-def test_a_cookie_that_we_did_not_sign_is_nobody(
+def test_an_unsigned_cookie_is_ignored(
     cookie: str, served: Running, broker: PlayedBroker, http: httpx.Client
 ) -> None:
     answer = http.post(f"{served.url}/c", content=batch(event()), headers={"cookie": f"footfall_id={cookie}"})
@@ -101,7 +101,7 @@ def test_a_seed_makes_the_same_id_also_when_the_answer_was_lost(
     assert "device_seed" not in json.dumps(first)
 
 
-def test_who_withdraws_consent_is_told_so_and_loses_the_cookie(
+def test_a_withdrawal_is_answered_and_deletes_the_cookie(
     served: Running, broker: PlayedBroker, http: httpx.Client
 ) -> None:
     http.post(f"{served.url}/c", content=batch(event(1)))
@@ -121,7 +121,7 @@ def test_who_withdraws_consent_is_told_so_and_loses_the_cookie(
     assert "footfall_id" not in http.cookies and again.status_code == 204
 
 
-def test_who_denies_consent_gets_no_cookie_and_leaves_nothing(
+def test_a_denial_sets_no_cookie_and_writes_nothing(
     served: Running, broker: PlayedBroker, http: httpx.Client
 ) -> None:
     answer = http.post(f"{served.url}/c", content=batch(event(), context={"consent": "denied"}))
@@ -262,7 +262,7 @@ def test_at_the_end_open_requests_are_answered_first(broker: PlayedBroker) -> No
     assert statuses == [204] and len(broker.records) == 1
 
 
-def test_metrics_tell_what_was_taken_and_why_not(served: Running, http: httpx.Client) -> None:
+def test_metrics_count_accepted_and_refused_events(served: Running, http: httpx.Client) -> None:
     http.post(f"{served.url}/c", content=batch(event(1), {}, anonymous_id="a-1"))
     found = http.get(f"{served.url}/metrics").text
     assert 'collector_batches_total{status="204"} 1.0' in found and "collector_events_total 1.0" in found

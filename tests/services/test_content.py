@@ -108,9 +108,7 @@ def test_the_shipped_content_is_right() -> None:
         (GOOD, "7", "a mapping of slots and content is required"),
     ],
 )
-def test_what_is_wrong_is_told_with_file_line_and_field(
-    tmp_path: Path, old: str, new: str, problem: str
-) -> None:
+def test_errors_name_file_line_and_field(tmp_path: Path, old: str, new: str, problem: str) -> None:
     assert old in GOOD
     with pytest.raises(BadContent) as refused:
         load(folder(tmp_path, GOOD.replace(old, new)))

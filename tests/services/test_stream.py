@@ -71,7 +71,7 @@ def test_a_snapshot_and_then_every_change_of_this_visitor(
         assert change["data"]["status"] == "recovered"
 
 
-def test_what_expires_is_told(served: Running, played: Played, http: httpx.Client) -> None:
+def test_expired_signals_are_sent(served: Running, played: Played, http: httpx.Client) -> None:
     played.feed.send(signal(1, expires_at_ms=NOW_MS + 10_000))
     with stream(served, http) as changes:
         next(changes)
@@ -98,9 +98,7 @@ def test_a_reader_that_missed_nothing_gets_no_snapshot(
         ]
 
 
-def test_who_is_erased_is_told_that_nothing_is_left(
-    served: Running, played: Played, http: httpx.Client
-) -> None:
+def test_an_erasure_sends_an_empty_snapshot(served: Running, played: Played, http: httpx.Client) -> None:
     played.feed.send(signal(1))
     with stream(served, http) as changes:
         next(changes)
@@ -118,7 +116,7 @@ def test_a_silent_stream_is_pinged_and_one_that_went_is_noticed(http: httpx.Clie
         assert played.api.streams._readers == {}
 
 
-def test_above_the_cap_there_is_503_and_nobody_is_thrown_out(
+def test_above_the_cap_there_is_503_and_open_streams_stay(
     served: Running, played: Played, http: httpx.Client
 ) -> None:
     with stream(served, http) as first, stream(served, http), stream(served, http):

@@ -41,7 +41,7 @@ def test_the_newest_version_counts_and_copies_change_nothing() -> None:
     assert [one.version for _, one in found if one] == [2, 3]
 
 
-def test_what_expires_leaves_and_is_told() -> None:
+def test_expired_signals_leave_and_are_reported() -> None:
     found: list[Fact | None] = []
     view = View(10, lambda _, fact: found.append(fact))
     view.apply(change(1, expires=100), 0)
@@ -77,7 +77,7 @@ def test_more_than_the_bound_gives_up_what_expires_first() -> None:
     assert (view.signals, view.given_up) == (3, 2) and not view.knows("v-1") and view.knows("v-3")
 
 
-def test_who_is_erased_is_gone_and_what_is_of_later_stays() -> None:
+def test_an_erasure_removes_earlier_facts_only() -> None:
     found: list[tuple[str, Fact | None]] = []
     view = View(10, lambda visitor, fact: found.append((visitor, fact)))
     view.apply(change(1, version=5), 0)

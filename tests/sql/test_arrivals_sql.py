@@ -70,7 +70,7 @@ def test_copies_count_once(story: Answers) -> None:
     assert sessions["one"] == sessions["other"] == 1  # another device's id is another event
 
 
-def test_heartbeats_are_nobodys_events(story: Answers) -> None:
+def test_heartbeats_belong_to_no_visitor(story: Answers) -> None:
     assert not {"pulse", "late pulse"} & {document.key for document in story.documents}
     beats = [row for row in story.ledger if row["verdict"] == "heartbeat"]
     assert sum(row["events"] for row in beats if row["arrived_in_ms"] < day(BROKEN)) == 2

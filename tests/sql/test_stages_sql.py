@@ -113,7 +113,7 @@ def alone(flink: Flink, documents: list[Document]) -> list[Document]:
     return [document_of(row) for row in collect(env, {"documents": folder / "documents"})["documents"]]
 
 
-def test_visitors_alone_says_what_the_suite_says(alone: list[Document], messages: list[Message]) -> None:
+def test_visitors_alone_agrees_with_the_suite(alone: list[Document], messages: list[Message]) -> None:
     engine = answered(messages, slice_ms=SLICE_MS).documents
     own = of(engine, "session", "features", "visitor")
     own += [
@@ -126,7 +126,7 @@ def test_visitors_alone_says_what_the_suite_says(alone: list[Document], messages
     assert len(of(alone, "session")) > 400
 
 
-def test_a_late_event_takes_back_what_visitors_alone_said(alone: list[Document]) -> None:
+def test_a_late_event_retracts_a_signal_of_visitors_alone(alone: list[Document]) -> None:
     signals = [orjson.loads(one.body) for one in of(alone, "signal") if one.key == "regret"]
     carts = sorted(
         (one for one in signals if one["kind"] == "cart_abandoned"), key=lambda one: one["version"]

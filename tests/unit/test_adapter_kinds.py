@@ -101,7 +101,7 @@ def test_a_text_without_value_is_none_in_any_field_of_any_tracker(data: st.DataO
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
-def test_nobodys_id_is_nobody_in_any_field_of_any_tracker(data: st.DataObject) -> None:
+def test_absent_ids_are_absent_in_any_field_of_any_tracker(data: st.DataObject) -> None:
     name, message = data.draw(
         st.sampled_from([sample for sample in JSON_SAMPLES if sample[0] != "canonical"])
     )
@@ -110,7 +110,7 @@ def test_nobodys_id_is_nobody_in_any_field_of_any_tracker(data: st.DataObject) -
         assert not [one for one in whose(event) if absent.is_absent_id(one)]
 
 
-def test_without_an_id_of_somebody_an_event_is_refused_and_says_which_were_asked() -> None:
+def test_an_event_without_an_id_is_refused_and_names_the_fields() -> None:
     nobody = {**SEGMENT_ADDED, "anonymousId": "undefined", "userId": "0"}
     (one,) = results(nobody, "segment")
     assert isinstance(one, Refusal)

@@ -84,7 +84,7 @@ def test_another_delivery_gives_the_same_events(name: str, payload: bytes) -> No
 
 
 @each_sample
-def test_nobody_else_sends_the_same_id(name: str, payload: bytes) -> None:
+def test_ids_differ_between_devices(name: str, payload: bytes) -> None:
     ids = [document["event_id"] for document in made(payload, name)]
     assert len(set(ids)) == len(ids)
 
@@ -118,7 +118,7 @@ def test_our_types_are_of_the_contract(name: str) -> None:
 
 
 @each_batch
-def test_what_nobody_knows_is_kept(name: str, message: Document) -> None:
+def test_unknown_members_are_kept(name: str, message: Document) -> None:
     key = ADAPTERS[name].elements(message).key or ""
     rows = [{**row, "zz_unknown": {"deep": [1, "x"]}} for row in message[key]]
     for document in made(orjson.dumps({**message, key: rows}), name):
@@ -227,7 +227,7 @@ def test_without_an_offset_a_time_is_utc(zone: str) -> None:
     assert made(orjson.dumps({**moved, "timestamp": "2023-11-14T23:13:20+01:00"}))[0]["event_time_ms"] == T0
 
 
-def test_equal_events_without_ids_are_told_apart_in_a_message_and_not_between_messages() -> None:
+def test_equal_events_without_ids_differ_in_a_message_and_not_between_messages() -> None:
     jump = {"type": "track", "event": "Jumped", "userId": "u", "timestamp": ISO}
     twice = made(orjson.dumps({"batch": [jump, jump]}))
     assert len({document["event_id"] for document in twice}) == 2

@@ -191,7 +191,7 @@ def test_failures_have_the_indices_of_the_batch() -> None:
     assert outcome.failures == {2: "400 no: no"}
 
 
-def test_who_is_all_refused_asks_nothing() -> None:
+def test_a_batch_of_refused_writes_sends_nothing() -> None:
     client = FakeClient()
     writes = [Write("footfall-signals", "a", 7, b"{}")]
     outcome = BulkWriter(client, 60_000, lambda writes: {0}).write(writes)  # type: ignore[arg-type]

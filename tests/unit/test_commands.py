@@ -268,7 +268,7 @@ def test_a_stack_that_is_gone_has_no_addresses(tmp_path: Path, content: str) -> 
     assert embedded_addresses(tmp_path) == {}
 
 
-def test_a_key_that_would_not_arrive_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_key_that_would_not_arrive_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     submit._warn_of_secrets(Settings(elasticsearch_api_key=SecretStr("hush")))
     errors = capsys.readouterr().err
     assert "does not travel" in errors and "hush" not in errors

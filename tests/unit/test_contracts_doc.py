@@ -41,7 +41,7 @@ def test_every_schema_of_the_folder_is_generated() -> None:
     assert {path for path in contracts.files() if path.suffix == ".json"} == set(contracts.SCHEMAS.iterdir())
 
 
-def test_a_promise_that_nobody_keeps_yet_is_marked(doc: str) -> None:
+def test_a_promise_not_kept_yet_is_marked(doc: str) -> None:
     assert "eserved: not written yet" in contracts.schema("signal")["properties"]["status"]["description"]
     assert "`segment` and `live_signals` are\n  reserved: not written yet" in doc
 

@@ -116,7 +116,7 @@ def test_documents_that_are_younger_than_all_quiet_times_are_not_looked_at(
     assert bool(looked_at) == (version <= 2_000)
 
 
-def test_who_was_asked_for_before_an_erasure_is_asked_for_again() -> None:
+def test_visitors_known_before_an_erasure_are_looked_up_again() -> None:
     now, index = SimpleNamespace(s=0.0), Index(Erasure("bert", 3_000, 9_000).to_document())
     known = register(index, lambda: now.s)
     assert known.refused([write("anna", 1)]) == set()
@@ -125,7 +125,7 @@ def test_who_was_asked_for_before_an_erasure_is_asked_for_again() -> None:
     assert known.refused([write("anna", 1)]) == {0}
 
 
-def test_only_so_many_ids_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ids_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.elasticsearch.erasures._MOST_ASKED", 3)
     known = register(Index(ERASURE.to_document()))
     assert known.refused([write(str(number), 1) for number in range(10)]) == set()

@@ -63,7 +63,7 @@ def test_the_page_of_the_tree_shows_it_all() -> None:
 
 
 @pytest.mark.parametrize("kind", OF_OURS, ids=lambda kind: kind.__name__)
-def test_a_class_says_what_to_do_and_is_raised(kind: type[FootfallError]) -> None:
+def test_every_error_class_has_an_action_and_a_use(kind: type[FootfallError]) -> None:
     assert len(kind.action) > 10 and kind.action[0].islower() and kind.status in (INPUT, FAILED)
     assert str(kind("it is so")) == f"it is so; {kind.action}" and kind("it is so", "do it").action == "do it"
     assert kind.__subclasses__() or any(named(call.func) == kind.__name__ for _, call in CALLS)
@@ -95,7 +95,7 @@ def handled(tree: ast.Module) -> dict[int, str]:
     }
 
 
-def test_what_a_library_said_is_never_shown_as_it_is() -> None:
+def test_messages_of_libraries_are_never_shown_raw() -> None:
     inside = {path: handled(tree) for path, tree in SOURCES.items()}
     raw = []
     for position, call in CALLS:
@@ -139,7 +139,7 @@ def test_no_message_begins_with_a_class_or_holds_a_number_of_the_operating_syste
     ],
     ids=repr,
 )
-def test_failures_of_libraries_are_told_in_plain_words(error: Exception, words: str) -> None:
+def test_failures_of_libraries_are_worded_plainly(error: Exception, words: str) -> None:
     assert plainly(error) == words
 
 

@@ -168,7 +168,7 @@ def test_what_cannot_be_read_counts_as_absent() -> None:
 @pytest.mark.parametrize(
     "text", sorted(ABSENT_IDS - {""}) + ["   ", "\u200b", " undefined ", "{{ user.id }}", "${id}"]
 )
-def test_a_text_that_stands_for_no_value_is_nobodys_id(text: str) -> None:
+def test_a_text_without_value_is_no_id(text: str) -> None:
     found = judge({"visitor_id": text, "user_id": text, "anonymous_id": "a-1"})
     assert isinstance(found, Event)
     assert (found.visitor_id, found.user_id, found.anonymous_id) == ("a-1", None, "a-1")

@@ -48,7 +48,7 @@ def test_arms_have_their_weights() -> None:
         assert counts[arm] == pytest.approx(weight * len(UNITS), abs=4 * 71)  # four standard deviations
 
 
-def test_a_ramp_that_grows_moves_nobody() -> None:
+def test_a_growing_ramp_moves_no_unit() -> None:
     before, after = experiment(ramp=0.1), experiment(ramp=0.6)
     inside = [unit for unit in UNITS if before.arm(unit)]
     assert len(inside) == pytest.approx(0.1 * len(UNITS), abs=4 * 43)
@@ -112,7 +112,7 @@ GOOD = "experiments:\n  - {name: a, version: 1, arms: {control: 1, b: 1}"
         ("- a", ":1: a mapping of holdout and experiments is required"),
     ],
 )
-def test_what_is_wrong_is_told_with_file_line_and_field(tmp_path: Path, text: str, told: str) -> None:
+def test_errors_name_file_line_and_field(tmp_path: Path, text: str, told: str) -> None:
     (tmp_path / "a.yaml").write_text(text)
     with pytest.raises(BadInput) as error:
         load(tmp_path)

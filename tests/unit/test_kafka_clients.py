@@ -147,7 +147,7 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Silent:
     return made
 
 
-def test_a_refused_record_is_told_at_the_flush_and_once(silent: Silent) -> None:
+def test_a_refused_record_is_reported_once_at_the_flush(silent: Silent) -> None:
     sink = Writer({"bootstrap.servers": "there:9092"})
     for number in range(3):
         sink.write("topic", b"%d" % number)
@@ -158,7 +158,7 @@ def test_a_refused_record_is_told_at_the_flush_and_once(silent: Silent) -> None:
     sink.flush()
 
 
-def test_records_that_are_not_acknowledged_in_time_are_told(silent: Silent) -> None:
+def test_unacknowledged_records_are_reported(silent: Silent) -> None:
     sink = Writer({"bootstrap.servers": "there:9092"})
     silent.error = KafkaTimeoutError("slow")
     with pytest.raises(BrokerUnavailable, match="not acknowledged within 7 s at there:9092"):

@@ -110,7 +110,7 @@ def of_the_world(node: ast.AST) -> bool:
 
 
 @pytest.mark.parametrize("path", PURE)
-def test_a_module_that_says_pure_reads_no_clock_no_file_no_environment(path: str) -> None:
+def test_a_pure_module_reads_no_clock_file_or_environment(path: str) -> None:
     found = [node for node in ast.walk(tree(path)) if of_the_world(node)]
     assert [(node.lineno, ast.unparse(node)) for node in found] == []  # type: ignore[attr-defined]
 

@@ -53,7 +53,7 @@ def scored(scorer, rows=ROWS):
     return scorer.score([INTENT] * len(rows), rows)
 
 
-def test_an_answer_says_who_scored_and_why(world):
+def test_an_answer_names_the_version_and_its_reasons(world):
     version = world.version(-1.0)
     world.promote(version)
     answers = scored(world.scorer())

@@ -45,7 +45,7 @@ def test_a_version_goes_its_way(run, versions):
     assert run("rollback", NAME) == (0, f"{NAME} {first}; before: none\n")
 
 
-def test_what_is_wrong_is_said(run, versions, tmp_path):
+def test_errors_name_what_is_wrong(run, versions, tmp_path):
     for arguments, words in [
         (("rollback", NAME), "no version is live"),
         (("show", "nobody"), "no version is live"),

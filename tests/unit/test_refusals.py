@@ -34,7 +34,7 @@ def test_the_commonest_fault_is_named_with_its_first_line_and_value(tmp_path: Pa
 
 
 @pytest.mark.parametrize("key", ["visitor_id", "user_id", "anonymous_id"])
-def test_one_id_of_somebody_is_enough(tmp_path: Path, key: str) -> None:
+def test_one_id_is_enough(tmp_path: Path, key: str) -> None:
     path = tmp_path / "events.jsonl"
     event = {name: value for name, value in GOOD.items() if name != "anonymous_id"}
     path.write_bytes(orjson.dumps({**event, key: "somebody"}))

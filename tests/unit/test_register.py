@@ -79,7 +79,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
 
 
-def test_who_is_erased_is_left_out(server: tuple[str, Stub]) -> None:
+def test_erased_visitors_are_left_out(server: tuple[str, Stub]) -> None:
     url, stub = server
     stub.register = [ERASED]
     job = Job(url, 1_000)

@@ -20,12 +20,12 @@ def clock_after(*lines: Line) -> ReplayClock:
     return clock
 
 
-def test_a_line_that_says_nothing_has_its_predecessors_time() -> None:
+def test_a_line_without_a_time_has_its_predecessors() -> None:
     clock = clock_after(Line("v", AT_MS, AT_MS + 500))
     assert clock.timestamp_ms(Line("v", AT_MS + 900, 0)) == AT_MS + 500
 
 
-def test_as_long_as_no_line_has_told_the_record_gets_the_brokers_time() -> None:
+def test_before_the_first_time_records_get_the_brokers_time() -> None:
     assert ReplayClock().timestamp_ms(Line("v", AT_MS, 0)) == 0
 
 

@@ -142,7 +142,7 @@ def test_a_backfill_equals_the_naive_answer(tmp_path: Path, stream: str) -> None
         assert mine == naive and pace.late == 0
 
 
-def test_who_cannot_matter_is_passed_over_and_only_moves_time_on(tmp_path: Path) -> None:
+def test_irrelevant_visitors_are_skipped_and_only_advance_time(tmp_path: Path) -> None:
     """A guest's cart is the user's, by way of the device; others have none, and still make what follows late."""
     login = event("phone", "identify", t(2), user_id="v")
     given = [
@@ -186,7 +186,7 @@ class Index:
         pass
 
 
-def test_what_the_job_said_before_it_looked_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signals_of_the_old_version_are_swept(monkeypatch: pytest.MonkeyPatch) -> None:
     old, new = signal("old", 5), signal("new", 5, rule=RULE)
     index, written = Index(old, new, signal("gone", 5, "retracted")), list[dict[str, Any]]()
     hits = [{"_id": key, "_source": one} for key, one in index.found.items()]
@@ -200,7 +200,7 @@ def test_what_the_job_said_before_it_looked_is_swept(monkeypatch: pytest.MonkeyP
     assert one["_index"] == indices.SIGNALS.alias
 
 
-def test_who_gains_who_loses_and_what_changes() -> None:
+def test_gains_losses_and_changes() -> None:
     before = known(
         signal("same", 5), signal("lost", 5), signal("moved", 5), signal("was taken back", 5, "retracted")
     )
@@ -287,7 +287,7 @@ def scenario(**given: Any) -> Scenario:
     return Scenario.model_validate({"scenario": "told", "events": events, "never": ["bounce"], **given})
 
 
-def test_a_scenario_is_told_in_every_variant_to_visitors_of_its_own() -> None:
+def test_a_scenario_runs_in_every_variant_with_its_own_visitors() -> None:
     given = scenario_runs([scenario()])
     assert [one.variant for one in given] == list(VARIANTS)
     events = stream(given, bound_ms=2_000)
@@ -305,7 +305,7 @@ def test_the_clock_stands_at_each_arrival_so_that_late_is_late() -> None:
     assert events[late - 1]["event_time_ms"] == BEGINNING_MS + 50_000
 
 
-def test_complaints_tell_what_is_missing_and_what_should_not_be_there() -> None:
+def test_complaints_name_missing_and_unwanted_signals() -> None:
     expect = [{"kind": "cart_abandoned", "at": "30 min"}]
     given = scenario_runs([scenario(expect=expect)])[0]
     bounce = {**signal("a", BEGINNING_MS + 5_000), "kind": "bounce", "visitor_id": given.prefix + "anna"}

@@ -191,7 +191,7 @@ def test_a_bad_rule_is_refused_where_it_is_bad(
     assert message in refused(tmp_path, text.replace(old, new))
 
 
-def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
     text = INTEREST.replace("product_view,", "prduct_view,").replace(
         "key: product.category", "key: product.sku"
     )

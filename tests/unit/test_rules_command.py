@@ -56,7 +56,7 @@ def invoke(*words: str | Path) -> Result:
     return CliRunner().invoke(rules.main, [str(word) for word in words])
 
 
-def test_a_scenario_that_does_not_come_true_is_told(tmp_path: Path) -> None:
+def test_a_failing_scenario_is_reported(tmp_path: Path) -> None:
     found = tmp_path / "wrong.yaml"
     found.write_text(WRONG)
     result = invoke("test", found)
@@ -67,7 +67,7 @@ def test_a_scenario_that_does_not_come_true_is_told(tmp_path: Path) -> None:
     assert invoke("test", SCENARIOS / "pack.yaml").exit_code == 0
 
 
-def test_scenarios_are_told_to_the_rules_of_a_folder(tmp_path: Path) -> None:
+def test_scenarios_run_against_the_rules_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "wait.yaml").write_text(WAIT)
     found = tmp_path / "scenario.yaml"
@@ -134,7 +134,7 @@ def test_what_a_rule_keeps_waits_for_and_costs() -> None:
     )
     kept = [(one["what"], one["of"], one["at_most"], one["kept_ms"]) for one in hesitation["keeps"]]
     assert kept == [
-        ("the open wait", "visitor", 1, 600_000), ("waits in vain", "visitor", 100, 173_400_000),
+        ("the open wait", "visitor", 1, 600_000), ("unanswered waits", "visitor", 100, 173_400_000),
         ("late answers", "visitor", 20, 87_000_000), ("when its first event came", "session", 1, None),
     ]  # fmt: skip
 
@@ -150,7 +150,7 @@ def test_what_is_explained_is_what_is_kept(one: Loaded) -> None:
         life.session.first_category = "a"
         life.take(*history(seed))
         life.pack.on_session_end(life.visitor, life.session, life.found.append)
-        found |= {"visitor"} if life.visitor.rules or life.visitor.waits or life.visitor.in_vain else set()
+        found |= {"visitor"} if life.visitor.rules or life.visitor.waits or life.visitor.unanswered else set()
         found |= {"session"} if life.session.rules else set()
     assert found == said
     assert all(1 <= kept["at_most"] <= max(MOST_KEYS, 10_000) for kept in shown["keeps"])

@@ -101,7 +101,7 @@ def test_what_another_source_overrides_is_not_refused() -> None:
     assert load(None, ["buckets=1"], {"buckets": 0}).buckets == 1
 
 
-def test_a_misspelt_variable_is_refused_and_a_stranger_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_misspelt_variable_is_refused_and_an_unrelated_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("VENV", "PYTHON", "ROOT", "TEST_DATA", "TEST_CASES", "CHAOS", "CACHE_DIR", "JAVA_HOME"):
         monkeypatch.setenv(f"FOOTFALL_{name}", "x")
     for name in ("BENCH_MEMORY", "BENCH_VISITORS", "FUZZ_MESSAGES", "REAL_EVENTS", "HISTORY", "VISITOR"):

@@ -95,7 +95,7 @@ def test_memory_of_children_is_counted() -> None:
         child.communicate()
 
 
-def test_too_little_memory_is_said_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_too_little_memory_is_reported_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1024**3))
     stack = EmbeddedStack(tmp_path)
     with pytest.raises(NotEnoughMemory, match=r"need 4\.5 GiB of free memory, this machine has 1\.0 GiB"):

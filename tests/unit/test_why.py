@@ -54,7 +54,7 @@ CART = cart(t(0))
 ABANDONED = signal("cart_abandoned", CART["event_id"], t(30))
 
 
-def test_a_signal_is_told_with_its_evidence_and_when() -> None:
+def test_a_signal_is_shown_with_evidence_and_time() -> None:
     answer = only("cart_abandoned", facts(CART, signals=(ABANDONED,)))
     assert (answer.fired, answer.reason, answer.at_ms, answer.notes) == (True, "active", t(30), ())
     assert answer.said.startswith(
@@ -63,7 +63,7 @@ def test_a_signal_is_told_with_its_evidence_and_when() -> None:
 
 
 @pytest.mark.parametrize("status", ["recovered", "retracted"])
-def test_what_became_of_a_signal_is_told(status: str) -> None:
+def test_the_state_of_a_signal_is_shown(status: str) -> None:
     changed = {**ABANDONED, "status": status, "version": t(50)}
     answer = only("cart_abandoned", facts(CART, signals=(changed,)))
     assert answer.fired and answer.reason == status and f"{status} at 2023-11-15 00:50:00" in answer.said
@@ -75,7 +75,7 @@ def test_an_expired_signal_and_an_older_version_are_noted() -> None:
     (answer,) = explain(rule, facts(CART, signals=(old,)))
     assert answer.version == 2
     assert answer.notes == (
-        "expired at 2023-11-15 01:00:00 UTC (23 h ago): nobody acts on it any more",
+        "expired at 2023-11-15 01:00:00 UTC (23 h ago): it is not acted on any more",
         "found by version 2; version 7 is active now",
     )
 
@@ -95,7 +95,7 @@ def test_what_was_done_about_a_signal_is_noted(status: str, reason: str | None) 
     assert note == f"send_cart_offer {status}" + (f": {reason}" if reason else ", due at 2023-11-15 00:40:00")
 
 
-def test_of_who_fired_before_the_newest_session_is_told_too() -> None:
+def test_an_earlier_signal_does_not_hide_the_newest_session() -> None:
     views = [view(60 + minute) for minute in range(3)]
     earlier = signal("category_interest", "session/shoes", t(4))
     now, before = explain(RULES["category_interest"], facts(*views, signals=(earlier,)))
@@ -105,7 +105,7 @@ def test_of_who_fired_before_the_newest_session_is_told_too() -> None:
     assert len(explain(RULES["first_purchase"], facts(*views, signals=(bought,)))) == 1
 
 
-def test_signals_of_no_rule_are_told_too() -> None:
+def test_signals_without_a_rule_are_shown() -> None:
     merged = {**ABANDONED, "kind": "visitor_merged", "rule": {"name": "visitor_merged", "version": 1}}
     (answer,) = others(RULES.values(), facts(signals=(merged, ABANDONED)))
     assert (answer.rule, answer.fired) == ("visitor_merged", True)
@@ -127,21 +127,21 @@ def test_a_watermark_is_held_back_by_a_partition() -> None:
     assert "has not begun" in only("cart_abandoned", facts(CART, running=running(None))).said
 
 
-def test_a_rule_that_began_later_is_told() -> None:
+def test_a_rule_that_began_later_is_named() -> None:
     rule = RULES["cart_abandoned"].model_copy(update={"version": 7})
     changed = {("cart_abandoned", 7): t(45)}
     (answer,) = explain(rule, facts(CART, rule_changes=changed, running=running(cart_abandoned=7)))
     assert answer.reason == "rule_started_later" and "version 7 began at 2023-11-15 00:45:00" in answer.said
 
 
-def test_a_version_that_the_job_does_not_run_is_told() -> None:
+def test_a_version_that_the_job_does_not_run_is_named() -> None:
     rule = RULES["cart_abandoned"].model_copy(update={"version": 7})
     (answer,) = explain(rule, facts(CART))
     assert answer.reason == "rule_not_running" and "submitted with version 2" in answer.said
     assert only("cart_abandoned", facts(CART, running=None)).reason == "not_running"
 
 
-def test_rules_of_a_folder_are_those_that_run_and_both_versions_are_told() -> None:
+def test_rules_of_a_folder_run_and_both_versions_are_shown() -> None:
     rule = RULES["cart_abandoned"].model_copy(update={"version": 7})
     known = replace(facts(CART, running=running(t(10))), now_ms=t(12), follows=True)
     (answer,) = explain(rule, known)
@@ -154,7 +154,7 @@ def test_rules_of_a_folder_are_those_that_run_and_both_versions_are_told() -> No
     assert not [line for line in report.headlines(list(RULES.values()), known) if "submitted with" in line]
 
 
-def test_a_signal_that_the_index_lacks_is_told() -> None:
+def test_a_signal_that_the_index_lacks_is_named() -> None:
     assert only("cart_abandoned", facts(CART)).reason == "not_in_index"
 
 
@@ -182,7 +182,7 @@ def test_two_late_events_together_are_why() -> None:
     assert answer.reason == "late" and len(answer.facts["event_ids"]) == 2
 
 
-def test_a_device_that_is_a_user_is_told() -> None:
+def test_a_device_that_is_a_user_is_named() -> None:
     answer = only("bounce", facts(users={"u": t(5)}))
     assert answer.reason == "other_visitor" and answer.said.endswith("ask for u")
 
@@ -247,7 +247,7 @@ def test_every_kind_of_rule_has_a_miss() -> None:
     assert {RULES[rule].kind for _, rule, _, _ in MISSES} == {rule.kind for rule in RULES.values()}
 
 
-def test_what_is_still_possible_is_told() -> None:
+def test_what_is_still_possible_is_shown() -> None:
     known = replace(facts(view(0), view(1), running=running(t(2))), now_ms=t(2))
     assert only("category_interest", known).said.endswith(
         "still possible until 2023-11-15 00:31:00 UTC (in 29 min)"
@@ -265,7 +265,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, known: Facts, *arguments: str) -> Any
     return CliRunner().invoke(why.main, list(arguments))
 
 
-def test_the_command_tells_people_and_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_answers_people_and_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     known = facts(
         CART,
         late=(page(t(1)),),

@@ -48,7 +48,7 @@ def _explained(events: Iterable[Document], rules: Iterable[Any]) -> Iterator[Tol
                 yield rule.signal_kind, visitor, one["status"], one["occurred_at_ms"]
 
 
-def test_what_a_guest_put_in_is_told_to_the_user() -> None:
+def test_a_guests_cart_is_shared_with_the_user() -> None:
     """The cart of before the login is the user's: pending for the user, and not for the device any more."""
     login = event("d", "identify", t(5), user_id="v")
     shared = Tap(frozenset(("v", "d")), 0)

@@ -131,7 +131,7 @@ def test_whose_an_event_is(
     assert len(valid(visitor, tapped("phone", "u"))) == mine
 
 
-def test_what_the_guest_did_is_told_to_the_user(held: dict[str, list[FakeMessage]]) -> None:
+def test_a_guests_events_are_shared_with_the_user(held: dict[str, list[FakeMessage]]) -> None:
     held[RAW] = messages(event("phone", "add_to_cart", t(4)), LOGIN)
     tap = tapped("phone", "u")
     _, shared = why_reading._valid({}, "u", tap, OPTIONS, None, 0)

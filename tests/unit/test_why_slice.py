@@ -72,7 +72,7 @@ def test_all_that_hangs_together_with_an_event_is_read_in_order_of_arrival(name:
     assert [one.position.timestamp_ms - t(20) for one in found if one.position] == [0, 1, 3, 4, 5]
 
 
-def test_what_the_topics_do_not_hold_is_told() -> None:
+def test_messages_missing_from_the_topics_are_named() -> None:
     with pytest.raises(BadInput, match="hold no event at or called raw:7:9"):
         why_slice.messages_around("raw:7:9", {})
 
@@ -126,7 +126,7 @@ def test_a_visitor_or_a_slice_and_not_both(no_job: None) -> None:
     assert asked().exit_code == asked("anna", "--slice", f"{RAW}:1:1").exit_code == 2
 
 
-def test_models_that_cannot_be_used_here_score_nobody(tmp_path: Any) -> None:
+def test_unusable_models_score_no_visitor(tmp_path: Any) -> None:
     engine = why_slice.engine_of(Settings(model_dir=str(tmp_path)))
     assert not engine.visitors_logic.options.scoring
     assert why_slice.engine_of(Settings()).visitors_logic.options.scoring

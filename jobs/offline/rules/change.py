@@ -81,7 +81,7 @@ def backfill(
 
 
 def heard(pack: Pack) -> frozenset[int] | None:
-    """Types of events without any of which nobody gets a signal; None where almost anybody may.
+    """Types of events without which a visitor gets no signal; None where almost any visitor may.
 
     What is asked when a session ends, or after a silence, may be true of everybody; and to look who has seen
     a page takes longer than it spares.

@@ -111,19 +111,19 @@ class ScenarioRun:
     def arrivals(self, bound_ms: int) -> Iterator[tuple[int, Document]]:
         """(arrival, event); an event that is not late comes in within the bound."""
         chance = random.Random(self.prefix + self.scenario.scenario)  # noqa: S311 - repeatable, not secret
-        for number, told in enumerate(self.scenario.events):
-            at_ms = BEGINNING_MS + told.at
-            event = self._event(told, number, at_ms)
+        for number, one in enumerate(self.scenario.events):
+            at_ms = BEGINNING_MS + one.at
+            event = self._event(one, number, at_ms)
             copies = 2 if "doubled" in self.variant else 1
             for _ in range(copies):
-                delay_ms = told.late_by or (chance.randint(0, bound_ms) if "shuffled" in self.variant else 0)
+                delay_ms = one.late_by or (chance.randint(0, bound_ms) if "shuffled" in self.variant else 0)
                 yield at_ms + delay_ms, {**event, "received_at_ms": at_ms + delay_ms}
 
-    def _event(self, told: ScenarioEvent, number: int, at_ms: int) -> Document:
+    def _event(self, one: ScenarioEvent, number: int, at_ms: int) -> Document:
         return {
-            "schema": SCHEMA, "event_id": f"{self.prefix}{number}", "event_type": told.type,
-            "event_time_ms": at_ms, "visitor_id": self.prefix + told.visitor,
-            "sequence": number, **(told.model_extra or {}),
+            "schema": SCHEMA, "event_id": f"{self.prefix}{number}", "event_type": one.type,
+            "event_time_ms": at_ms, "visitor_id": self.prefix + one.visitor,
+            "sequence": number, **(one.model_extra or {}),
         }  # fmt: skip
 
     def complaints(self, signals: Iterable[Document]) -> Iterator[str]:
@@ -167,8 +167,8 @@ def _newest(signals: Iterable[Document]) -> list[Document]:
 
 def _shown(wanted: Expected) -> str:
     at = "" if wanted.at is None else f" at {text_of(wanted.at)}" if wanted.at else " at 0 s"
-    told = f", evidence {wanted.evidence}" if wanted.evidence else ""
-    return f"{wanted.kind} ({wanted.status}) of {wanted.visitor}{at}{told}"
+    evidence = f", evidence {wanted.evidence}" if wanted.evidence else ""
+    return f"{wanted.kind} ({wanted.status}) of {wanted.visitor}{at}{evidence}"
 
 
 def read(path: Path) -> list[Scenario]:
@@ -205,9 +205,9 @@ def scenario_runs(scenarios: Iterable[Scenario]) -> list[ScenarioRun]:
     ]
 
 
-def stream(told: Iterable[ScenarioRun], bound_ms: int) -> list[Document]:
+def stream(runs: Iterable[ScenarioRun], bound_ms: int) -> list[Document]:
     """All runs in one stream, in order of arrival, with the clock between them."""
-    arrivals = sorted((item for one in told for item in one.arrivals(bound_ms)), key=lambda item: item[0])
+    arrivals = sorted((item for one in runs for item in one.arrivals(bound_ms)), key=lambda item: item[0])
     found: list[Document] = []
     before = 0
     for arrival_ms, event in arrivals:

@@ -101,7 +101,7 @@ def _fired(rule: Any | None, signal: Document, facts: Facts) -> Answer:
 
 def _notes(rule: Any | None, version: int, signal: Document, facts: Facts) -> Iterator[str]:
     if int(signal["expires_at_ms"]) <= facts.now_ms:
-        yield f"expired at {_when(int(signal['expires_at_ms']), facts)}: nobody acts on it any more"
+        yield f"expired at {_when(int(signal['expires_at_ms']), facts)}: it is not acted on any more"
     if rule is not None and version < rule.version:
         yield f"found by version {version}; version {rule.version} is active now"
     if rule is not None and version > rule.version:

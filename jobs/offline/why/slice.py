@@ -92,7 +92,7 @@ def replay(name: str, settings: Settings, since_ms: int = 0) -> Replayed:
 
 
 def engine_of(settings: Settings) -> Engine:
-    """An engine as the job has it; where its models cannot be used here, nobody is scored."""
+    """An engine as the job has it; where its models cannot be used here, no visitor is scored."""
     options, scorer = Options.of(settings), None
     if settings.scoring:
         models = Scorer(registry_at(settings.model_dir), OFFERED)

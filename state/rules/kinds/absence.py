@@ -23,7 +23,7 @@ from state.rules.language.filters import EVERY_KIND
 from state.rules.language.model import Absence
 from state.visitor import Session, Visitor, Wait
 
-MOST_IN_VAIN = 100  # waits of a rule that may still be recovered or taken back; the oldest goes first
+MOST_UNANSWERED = 100  # waits of a rule that may still be recovered or taken back; the oldest goes first
 MOST_LATE = 20  # late answers that are remembered for waits that are not over yet
 
 
@@ -33,7 +33,7 @@ class WaitKind(Kind):
     Whatever starts or answers comes closer together than the wait for as long as it goes on; when it is over,
     the last of them decides: with equal sort keys (time and sequence) it is the answer.
 
-    Remembers of the visitor: the open wait, those in vain for as long as an answer may recover or a late one
+    Remembers of the visitor: the open wait; unanswered ones while an answer may recover or a late one
     retract them; the sort key of the last answer without a wait; late answers. Since first, in the session:
     the time of its first event.
 
@@ -60,7 +60,7 @@ class WaitKind(Kind):
     # --------------------------------------------------------------------------------------- on time
 
     def on_event(self, visitor: Visitor, session: Session, event: Event, emit: Emit) -> None:
-        """Starts the wait, goes on with it, answers it, recovers what was in vain."""
+        """Starts the wait, goes on with it, answers it, recovers unanswered ones."""
         if self.starts.holds(event):
             if not self.since_first or self._is_first(visitor, session, event):
                 self.start(visitor, session.id, event)
@@ -122,9 +122,9 @@ class WaitKind(Kind):
         wait.due = wait.since_at + self.wait_ms
         wait.amount, wait.kept = self.amount(visitor, wait), None
         emit(self.finding(wait, "active", wait.due))
-        vain = visitor.in_vain.setdefault(self.key, [])
-        vain.append(wait)
-        del vain[:-MOST_IN_VAIN]
+        unanswered = visitor.unanswered.setdefault(self.key, [])
+        unanswered.append(wait)
+        del unanswered[:-MOST_UNANSWERED]
         for at, event_id in visitor.rules.get(self.key, _UNKNOWN)["late"]:
             if wait.since_at <= at <= wait.due:
                 emit(self.finding(wait, "retracted", self._last_word(wait), (event_id, at)))
@@ -138,7 +138,7 @@ class WaitKind(Kind):
     def _recover(self, visitor: Visitor, event: Event, emit: Emit) -> None:
         """The first answer behind a wait recovers it, if it comes soon enough; another one never does."""
         at = event.event_time_ms
-        for wait in visitor.in_vain.get(self.key, ()):
+        for wait in visitor.unanswered.get(self.key, ()):
             if not wait.answered and at > wait.due:
                 wait.answered = True
                 if at <= wait.due + self.recovered_ms:
@@ -158,7 +158,7 @@ class WaitKind(Kind):
         late = self.memory(visitor)["late"]
         late.append([at, event_id])
         del late[:-MOST_LATE]
-        for wait in visitor.in_vain.get(self.key, ()):
+        for wait in visitor.unanswered.get(self.key, ()):
             if wait.since_at <= at <= wait.due:
                 emit(self.finding(wait, "retracted", self._last_word(wait), (event_id, at)))
 
@@ -217,10 +217,10 @@ class WaitKind(Kind):
 
     def keeps(self) -> list[Kept]:
         """What it remembers."""
-        vain_ms = self.wait_ms + self.recovered_ms + self.spans.late_ms
+        unanswered_ms = self.wait_ms + self.recovered_ms + self.spans.late_ms
         found = [
             Kept("the open wait", "visitor", 1, self.wait_ms),
-            Kept("waits in vain", "visitor", MOST_IN_VAIN, vain_ms),
+            Kept("unanswered waits", "visitor", MOST_UNANSWERED, unanswered_ms),
             Kept("late answers", "visitor", MOST_LATE, self.wait_ms + self.spans.late_ms),
         ]
         return [*found, Kept("when its first event came", "session", 1)] if self.since_first else found
@@ -233,7 +233,7 @@ class WaitKind(Kind):
         return found
 
     def forget(self, visitor: Visitor, now: int) -> None:
-        """Drops waits in vain that nothing can change any more, and answers that nothing can meet."""
+        """Drops unanswered waits that nothing can change any more, and answers that nothing can meet."""
         self.forget_vain(visitor, now)
         memory = visitor.rules.get(self.key)
         if memory is None:
@@ -247,20 +247,20 @@ class WaitKind(Kind):
         if not any(memory.values()):
             del visitor.rules[self.key]
 
-    def vain_until(self, vain: list[Wait]) -> int:
-        """Until then the first wait in vain may still be changed by something."""
-        return NEVER if self.spans.bounded else vain[0].due + self.recovered_ms + self.spans.late_ms
+    def unanswered_until(self, unanswered: list[Wait]) -> int:
+        """Until then the first unanswered wait may still be changed by something."""
+        return NEVER if self.spans.bounded else unanswered[0].due + self.recovered_ms + self.spans.late_ms
 
     def forget_vain(self, visitor: Visitor, now: int) -> None:
-        """Drops waits in vain that nothing can change any more."""
-        vain = visitor.in_vain.get(self.key)
-        if vain is None or self.vain_until(vain) >= now:
+        """Drops unanswered waits that nothing can change any more."""
+        unanswered = visitor.unanswered.get(self.key)
+        if unanswered is None or self.unanswered_until(unanswered) >= now:
             return
-        kept = [wait for wait in vain if self.vain_until([wait]) >= now]
+        kept = [wait for wait in unanswered if self.unanswered_until([wait]) >= now]
         if kept:
-            visitor.in_vain[self.key] = kept
+            visitor.unanswered[self.key] = kept
         else:
-            del visitor.in_vain[self.key]
+            del visitor.unanswered[self.key]
 
 
 # What is kept of an open wait: sort keys of its first and last start and of its answer, the sums at stake.

@@ -138,7 +138,7 @@ class CartKind(WaitKind):
         return found
 
     def forget(self, visitor: Visitor, now: int) -> None:
-        """Drops a cart that nobody has touched for long, too."""
+        """Drops a cart that has not changed for long, too."""
         memory = visitor.rules.get(self.key)
         if memory is not None and not self.spans.bounded and memory["at"] + CART_MEMORY_MS < now:
             memory.update(cart={}, at=0)

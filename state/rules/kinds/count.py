@@ -147,7 +147,7 @@ class SpanCount(Kind):
         return self.spans.memory_ms if self.wants_none else self.within
 
     def forget(self, visitor: Visitor, now: int) -> None:
-        """Drops keys whose events lie too far back to count, and values that nobody will ask for again."""
+        """Drops keys whose events lie too far back to count, and values that are not needed again."""
         memory = visitor.rules.get(self.key)
         if memory is None or self.spans.bounded:
             return

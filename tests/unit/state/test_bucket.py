@@ -128,7 +128,7 @@ def test_what_is_asked_in_a_slice_is_answered_when_the_slice_is_over() -> None:
     assert take(one, 200, "b 150") == [("tick", 150), ("answer", 100), ("ring", 160)]
 
 
-def test_what_is_over_is_forgotten_and_comes_back_as_somebody_new() -> None:
+def test_a_forgotten_entity_comes_back_as_a_new_one() -> None:
     one = bucket()
     take(one, 5, "a 1")
     settle(one, 500)

@@ -112,7 +112,7 @@ def test_a_new_link_is_a_signal_and_an_alias() -> None:
         Signal.model_validate(found)
 
 
-def test_a_flood_is_held_back_and_said_once() -> None:
+def test_a_flood_is_held_back_and_reported_once() -> None:
     events = [event("d", "page_view", at) for at in range(6)]
     out = run(lines(events), options=CAPS)
     (found,) = [one for one in documents(out, "signal") if one["kind"] == "bot_suspected"]
@@ -126,7 +126,7 @@ def test_caps_may_be_off() -> None:
     assert verdicts(out) == {"valid": 6}
 
 
-def test_who_asks_to_be_erased_leaves_nothing_behind() -> None:
+def test_an_erasure_leaves_nothing_behind() -> None:
     erase = event("d", "consent", 9, properties={"status": "erased"})
     engine = Engine(Options())
     engine.take(lines([event("d", "add_to_cart", 1), event("d", "page_view", 2), erase]), None, T0 + MINUTE)
@@ -178,7 +178,7 @@ def test_pseudonyms_replace_all_ids() -> None:
     assert all(one["visitor_id"].startswith("hmac:") for one in documents(out, "valid"))
 
 
-def test_an_ingest_of_its_own_says_the_same() -> None:
+def test_an_ingest_of_its_own_agrees() -> None:
     values = lines(_random_events(2))
     whole = Engine(CAPS).run(values, MINUTE, positions(values))
     alone = Engine(CAPS)

@@ -54,11 +54,11 @@ CART = guest("add_to_cart", 0, product={"product_id": "p", "price": 60})
     ],
     ids=["signs in, then buys", "buys by name", "buys elsewhere", "buys on no device"],
 )
-def test_who_signs_in_and_buys_in_time_is_not_reminded(rest: list[Document], slice_ms: int) -> None:
+def test_a_guest_that_signs_in_and_buys_is_not_reminded(rest: list[Document], slice_ms: int) -> None:
     assert carts([CART, *rest], slice_ms) == []
 
 
-def test_who_signs_in_and_does_not_buy_is_reminded_as_a_user() -> None:
+def test_a_guest_that_signs_in_without_buying_is_reminded_as_a_user() -> None:
     assert carts([CART, user("identify", 5 * MINUTE)]) == [("u", "active", 30 * MINUTE)]
 
 
@@ -75,7 +75,7 @@ def test_the_content_of_the_cart_comes_along() -> None:
     assert found["evidence"]["value"] == 40
 
 
-def test_what_was_said_of_the_guest_is_recovered_by_the_user() -> None:
+def test_a_signal_of_the_guest_is_recovered_by_the_user() -> None:
     events = [CART, user("identify", HOUR), user("purchase", 2 * HOUR)]
     said = [("g", "active", 30 * MINUTE), ("g", "recovered", 30 * MINUTE)]
     assert carts(events) == said
@@ -90,12 +90,12 @@ def test_the_second_user_of_a_device_gets_nothing_of_the_first() -> None:
     assert carts([CART, user("identify", 5 * MINUTE), other]) == [("u", "active", 30 * MINUTE)]
 
 
-def test_who_signs_in_again_is_told_nothing_again() -> None:
+def test_a_second_login_shares_nothing_again() -> None:
     again = [user("identify", at * MINUTE) for at in (5, 6, 7)]
     assert carts([CART, *again]) == [("u", "active", 30 * MINUTE)]
 
 
-def test_what_lies_longer_ago_than_a_day_is_not_told() -> None:
+def test_events_older_than_a_day_are_not_shared() -> None:
     late = [
         guest("add_to_cart", DAY, product={"product_id": "q", "price": 40}),
         user("identify", DAY + MINUTE),
@@ -109,7 +109,7 @@ def test_what_lies_longer_ago_than_a_day_is_not_told() -> None:
 
 
 @pytest.mark.parametrize("status", ["denied", "erased"])
-def test_nothing_is_told_of_who_said_no(status: str) -> None:
+def test_nothing_is_shared_after_a_denial(status: str) -> None:
     no = guest("consent", MINUTE, properties={"status": status})
     assert not [one for one in carts([CART, no, user("identify", 5 * MINUTE)]) if one[0] == "u"]
 

@@ -56,7 +56,7 @@ def test_late_messages_that_are_no_events_are_refused_like_all_others() -> None:
 
 
 @pytest.mark.parametrize("status", ["denied", "granted"])
-def test_a_late_event_of_who_said_no_says_nothing(status: str) -> None:
+def test_a_late_event_after_a_denial_changes_nothing(status: str) -> None:
     word = event("v", "consent", MINUTE, properties={"status": status})
     engine, _ = engine_after([event("v", "add_to_cart", 0), word], HOUR)
     out = engine.take_late(lines([event("v", "purchase", 10 * MINUTE)]), None)
@@ -73,7 +73,7 @@ def test_everybody_is_forgotten_in_the_end() -> None:
     assert [counts.entities for counts in engine.counts] == [0, 0]
 
 
-def test_who_bought_is_remembered_longer() -> None:
+def test_buyers_are_remembered_longer() -> None:
     options = Options(visitor_memory_ms=HOUR, rule_memory_ms=10 * HOUR)
     engine = Engine(options, shipped())
     engine.take(lines([event("v", "purchase", 0), event("w", "page_view", 0)]), None, T0 + MINUTE)

@@ -85,7 +85,7 @@ def answers_in_turn(*bands: str) -> BatchScorer:
     return BatchScorer(score)
 
 
-def test_a_signal_is_raised_by_a_high_score_and_taken_back_by_a_low_one() -> None:
+def test_a_high_score_makes_a_signal_and_a_low_one_retracts_it() -> None:
     events = visit(*["page_view"] * 30)
     out = run(
         lines(events), pack=None, scorer=answers_in_turn("low", "medium", "high", "medium", "low", "high")
@@ -203,7 +203,7 @@ def test_a_visitor_s_document_has_the_members_of_the_index() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS - {"late", "rejected", "alias"}))
-def test_a_document_that_nobody_reads_is_not_made(kind: str) -> None:
+def test_a_document_without_readers_is_not_made(kind: str) -> None:
     events = visit("add_to_cart", *["page_view"] * 20)
     whole = written(run(lines(events), scorer=scorer()))
     out = written(run(lines(events), options=Options(bounded=True, emits=KINDS - {kind}), scorer=scorer()))

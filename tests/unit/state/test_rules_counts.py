@@ -90,7 +90,7 @@ def test_a_key_is_any_leaf_as_text(way: Way, key: tuple[Any, str | None]) -> Non
 @every_way
 @pytest.mark.parametrize("off_ms", [-1, 0, 1])
 @pytest.mark.parametrize("number", [2, 3, 4, 50])
-def test_so_many_within_a_span(way: Way, number: int, off_ms: int) -> None:
+def test_a_count_within_a_span(way: Way, number: int, off_ms: int) -> None:
     text = f"{{kind: count, where: {{event_type: click}}, within: 10 min, at_least: {number}}}"
     at = [t(0, one) for one in range(number - 1)] + [t(10, off_ms)]
     found = signals([rule(text)], [click(one) for one in at], way)
@@ -134,7 +134,7 @@ def test_first_and_repeated_orders_meet_at_a_year(way: Way, off_ms: int) -> None
 
 
 @every_way
-def test_an_order_that_is_told_again_is_one_order(way: Way) -> None:
+def test_a_repeated_order_counts_once(way: Way) -> None:
     both = [shipped("first_purchase"), shipped("repeat_purchase")]
     given = [order(t(0), "o1"), order(t(3), "o1"), order(t(0) + 300 * DAY, "o1")]
     assert [one["kind"] for one in signals(both, given, way)] == ["first_purchase"]

@@ -10,7 +10,7 @@ import pytest
 
 from state.engine import Engine
 from state.logic import NEVER
-from state.rules.kinds.absence import MOST_IN_VAIN, MOST_LATE
+from state.rules.kinds.absence import MOST_LATE, MOST_UNANSWERED
 from state.rules.kinds.base import MOST_KEYS
 from state.rules.kinds.sequence import MOST_BEGUN
 from state.rules.language.loading import SHIPPED, load
@@ -29,7 +29,7 @@ def put(at_ms: int, product: str = "a", **more: Any) -> Document:
 
 # name of the rule, events, when its memory is empty
 LIVES: list[tuple[str, list[Document], int]] = [
-    ("cart_abandoned", [put(t(0))], t(0) + 30 * DAY),  # the cart itself; the wait in vain goes before
+    ("cart_abandoned", [put(t(0))], t(0) + 30 * DAY),  # the cart itself; the unanswered wait goes before
     ("cart_abandoned", [put(t(0)), purchase(t(5))], t(5)),
     ("cart_abandoned", [put(t(0)), taken_out(t(5), product={"product_id": "a"})], t(5)),
     ("cart_abandoned", [purchase(t(0))], t(0)),
@@ -52,7 +52,7 @@ def test_memory_is_empty_when_nothing_can_need_it(life: tuple[str, list[Document
     one.settle(ends)
     assert one.is_empty() == (at_once and name != "cart_abandoned" or "remove" in events[-1]["event_type"])
     one.settle(ends + 1)
-    assert one.is_empty(), (one.visitor.waits, one.visitor.in_vain, one.visitor.rules)
+    assert one.is_empty(), (one.visitor.waits, one.visitor.unanswered, one.visitor.rules)
 
 
 @pytest.mark.parametrize("life", [life for life in LIVES if "purchase" in life[0]], ids=lambda life: life[0])
@@ -64,7 +64,7 @@ def test_a_bounded_read_forgets_no_order(life: tuple[str, list[Document], int]) 
     assert not one.is_empty()
 
 
-def test_a_wait_in_vain_says_when_it_may_be_forgotten() -> None:
+def test_an_unanswered_wait_has_a_time_to_be_forgotten() -> None:
     one = Life(shipped("checkout_hesitation"))
     assert one.pack.next_due(one.visitor) == NEVER
     one.take(event("v", "checkout_start", t(0)))
@@ -77,7 +77,7 @@ def test_a_wait_in_vain_says_when_it_may_be_forgotten() -> None:
     assert one.pack.next_due(one.visitor) == over
     one.pack.on_due(one.visitor, over + 1, one.found.append)
     assert one.pack.next_due(one.visitor) == NEVER
-    assert not one.visitor.in_vain
+    assert not one.visitor.unanswered
 
 
 @pytest.mark.parametrize("name", ["cart_abandoned", "checkout_hesitation"])
@@ -112,18 +112,18 @@ def test_no_rule_grows_without_end() -> None:
     assert len(msgspec.msgpack.encode(one.session)) < 200_000
 
 
-def test_a_sequence_keeps_so_many_beginnings() -> None:
+def test_beginnings_of_a_sequence_are_bounded() -> None:
     one = Life(shipped("price_hesitation"))
     one.take(*(put(t(0, number)) for number in range(3 * MOST_BEGUN)))
     assert len(one.visitor.rules["price_hesitation/1"]["a"]) == MOST_BEGUN
 
 
-def test_waits_in_vain_and_late_answers_are_so_many() -> None:
+def test_unanswered_waits_and_late_answers_are_bounded() -> None:
     text = "{kind: absence, where: {event_type: search}, without: {event_type: click}, within: 1 s, recovered_within: 30 d}"
     one = Life(rule(text))
-    one.take(*(event("v", "search", t(number)) for number in range(2 * MOST_IN_VAIN)))
+    one.take(*(event("v", "search", t(number)) for number in range(2 * MOST_UNANSWERED)))
     one.late(*(event("v", "click", t(0) - number) for number in range(2 * MOST_LATE)))
-    assert len(one.visitor.in_vain["story/1"]) == MOST_IN_VAIN
+    assert len(one.visitor.unanswered["story/1"]) == MOST_UNANSWERED
     assert len(one.visitor.rules["story/1"]["late"]) == MOST_LATE
 
 
@@ -188,7 +188,7 @@ def test_a_pack_without_rules_finds_nothing_and_keeps_nothing() -> None:
     assert one.pack.next_due(one.visitor) == NEVER
 
 
-def test_what_is_due_is_said_in_order_of_time() -> None:
+def test_due_signals_come_in_order_of_time() -> None:
     one = Life(shipped("cart_abandoned"), shipped("checkout_hesitation"))
     one.take(put(t(0)), event("v", "checkout_start", t(21)))
     one.pack.on_due(one.visitor, t(60), one.found.append)
@@ -242,7 +242,7 @@ def test_a_guests_purchase_answers_what_the_guest_waited_for() -> None:
     assert user.found == []
 
 
-def test_the_device_is_told_and_released() -> None:
+def test_the_device_gets_echoes_after_its_release() -> None:
     guest = Life(shipped("cart_abandoned"), shipped("checkout_hesitation"))
     guest.take(put(t(0)), page(t(31)), put(t(40)), event("v", "checkout_start", t(41)))
     guest.pack.release(guest.visitor)
@@ -252,7 +252,7 @@ def test_the_device_is_told_and_released() -> None:
     assert guest.moments() == [("active", t(30)), ("recovered", t(30))]
 
 
-def test_a_guest_who_signs_in_and_buys_is_not_reminded() -> None:
+def test_a_guest_that_signs_in_and_buys_is_not_reminded() -> None:
     """The same browser buys under the user's name: nothing is left to remind anybody of."""
     device, known = {"anonymous_id": "d"}, {"anonymous_id": "d", "user_id": "u", "visitor_id": "u"}
     guest = [{**put(t(0)), **device, "visitor_id": "d"}]

@@ -137,7 +137,7 @@ def evaluated(
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_every_kind_says_what_the_evaluation_of_a_history_says(
+def test_every_kind_agrees_with_the_evaluation_of_a_history(
     every_rule: list[Any], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.rule_stories.OPTIONS", _cut_at(MAX_EVENTS))

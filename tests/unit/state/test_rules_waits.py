@@ -62,7 +62,7 @@ def test_a_cart(rule_: Any, way: Way, story: tuple[str, list[Document], list[tup
 
 @both
 @every_way
-def test_evidence_is_told_in_the_rules_own_words(rule_: Any, way: Way) -> None:
+def test_evidence_uses_the_nouns_of_the_rule(rule_: Any, way: Way) -> None:
     first, last, bought = cart(t(0)), cart(t(20)), purchase(t(90))
     active, recovered = signals([rule_], [first, last, bought], way)
     given = {"last_cart_event_id": last["event_id"], "last_cart_at_ms": t(20), "cart_events": 2}

@@ -157,7 +157,7 @@ def test_a_pause_holds_as_long_as_its_signal() -> None:
     ],
     ids=["purchase", "recovered", "recovered without an action"],
 )
-def test_who_has_just_bought_is_left_alone(bought: Document) -> None:
+def test_a_recent_purchase_suppresses(bought: Document) -> None:
     assert decided(bought, change(1, NOON)) == [("suppressed", "just_purchased")]
     assert decided(bought, change(1, NOON + 23 * HOUR)) == [("suppressed", "just_purchased")]
     assert decided(bought, change(1, NOON + 23 * HOUR + 1)) == [("due", None)]

@@ -16,7 +16,7 @@ from state.triggers.visitor import CODEC, Visitor
 from tests.trigger_host import DAY, HOUR, NOON, TABLE, Document, Host, change, decided, erased
 
 
-def test_who_is_erased_gets_nothing_any_more() -> None:
+def test_an_erased_visitor_gets_no_triggers() -> None:
     due, order = change(1, NOON), erased(NOON + 10, NOON + HOUR)
     assert decided(due, order) == [("cancelled", "erased")]
     assert decided(due, order, order) == []
@@ -45,13 +45,13 @@ def test_an_older_order_takes_nothing_back_of_a_newer_one() -> None:
     assert decided(older, newer, change(1, NOON + HOUR)) == []
 
 
-def test_who_did_nothing_is_known_until_the_quiet_time_is_over() -> None:
+def test_an_idle_visitor_is_kept_until_the_quiet_time_is_over() -> None:
     host = Host()
     assert host.take(erased(NOON, NOON + HOUR)) == []
     assert host.take(change(1, NOON + HOUR)) == []
 
 
-def test_forgotten_is_who_has_nothing_that_matters_any_more() -> None:
+def test_visitors_without_pending_triggers_are_forgotten() -> None:
     host = Host()
     host.take(change(1, NOON))
     host.settle(NOON + 7 * DAY + KEEP_MS)
@@ -116,7 +116,7 @@ def test_what_is_remembered_is_bounded_and_the_caps_still_hold(monkeypatch: pyte
         json.dumps(change(1, NOON) | {"signal_id": "x"}).encode(),
     ],
 )
-def test_what_is_no_signal_is_counted_and_stops_nobody(value: bytes) -> None:
+def test_messages_that_are_no_signals_are_counted(value: bytes) -> None:
     logic, good = TriggersLogic(TABLE), json.dumps(change(1, NOON)).encode()
     assert len(logic.items([value, good], None, False, Out())) == 1
     assert logic.refused == 1

@@ -148,7 +148,7 @@ def expected(table: Document, messages: list[Document]) -> list[Document]:
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("seed", range(12))
-def test_every_message_leads_to_what_the_oracle_says(seed: int, table: str) -> None:
+def test_every_message_agrees_with_the_oracle(seed: int, table: str) -> None:
     chance = random.Random(seed)
     messages = history(chance, "anna", 220)
     if seed % 3:
