@@ -18,7 +18,7 @@ WORDS = ROOT / "tools" / "words.toml"
 ENDINGS = ("*.py", "*.sql", "*.md", "*.yaml")
 MAX_LINE = 130  # of a page, outside of tables and code
 MAX_CELL = 200  # of a table; a row cannot be broken into lines
-_CANNOT_BREAK = re.compile(r"\.jaas\.config=")  # one long class name, to be copied
+_CANNOT_BREAK = re.compile(r"\.jaas\.config=|^\{.*\}$")  # one setting, one message a line
 
 
 class Word(NamedTuple):

@@ -144,14 +144,14 @@ def test_every_error_that_operators_see_is_in_a_runbook() -> None:
     assert [name for name in tree if name != "EndUnavailable" and f"`{name}`" not in text] == []
 
 
-def test_the_readme_names_every_field_of_ledger_and_summary() -> None:
+def test_the_page_of_replays_names_every_field_of_ledger_and_summary() -> None:
     ledger = Ledger({(0, 0): Window(rejected=Counter(not_json=1))})
     stack = SimpleNamespace(stack=SimpleNamespace(peak_memory_bytes=lambda: 0))
     times = {"seconds": 2.0, "seconds_after_start": 1.0}
     summary = summarise(ledger, [], 0, times, stack)  # type: ignore[arg-type]
     document = ledger.to_document()
     names = {*summary, *document, *document["windows"][0]}
-    assert sorted(name for name in names if f"`{name}`" not in page("README.md")) == []
+    assert sorted(name for name in names if f"`{name}`" not in page("docs/replay.md")) == []
 
 
 def test_the_version_is_the_same_everywhere() -> None:
