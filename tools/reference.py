@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from cli import (
     audit,
     erase,
+    experiment,
     heartbeat,
     merge,
     models,
@@ -41,6 +42,7 @@ COMMANDS: dict[str, click.Command] = {
     "scripts/rules": rules.main,
     "scripts/train": train.main,
     "scripts/models": models.main,
+    "scripts/experiment": experiment.main,
     "scripts/erase": erase.main,
     "scripts/merge": merge.main,
     "scripts/audit": audit.main,

@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 from matplotlib.figure import Figure
 
+from jobs.offline.pages import STYLE, table
 from jobs.offline.training.evaluation import Estimate, calibration_curve, lift
 from jobs.offline.training.examples import Examples
 from jobs.offline.training.pipeline import Outcome
@@ -18,11 +19,6 @@ from jobs.offline.training.pipeline import Outcome
 _METRICS = (
     "average_precision", "auc", "log_loss", "brier", "calibration_error", "precision", "recall", "f1",
 )  # fmt: skip
-_STYLE = (
-    "body{font:15px/1.5 system-ui;max-width:66em;margin:2em auto}table{border-collapse:collapse}"
-    "td,th{padding:.2em .7em;text-align:right;border-bottom:1px solid #ddd}td:first-child,th:first-child"
-    "{text-align:left}img{max-width:32%}"
-)
 
 
 def write(outcome: Outcome, objections: Sequence[str], folder: Path) -> Path:
@@ -87,12 +83,12 @@ def _page(
     outcome: Outcome, objections: Sequence[str], folder: Path, pictures: Iterable[str]
 ) -> Iterable[str]:
     manifest = outcome.manifest
-    yield f"<!doctype html><meta charset=utf-8><title>{escape(manifest.name)}</title><style>{_STYLE}</style>"
+    yield f"<!doctype html><meta charset=utf-8><title>{escape(manifest.name)}</title><style>{STYLE}</style>"
     yield f"<h1>{escape(manifest.name)} {escape(manifest.version)}</h1>"
     yield f"<p>The score is the probability of: {escape(outcome.task.label)}. Chosen on the validation part:"
     yield f" <b>{outcome.chosen}</b>. Threshold {outcome.threshold:.4f} (greatest F1 there).</p>"
     yield _verdict(objections)
-    yield "<h2>Rows</h2>" + _table(
+    yield "<h2>Rows</h2>" + table(
         ("part", "rows", "positives", "share"),
         [(name, len(part), int(part.labels.sum()), f"{part.share:.4f}") for name, part in _parts(outcome)],
     )
@@ -122,13 +118,7 @@ def _verdict(objections: Sequence[str]) -> str:
 
 def _estimates(found: Mapping[str, Mapping[str, Estimate]]) -> str:
     rows = [(scorer, *(str(estimates[name]) for name in _METRICS)) for scorer, estimates in found.items()]
-    return _table(("scores of", *(name.replace("_", " ") for name in _METRICS)), rows)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = ["<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in head) + "</tr>"]
-    lines += ["<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows]
-    return f"<table>{''.join(lines)}</table>"
+    return table(("scores of", *(name.replace("_", " ") for name in _METRICS)), rows)
 
 
 def _calibration(outcome: Outcome) -> Figure:

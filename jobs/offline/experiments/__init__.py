@@ -1,0 +1,1 @@
+"""What came of experiments: exposures and events in, uplift with intervals out."""
