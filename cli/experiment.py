@@ -10,7 +10,7 @@ import click
 import orjson
 from rich.table import Table
 
-from cli.options import CONTEXT, embedded_settings, failures_told, settings_options
+from cli.options import CONTEXT, embedded_settings, reported_failures, settings_options
 from connectors.errors import BadInput
 from connectors.files.experiments import load
 from jobs import ends
@@ -33,7 +33,7 @@ def main() -> None:
 @_FOLDER
 def show_all(folder: Path) -> None:
     """List the experiments with weights and plan. Exit status: 0, 2 a file is wrong."""
-    with failures_told():
+    with reported_failures():
         found = load(folder)
     if found.holdout:
         click.echo(f"holdout {found.holdout.version}  {found.holdout.share:.1%} of all units")
@@ -69,7 +69,7 @@ def analyse(
     """
     from jobs.offline.experiments import analysis, report, visitors
 
-    with failures_told():
+    with reported_failures():
         values = exposures.lines(files) if files else _topics(settings_file, assignments)
         one, exposed = exposures.of_experiment(exposures.exposures(values), load(folder), name)
         found = analysis.analysed(
@@ -107,7 +107,7 @@ def power(mean: float, deviation: float | None, uplift: float, chance: float, as
     """Say how many units of two equal arms together find an uplift. Exit status: 0, 2 invalid."""
     from jobs.offline.experiments import estimates
 
-    with failures_told():
+    with reported_failures():
         if uplift == 0 or (deviation is None and mean >= 1):
             raise BadInput("an uplift other than 0, and --deviation for a mean of 1 or more, are required")
         found = estimates.power(mean, deviation or (mean * (1 - mean)) ** 0.5, uplift, chance)

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from cli.experiment import main
 from connectors.contracts.experiments import Experiment
+from tests.lake_files import write_lake
 
 HOUR, NOW = 3_600_000, 1_700_000_000_000
 PLAN = "holdout: {version: 1, share: 0.5}\nexperiments: [{name: colours, version: 2, arms: {control: 1, red: 1}}]"
@@ -180,3 +181,14 @@ def test_orders_that_all_cost_the_same_have_no_interval(run: Callable[..., Any])
     same = [purchase(one["visitor_id"], 10.1) for one in bought]
     found = figures(run(exposed, same, "--json"))
     assert [one["metric"] for one in found["estimates"]] == ["conversion", "orders", "revenue"]
+
+
+def test_a_lake_says_the_same_as_a_file(run: Callable[..., Any], tmp_path: Path) -> None:
+    exposed, bought = shop()
+    exposed.append(exposure("a-1", "red"))
+    bought.append(purchase("user-7", 10.0, anonymous_id="a-1", user_id="user-7"))
+    link = {**bought[0], "event_id": "view", "event_type": "page_view", "anonymous_id": "a-2", "order": None}
+    lake = write_lake(tmp_path / "lake", [*bought, link])
+    assert figures(run(exposed, bought, "--json", "--events", str(lake))) == figures(
+        run(exposed, bought, "--json")
+    )

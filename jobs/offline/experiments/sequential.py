@@ -32,8 +32,8 @@ def tuning(planned: int, alpha: float) -> float:
 def half_width(error: ArrayLike, units: ArrayLike, planned: int, alpha: float) -> Floats:
     """Half of an interval that covers the effect at all looks together with 1 - alpha.
 
-    The asymptotic confidence sequence of the same paper, with the standard error of the effect
-    times the root of the units in the place of the standard deviation of one unit.
+    The asymptotic confidence sequence of the same paper; the standard error of the effect times the root of
+    the units is its standard deviation of one unit.
 
     Args:
         error: standard error of the effect at each look.

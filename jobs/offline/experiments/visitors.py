@@ -59,7 +59,7 @@ def _of_lake(lake: Path) -> pl.DataFrame:
     bought = frame.filter(pl.col("event_type") == "purchase")
     both = pl.concat([linked, bought]).with_columns(leaves("order"))
     named = {f"order_{name}": name for name in ("revenue", "currency")} | {"order_order_id": "order_id"}
-    return both.rename(named).select(_SCHEMA).collect()
+    return both.rename(named).select(list(_SCHEMA)).collect()
 
 
 def _of_file(path: Path) -> pl.DataFrame:
