@@ -97,7 +97,7 @@ def test_the_figures_are_those_of_the_files(run: Callable[..., Any], tmp_path: P
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == found
 
 
-def test_a_guest_who_signs_in_is_one_visitor_and_two_arms_are_crossed(run: Callable[..., Any]) -> None:
+def test_signing_in_keeps_one_visitor_and_two_arms_are_crossed(run: Callable[..., Any]) -> None:
     exposed, bought = shop()
     exposed += [exposure("a-1", "red"), exposure("a-2", "red"), exposure("a-2", "control", NOW + 1)]
     bought += [purchase("user-7", 10.0, anonymous_id="a-1", user_id="user-7")]
