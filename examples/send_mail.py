@@ -3,7 +3,8 @@
     python examples/send_mail.py --kafka 127.0.0.1:9092 --smtp 127.0.0.1:25 \
         --sender shop@example.com --addresses addresses.csv --ledger sent.sqlite
 
-`addresses.csv` has the lines `visitor_id,address`. What is due later waits; what is cancelled before is
+`addresses.csv` has the lines `visitor_id,address`; it is read for each mail, so it may change. What is due
+later waits; what is cancelled before is
 not sent. The ledger remembers every trigger, so that one that comes again is not sent again. A trigger is
 noted as `sending` before and as `sent` after the server took the mail; one that is found in `sending` at the
 start may have been sent: it is reported, not repeated.
@@ -37,7 +38,7 @@ class Mailer:
 
     Args:
         ledger: SQLite file of what was dealt with.
-        addresses: e-mail address by visitor.
+        address_of: gives a visitor's e-mail address, None when there is none.
         send: hands a message to the mail server; raises when that does not take it.
         sender: the From address.
     """
@@ -45,7 +46,7 @@ class Mailer:
     def __init__(
         self,
         ledger: Path | str,
-        addresses: Mapping[str, str],
+        address_of: Callable[[str], str | None],
         send: Callable[[EmailMessage], None],
         sender: str,
     ) -> None:
@@ -54,7 +55,7 @@ class Mailer:
             "CREATE TABLE IF NOT EXISTS triggers"
             " (trigger_id TEXT PRIMARY KEY, state TEXT NOT NULL, due_at_ms INTEGER, document TEXT)"
         )
-        self._addresses, self._send, self._sender = addresses, send, sender
+        self._address_of, self._send, self._sender = address_of, send, sender
 
     def take(self, trigger: Trigger) -> None:
         """Notes a trigger, or that it is cancelled; a copy changes nothing."""
@@ -85,7 +86,7 @@ class Mailer:
         ]
 
     def _send_one(self, trigger: Trigger, now_ms: int) -> bool:
-        address, text = self._addresses.get(trigger["visitor_id"]), TEXTS.get(trigger["action"])
+        address, text = self._address_of(trigger["visitor_id"]), TEXTS.get(trigger["action"])
         if address is None or text is None or trigger["expires_at_ms"] <= now_ms:
             self._note(trigger, "passed over")
             return False
@@ -113,6 +114,16 @@ def _message(trigger: Trigger, address: str, sender: str, text: tuple[str, str])
     message["Message-ID"] = f"<{trigger['trigger_id']}@footfall>"
     message.set_content(text[1])
     return message
+
+
+def in_file(addresses: Path) -> Callable[[str], str | None]:
+    """Looks visitors up in a file of the lines `visitor_id,address`, as it is at that moment."""
+
+    def address_of(visitor_id: str) -> str | None:
+        with addresses.open(encoding="utf-8", newline="") as file:
+            return dict(csv.reader(file)).get(visitor_id)
+
+    return address_of
 
 
 def through(host: str, port: int) -> Callable[[EmailMessage], None]:
@@ -143,9 +154,8 @@ def receive(mailer: Mailer, consumer: KafkaConsumer, until: Callable[[], bool]) 
 @click.option("--ledger", default="sent.sqlite", type=click.Path(path_type=Path))
 def main(kafka: str, smtp: str, sender: str, addresses: Path, ledger: Path) -> None:
     """Sends the e-mails of footfall.triggers."""
-    known = dict(csv.reader(addresses.open(encoding="utf-8", newline="")))
     host, _, port = smtp.rpartition(":")
-    mailer = Mailer(ledger, known, through(host, int(port)), sender)
+    mailer = Mailer(ledger, in_file(addresses), through(host, int(port)), sender)
     for trigger_id in mailer.unsure():
         click.echo(f"trigger {trigger_id} may have been sent when the last run was stopped", err=True)
     consumer = KafkaConsumer(

@@ -7,8 +7,8 @@ import sys
 
 import click
 
+from stack.environments import in_services
 from stack.package import ROOT
-from tools.environments import in_services
 from tools.options import CONTEXT
 
 # Import Linter is no module that runs; its contracts are in pyproject.toml.

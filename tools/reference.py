@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from cli import (
     audit,
+    demo,
     erase,
     experiment,
     heartbeat,
@@ -34,6 +35,7 @@ from tools import lint, test
 
 COMMANDS: dict[str, click.Command] = {
     "scripts/run": run.main,
+    "scripts/demo": demo.main,
     "scripts/test": test.main,
     "scripts/lint": lint.main,
     "scripts/submit": submit.main,

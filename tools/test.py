@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import click
 
+from stack.environments import in_services
 from stack.package import ROOT
-from tools.environments import in_services
 from tools.options import CONTEXT
 
 _DOCTESTED = ("jobs", "state", "udfs", "connectors", "cli", "stack", "tools")

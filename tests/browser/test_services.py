@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from stack.environments import in_services
 from stack.package import ROOT
 from tests.browser.shop import DEADLINE_S, DIST
 from tests.browser.test_pages import snippets
-from tools.environments import in_services
 
 BANNER = "footfall-slot b"
 MADE_S = 300.0  # the services' environment is made when it is missing

@@ -13,7 +13,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
 
-from examples.send_mail import Mailer, through
+from examples.send_mail import Mailer, in_file, through
 from stack.ports import LOOPBACK, free_ports
 
 NOW = 1_700_000_000_000
@@ -52,7 +52,7 @@ def trigger(number: int, status: str = "due", **more: Any) -> dict[str, Any]:
 
 
 def mailer(folder: Path, send: Callable[[EmailMessage], None]) -> Mailer:
-    return Mailer(folder / "sent.sqlite", {"anna": "anna@example.com"}, send, "shop@example.com")
+    return Mailer(folder / "sent.sqlite", {"anna": "anna@example.com"}.get, send, "shop@example.com")
 
 
 def test_an_abandoned_cart_becomes_one_mail(tmp_path: Path, server: tuple[Inbox, int]) -> None:
@@ -119,3 +119,12 @@ def test_a_mail_that_may_have_been_taken_is_reported_and_not_repeated(tmp_path: 
         receiver.send_due(NOW)
     assert mailer(tmp_path, breaks_off).unsure() == [f"{1:032}"]
     assert mailer(tmp_path, breaks_off).send_due(NOW) == 0
+
+
+def test_addresses_are_looked_up_when_they_are_needed(tmp_path: Path) -> None:
+    file = tmp_path / "addresses.csv"
+    file.write_text("anna,anna@example.com\n", encoding="utf-8")
+    address_of = in_file(file)
+    assert (address_of("anna"), address_of("ben")) == ("anna@example.com", None)
+    file.write_text("ben,ben@example.com\n", encoding="utf-8")
+    assert (address_of("anna"), address_of("ben")) == (None, "ben@example.com")

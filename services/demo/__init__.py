@@ -1,0 +1,1 @@
+"""The server of `scripts/demo`: a shop's page, what Footfall says about its visitor, an inbox."""
