@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
 from tests.browser.chromium import required
-from tests.browser.shop import Site, serve
+from tests.browser.shop import DEADLINE_S, Site, serve
+
+expect.set_options(timeout=DEADLINE_S * 1000)
 
 
 @pytest.fixture(scope="session")
