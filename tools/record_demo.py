@@ -16,7 +16,7 @@ from tools.options import CONTEXT
 
 PICTURES = ROOT / "docs" / "pictures"
 _SIZE = {"width": 1180, "height": 740}
-_COLOURS = 64
+_COLOURS = 240
 _LATE_MS = 60_000
 _BANNER, _SIGNAL = "footfall-slot[filled]", "#signals .card[data-kind=cart_abandoned]"
 
@@ -33,9 +33,17 @@ class Film:
         picture = Image.open(io.BytesIO(self.page.screenshot())).convert("RGB")
         self.frames.append((picture, ms))
 
+    def _sheet(self) -> Image.Image:
+        """All frames in one picture, small: every colour that is used."""
+        small = [one.reduce(4) for one, _ in self.frames]
+        sheet = Image.new("RGB", (small[0].width, small[0].height * len(small)))
+        for number, one in enumerate(small):
+            sheet.paste(one, (0, number * one.height))
+        return sheet
+
     def write(self, file: Path) -> None:
         """All of them as a GIF with one palette."""
-        palette = self.frames[-1][0].quantize(_COLOURS, dither=Image.Dither.NONE)
+        palette = self._sheet().quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         frames = [one.quantize(palette=palette, dither=Image.Dither.NONE) for one, _ in self.frames]
         durations = [ms for _, ms in self.frames]
         frames[0].save(

@@ -31,8 +31,7 @@ def demo(deploy_once: Deployer, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def shoppers(chromium: Browser, demo: Demo, request: pytest.FixtureRequest) -> Iterator[list[Shopper]]:
     """Three visitors, each with a profile and an address of its own."""
     contexts = [chromium.new_context() for _ in range(3)]
-    name = abs(hash(request.node.name))
-    yield [Shopper(one, demo.url, f"v{n}-{name}@shop.example") for n, one in enumerate(contexts)]
+    yield [Shopper(one, demo.url, f"v{n}.{request.node.name}@shop.example") for n, one in enumerate(contexts)]
     for one in contexts:
         one.close()
 

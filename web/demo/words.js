@@ -9,7 +9,7 @@ const STATES = { active: "is so now", recovered: "bought after all", retracted: 
 const REASONS = {
   no_longer_active: "the signal was taken back", outranked: "something more important came first", erased: "the visitor was erased",
   no_consent: "there is no consent", paused: "suggestions are paused", just_purchased: "the visitor has just bought",
-  capped: "the visitor was written to already, which is enough", quiet_hours: "it is night", expired: "the signal is over",
+  holdout: "the visitor is held out, to see what mails bring", capped: "the visitor was written to already, which is enough", quiet_hours: "it is night", expired: "the signal is over",
 };
 const plain = (name) => (name.charAt(0).toUpperCase() + name.slice(1)).replaceAll("_", " ");
 
