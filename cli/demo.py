@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cli.options import CONTEXT, failures_told, settings_options
+from cli.options import CONTEXT, reported_failures, settings_options
 from jobs.settings import load
 from stack.console import new_console
 from stack.runs.demo import DEMO_SETTINGS, run_demo
@@ -34,7 +34,7 @@ def main(port: int, workdir: Path, settings_file: Path | None, assignments: tupl
     """
     console = new_console()
     try:
-        with failures_told():
+        with reported_failures():
             run_demo(console, load(settings_file, assignments, dict(DEMO_SETTINGS)), workdir, port)
     except KeyboardInterrupt:
         console.print("stopped; nothing is left running")

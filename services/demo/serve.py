@@ -12,8 +12,8 @@ from services.demo.inbox import Addresses
 from services.demo.proxy import Proxy
 from services.demo.site import Facts, Site
 from services.feed import KafkaFeed
+from services.reporting import CONTEXT, reported_failures
 from services.running import server
-from services.telling import CONTEXT, failures_told
 
 _LOOKBACK_MS, _DRAIN_MS = 3_600_000, 1_000
 
@@ -40,7 +40,7 @@ def main(
     bound_ms: int,
 ) -> None:
     """Serve the page of the demonstration on loopback until SIGTERM or Ctrl-C."""
-    with failures_told():
+    with reported_failures():
         site = Site(
             web,
             KafkaFeed(kafka, "", READ, _LOOKBACK_MS),

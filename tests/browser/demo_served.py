@@ -26,7 +26,7 @@ PLENTY = {"rate_per_s": 1e6, "rate_burst": 10**6, "cookie_secure": False}
 FACTS = Facts(cart_timeout_ms=20_000, bound_ms=2_500)
 
 
-class Telling(PlayedBroker):
+class Publishing(PlayedBroker):
     """Hands what was written to the page."""
 
     def __init__(self, feed: Handed) -> None:
@@ -51,7 +51,7 @@ def main(web: str, smtp_port: str, addresses: str) -> None:
     played, feed = Played(), Handed()
     played.api.now = time.time
     settings = CollectorSettings(**PLENTY)  # type: ignore[arg-type]
-    collector = Collector(settings, Telling(feed), KEY)
+    collector = Collector(settings, Publishing(feed), KEY)
     with ExitStack() as stack:
         behind = [
             stack.enter_context(running(app, end))

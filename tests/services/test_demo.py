@@ -30,17 +30,17 @@ from tests.services.played import PlayedFeed
 COOKIE = identity.signed("d-1", KEY)
 
 
-def said(topic: topics.Topic, **members: Any) -> tuple[str, bytes]:
+def record(topic: topics.Topic, **members: Any) -> tuple[str, bytes]:
     return topic.name, json.dumps({"visitor_id": "d-1", **members}).encode()
 
 
 def test_the_newest_of_a_signal_and_a_trigger_counts_in_any_order() -> None:
     seen = Happening()
     signals = [
-        said(topics.SIGNALS, signal_id="s", version=n, status=status)
+        record(topics.SIGNALS, signal_id="s", version=n, status=status)
         for n, status in enumerate(("active", "recovered"))
     ]
-    triggers = [said(topics.TRIGGERS, trigger_id="t", status=status) for status in ("due", "cancelled")]
+    triggers = [record(topics.TRIGGERS, trigger_id="t", status=status) for status in ("due", "cancelled")]
     for message in (*signals, signals[0], *triggers, triggers[0]):
         seen.take([message])
     found = seen.of({"d-1"})
@@ -50,7 +50,9 @@ def test_the_newest_of_a_signal_and_a_trigger_counts_in_any_order() -> None:
 
 def test_heartbeats_are_no_events() -> None:
     seen = Happening()
-    seen.take([said(topics.EVENTS_RAW, event_type="heartbeat"), said(topics.EVENTS_RAW, event_type="search")])
+    seen.take(
+        [record(topics.EVENTS_RAW, event_type="heartbeat"), record(topics.EVENTS_RAW, event_type="search")]
+    )
     assert [one["event_type"] for one in seen.of({"d-1"})["events"]] == ["search"]
 
 

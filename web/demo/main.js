@@ -20,6 +20,15 @@ const answer = async (word, email) => {
   by("view").focus({ preventScroll: true });
 };
 
+/** The collector takes its cookie away with its answer to the denial; a page that goes before is known again. */
+const forgotten = async () => {
+  for (let n = 0; n < 50; n++) {
+    const { visitor } = await (await fetch("/demo/state", { cache: "no-store" })).json();
+    if (!visitor.device) return;
+    await new Promise((go) => setTimeout(go, 100));
+  }
+};
+
 by("consent").addEventListener("submit", (event) => {
   event.preventDefault();
   answer("granted", new FormData(event.target).get("email"));
@@ -28,6 +37,7 @@ by("no").addEventListener("click", () => answer("denied", ""));
 by("again").addEventListener("click", async () => {
   await answer("denied", "");
   cart.empty();
+  await forgotten();
   localStorage.removeItem(SAID);
   location.assign("/");
 });
