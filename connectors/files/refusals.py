@@ -35,7 +35,7 @@ class Refusals:
 
         >>> found = Refusals()
         >>> found.add(7, b'{"event_id":"e"}', Reject("missing_field", "event_type", "event_type is required"))
-        >>> found.said()
+        >>> found.summary()
         'missing_field event_type (1 of 1), first in line 7: event_type is required'
         """
         if not self.counts:

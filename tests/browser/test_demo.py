@@ -176,7 +176,7 @@ def test_a_mail_that_came_is_shown_once(context: BrowserContext, demo: Served) -
     expect(page.locator(MAIL)).to_have_count(1)
 
 
-def test_who_signs_in_is_the_user_and_starts_over_as_somebody_else(
+def test_signing_in_makes_the_user_and_starting_over_a_new_visitor(
     context: BrowserContext, demo: Served
 ) -> None:
     page = opened(context, demo)

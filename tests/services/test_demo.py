@@ -104,7 +104,7 @@ def test_requests_are_handed_on_and_answers_back_as_they_are(site: tuple[Running
     assert httpx.get(f"{url}/v1/stream").status_code == 502
 
 
-def test_a_mail_is_shown_to_whom_it_was_sent(site: tuple[Running, int]) -> None:
+def test_a_mail_is_shown_in_its_own_inbox(site: tuple[Running, int]) -> None:
     page, port = site
     message = EmailMessage()
     message["To"], message["From"], message["Subject"] = "ada@shop.example", "s@shop.example", "Grüße"
@@ -122,7 +122,7 @@ def test_a_mail_is_shown_to_whom_it_was_sent(site: tuple[Running, int]) -> None:
         assert client.get("/demo/state", params={"seen": state["seen"]}).status_code == 204
 
 
-def test_only_this_page_may_say_who_the_visitor_is(site: tuple[Running, int]) -> None:
+def test_another_page_may_not_name_the_visitor(site: tuple[Running, int]) -> None:
     headers = {"origin": "http://elsewhere.example"}
     answer = httpx.post(f"{site[0].url}/demo/me", json={"email": "a@shop.example"}, headers=headers)
     assert answer.status_code == 403 and not answer.cookies
