@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     help="Events to answer it anew over: JSON lines, plain or .gz, or the folder of a lake. Default: what "
     "the raw topics of Kafka still keep.",
 )
-@click.option("--dry-run", is_flag=True, help="Only show who gains and who loses.")
+@click.option("--dry-run", is_flag=True, help="Only show gained and lost signals.")
 @sweep_option
 @url_option
 @settings_options
@@ -87,7 +87,7 @@ def _is_lake(history: Path | None) -> bool:
 def _show(
     name: str, old: Loaded | None, new: Loaded, change: Change, before: Signals, after: Signals
 ) -> None:
-    """Who gains and who loses: counts on standard error, one line a signal on standard output."""
+    """Gained and lost signals: counts on standard error, one line a signal on standard output."""
     was = f"version {old.rule.version}" if old else "new"
     counts = ", ".join(f"{count} {kind}" for kind, count in change.counts().items())
     click.echo(f"{name}: {was} -> version {new.rule.version}: {counts}", err=True)

@@ -113,7 +113,7 @@ class EngineSettings(SettingsGroup):
     score_max_events: Positive = Options.score_max_events
     """purchase intent up to this event of a session, none in the rest"""
     consent_required: bool = Options.consent_required
-    """true: only who has said granted last gets through"""
+    """true: only visitors whose last word on consent is granted get through"""
     bot_events_per_minute: NotNegative = Options.bot_events_per_minute
     """more events of a visitor in a minute hold it back; 0 = no cap"""
     bot_events_per_day: NotNegative = Options.bot_events_per_day

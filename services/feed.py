@@ -55,7 +55,7 @@ class KafkaFeed:
         self._topics, self._lookback_ms = tuple(topics), lookback_ms
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
-        self._places: dict[TopicPartition, int] = {}
+        self._offsets: dict[TopicPartition, int] = {}
         self._ends: Mapping[TopicPartition, int] | None = None
         self.caught_up = False
 
@@ -110,20 +110,22 @@ class KafkaFeed:
 
     def _seek(self, consumer: Any) -> None:
         """To where it had come, or to the first record that is young enough."""
-        places = [
+        partitions = [
             TopicPartition(topic, number)
             for topic in self._topics
             for number in self._numbers(consumer, topic)
         ]
-        consumer.assign(places)
-        if not self._places:
-            ends = consumer.end_offsets(places)
+        consumer.assign(partitions)
+        if not self._offsets:
+            ends = consumer.end_offsets(partitions)
             since_ms = int(time.time() * 1000) - self._lookback_ms
-            found = consumer.offsets_for_times(dict.fromkeys(places, since_ms))
-            self._places = {one: ends[one] if found[one] is None else found[one].offset for one in places}
+            found = consumer.offsets_for_times(dict.fromkeys(partitions, since_ms))
+            self._offsets = {
+                one: ends[one] if found[one] is None else found[one].offset for one in partitions
+            }
             self._ends = ends
-        for place, offset in self._places.items():
-            consumer.seek(place, offset)
+        for partition, offset in self._offsets.items():
+            consumer.seek(partition, offset)
 
     def _numbers(self, consumer: Any, topic: str) -> Sequence[int]:
         numbers = consumer.partitions_for_topic(topic)
@@ -136,7 +138,7 @@ class KafkaFeed:
         messages = [(one.topic, one.value) for records in polled.values() for one in records if one.value]
         if messages:
             take(messages)
-        for place in self._places:
-            self._places[place] = consumer.position(place)
+        for partition in self._offsets:
+            self._offsets[partition] = consumer.position(partition)
         if not self.caught_up and self._ends is not None:
-            self.caught_up = all(self._places[place] >= end for place, end in self._ends.items())
+            self.caught_up = all(self._offsets[partition] >= end for partition, end in self._ends.items())

@@ -1,8 +1,8 @@
 """What vendors' formats say of consent, as words of ours: may it be measured, may it be acted on. Pure.
 
 Vendors ask about categories, which every shop names as it likes. Measuring is what Footfall does; a
-visitor who denies it is not processed. Advertising is what others do with signals; a visitor who denies only
-that is measured, and `context.consent` tells triggers not to act.
+visitor that denies it is not processed. Advertising is what others do with signals; one that denies only that
+is measured, and `context.consent` tells triggers not to act.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def words(answers: object) -> Words:
     >>> words({"maps": True, "chat": False}) == words("yes") == Words(None, None)
     True
     """
-    said = _by_category(answers)
-    advertising = _one_word(yes for name, yes in said.items() if _advertises(name))
-    measuring = _one_word(yes for name, yes in said.items() if _is(name, MEASURING))
+    answer = _by_category(answers)
+    advertising = _one_word(yes for name, yes in answer.items() if _advertises(name))
+    measuring = _one_word(yes for name, yes in answer.items() if _is(name, MEASURING))
     if measuring is None:
-        others = {yes for name, yes in said.items() if not _advertises(name)}
+        others = {yes for name, yes in answer.items() if not _advertises(name)}
         measuring = _one_word(others) if len(others) == 1 else None
     return Words(measuring, advertising or measuring)
 
@@ -91,18 +91,18 @@ def rudderstack(management: object, field: str) -> str | None:
     return acting(rudderstack_answers(management), field)
 
 
-def settle(event: Document, said: Words) -> None:
+def settle(event: Document, answer: Words) -> None:
     """Gives a consent event its status. Any other event of a visitor that denies measuring is refused.
 
     Raises:
         Refused: it is no word on consent, and its own message says that it may not be measured.
     """
     if event.get("event_type") == "consent":
-        if said.measuring:
-            event["properties"] = {**event.get("properties", {}), "status": said.measuring}
-        if said.acting:
-            event.setdefault("context", {}).setdefault("consent", said.acting)
-    elif said.measuring == DENIED:
+        if answer.measuring:
+            event["properties"] = {**event.get("properties", {}), "status": answer.measuring}
+        if answer.acting:
+            event.setdefault("context", {}).setdefault("consent", answer.acting)
+    elif answer.measuring == DENIED:
         raise Refused(
             Reject("no_consent", None, "the message itself says that consent to measuring is denied")
         )
@@ -118,8 +118,8 @@ def _by_category(answers: object) -> Mapping[str, bool]:
 def _answer(value: Any) -> bool | None:
     if isinstance(value, bool):
         return value
-    said = str(value).lower() if isinstance(value, (str, int)) else described(value)
-    return True if said in _YES else False if said in _NO else None
+    answer = str(value).lower() if isinstance(value, (str, int)) else described(value)
+    return True if answer in _YES else False if answer in _NO else None
 
 
 def _is(name: str, beginnings: tuple[str, ...]) -> bool:

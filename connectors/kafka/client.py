@@ -170,9 +170,9 @@ def _plainly(error: Exception) -> str:
     >>> _plainly(KafkaError("111 ECONNREFUSED")), _plainly(KafkaError("DNS Resolution failure"))
     ('connection refused', 'DNS Resolution failure')
     """
-    said = plainly(error)
-    number = re.fullmatch(r"(\d+) E[A-Z]+", said)
-    return plain_os(OSError(int(number[1]), os.strerror(int(number[1])))) if number else said
+    text = plainly(error)
+    number = re.fullmatch(r"(\d+) E[A-Z]+", text)
+    return plain_os(OSError(int(number[1]), os.strerror(int(number[1])))) if number else text
 
 
 class _LastWord(logging.Handler):

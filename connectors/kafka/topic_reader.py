@@ -1,4 +1,4 @@
-"""Reads topics back, from their beginning or a kept place, to the end they have when the reading starts."""
+"""Reads topics back, from their beginning or a kept offset, to the end they have when the reading starts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read_topic(
     topic: str,
     since_ms: int = 0,
     key: str | None = None,
-    places: MutableMapping[int, int] | None = None,
+    offsets: MutableMapping[int, int] | None = None,
 ) -> Iterator[Message]:
     """Every committed message of the topic, up to the end offsets found at the start.
 
@@ -47,7 +47,7 @@ def read_topic(
         topic: its name; one that does not exist has no messages.
         since_ms: only from the first record on that is not older, epoch milliseconds.
         key: only the partition in which it lies; of a topic that the jobs write.
-        places: next offset by partition, from which to read; a partition that is not in it, or whose place
+        offsets: next one by partition, from which to read; a partition that is not in it, or whose offset
             the topic no longer has, is read from its beginning. Moved on as partitions are over.
 
     Raises:
@@ -55,16 +55,16 @@ def read_topic(
     """
     # The broker need not wait for more: what comes later is not wanted.
     client = consumer(properties, fetch_max_wait_ms=20, auto_offset_reset="earliest")
-    places = {} if places is None else places
+    offsets = {} if offsets is None else offsets
     try:
         with reported_broker_errors(properties, f"topic {topic} cannot be read"):
             ends = _ends(client, topic, key)
-            starts = _starts(client, ends, places, since_ms)
+            starts = _starts(client, ends, offsets, since_ms)
         for partition, end in ends.items():
             if starts[partition] >= end:
-                places[partition.partition] = end
-        unfinished = {place: end for place, end in ends.items() if starts[place] < end}
-        yield from _read(properties, client, starts, unfinished, places)
+                offsets[partition.partition] = end
+        unfinished = {partition: end for partition, end in ends.items() if starts[partition] < end}
+        yield from _read(properties, client, starts, unfinished, offsets)
     finally:
         client.close()
 
@@ -78,7 +78,7 @@ def end_offsets(properties: Properties, topic: str) -> dict[int, int]:
     client = consumer(properties)
     try:
         with reported_broker_errors(properties, f"topic {topic} cannot be read"):
-            return {place.partition: end for place, end in _ends(client, topic, None).items()}
+            return {partition.partition: end for partition, end in _ends(client, topic, None).items()}
     finally:
         client.close()
 
@@ -88,21 +88,21 @@ def _read(
     client: KafkaConsumer,
     starts: Mapping[TopicPartition, int],
     unfinished: dict[TopicPartition, int],
-    places: MutableMapping[int, int],
+    offsets: MutableMapping[int, int],
 ) -> Iterator[Message]:
     client.assign(list(unfinished))
-    for place in unfinished:
-        client.seek(place, starts[place])
+    for partition in unfinished:
+        client.seek(partition, starts[partition])
     heard = time.monotonic()
     while unfinished:
         with reported_broker_errors(properties, "records cannot be read"):
             found = client.poll(100, max_records=_AT_ONCE)
-        for place, records in found.items():
-            end = unfinished[place]
+        for partition, records in found.items():
+            end = unfinished[partition]
             yield from (record for record in records if record.offset < end)
         over = _over(client, unfinished)
-        for place in over:
-            places[place.partition] = unfinished.pop(place)
+        for partition in over:
+            offsets[partition.partition] = unfinished.pop(partition)
         client.pause(*over)
         if found or over:
             heard = time.monotonic()
@@ -113,7 +113,7 @@ def _read(
 
 def _over(client: KafkaConsumer, unfinished: Mapping[TopicPartition, int]) -> list[TopicPartition]:
     """The partitions read to their ends, whose last offset may be a transaction's mark and no record."""
-    return [place for place, end in unfinished.items() if (client.position(place) or 0) >= end]
+    return [partition for partition, end in unfinished.items() if (client.position(partition) or 0) >= end]
 
 
 def _ends(client: KafkaConsumer, topic: str, key: str | None) -> dict[TopicPartition, int]:
@@ -126,14 +126,19 @@ def _ends(client: KafkaConsumer, topic: str, key: str | None) -> dict[TopicParti
 
 
 def _starts(
-    client: KafkaConsumer, ends: Mapping[TopicPartition, int], places: Mapping[int, int], since_ms: int
+    client: KafkaConsumer, ends: Mapping[TopicPartition, int], offsets: Mapping[int, int], since_ms: int
 ) -> dict[TopicPartition, int]:
     """Where reading begins; the end, where there is nothing to read."""
     if since_ms:
         found = client.offsets_for_times(dict.fromkeys(ends, since_ms))
-        return {place: found[place].offset if found[place] else end for place, end in ends.items()}
+        return {
+            partition: found[partition].offset if found[partition] else end for partition, end in ends.items()
+        }
     begins = client.beginning_offsets(list(ends))
-    kept = {place: places.get(place.partition, -1) for place in ends}
+    kept = {partition: offsets.get(partition.partition, -1) for partition in ends}
     return {
-        place: kept[place] if begins[place] <= kept[place] <= ends[place] else begins[place] for place in ends
+        partition: kept[partition]
+        if begins[partition] <= kept[partition] <= ends[partition]
+        else begins[partition]
+        for partition in ends
     }

@@ -52,11 +52,11 @@ def foreign_ledger(properties: Mapping[str, str], letters: Mapping[str, dict[str
     ledger.rejected.update(letter["reason"] for letter in letters.values() if _is_foreign(letter))
     for message in read_topic(properties, topics.EVENTS_FOREIGN.name):
         ledger.messages += 1
-        place = (message.partition, message.offset)
-        found = landed.get(place, set())
+        position = (message.partition, message.offset)
+        found = landed.get(position, set())
         for index in range(_events_in(message.value, dict(message.headers or []))):
             if index not in found:
-                ledger.unaccounted.append((*place, index))
+                ledger.unaccounted.append((*position, index))
     ledger.events = sum(map(len, landed.values())) - ledger.rejected.total() - ledger.automatic
     return ledger
 

@@ -20,7 +20,7 @@ from jobs.offline.foreign_ledger import ForeignLedger
 
 WINDOW_MS = 300_000
 _HEARTBEAT = b'"event_type":"heartbeat"'  # as stack/runs/feed.py writes it
-Place = tuple[str, int, int]  # topic, partition, offset
+TopicOffset = tuple[str, int, int]  # topic, partition, offset
 Read = Callable[[Mapping[str, str], str], Iterable[Message]]
 _READ = (topics.EVENTS_RAW.name, *topics.EVENTS_RAW.read_with)  # what ingest reads
 
@@ -109,10 +109,10 @@ def read_ledger(
     Args:
         properties: of a Kafka client.
         letters: the rejected documents by their id, see `read_letters`.
-        read: reads a topic; for who wants to see the messages on their way.
+        read: reads a topic; to see the messages on their way.
     """
     windows: defaultdict[tuple[int, int], Window] = defaultdict(Window)
-    _count_read(properties, windows, _late_places(read(properties, topics.EVENTS_LATE.name)), read)
+    _count_read(properties, windows, _late_offsets(read(properties, topics.EVENTS_LATE.name)), read)
     for entry in _entries(read(properties, topics.LEDGER.name)).values():
         if entry["verdict"] not in ("valid", "duplicate"):  # heartbeats
             continue
@@ -132,7 +132,10 @@ def read_letters(properties: Mapping[str, str], read: Read = read_topic) -> dict
 
 
 def _count_read(
-    properties: Mapping[str, str], windows: defaultdict[tuple[int, int], Window], late: set[Place], read: Read
+    properties: Mapping[str, str],
+    windows: defaultdict[tuple[int, int], Window],
+    late: set[TopicOffset],
+    read: Read,
 ) -> None:
     """Counts what was read and what was late."""
     for topic in _READ:
@@ -144,12 +147,12 @@ def _count_read(
             window.late += (topic, message.partition, message.offset) in late
 
 
-def _late_places(messages: Iterable[Message]) -> set[Place]:
+def _late_offsets(messages: Iterable[Message]) -> set[TopicOffset]:
     """Where late events were read; one that was written twice counts once."""
-    return {_place(read_written(message.value)["source"]) for message in messages}
+    return {_topic_offset(read_written(message.value)["source"]) for message in messages}
 
 
-def _place(source: Mapping[str, Any]) -> Place:
+def _topic_offset(source: Mapping[str, Any]) -> TopicOffset:
     return source["topic"], source["partition"], source["offset"]
 
 

@@ -34,7 +34,7 @@ def text(families: Iterable[Metric]) -> str:
 
 
 def write(path: Path, families: Iterable[Metric]) -> None:
-    """Writes the file in one step: who collects it sees the old or the new one."""
+    """Writes the file in one step: a collector sees the old or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_to_textfile(str(path), _registry(families))
 

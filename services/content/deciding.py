@@ -183,7 +183,7 @@ def _met(condition: Condition, snapshot: Snapshot) -> tuple[Reason, Because] | N
 
 
 def _calls(fact: Fact, kinds: list[str]) -> bool:
-    """Signals of who denied consent call for nothing."""
+    """Signals of visitors that denied consent call for nothing."""
     return fact.status == "active" and fact.kind in kinds and not fact.denied
 
 

@@ -114,7 +114,7 @@ class Pack:
         if visitor.waits:
             self._end_waits(visitor, now, emit)
         if visitor.unanswered:
-            self._forget_vain(visitor, now)
+            self._forget_unanswered(visitor, now)
 
     def _end_waits(self, visitor: Visitor, now: int, emit: Emit) -> None:
         waits = visitor.waits
@@ -125,11 +125,11 @@ class Pack:
             else:
                 kind.on_due(visitor, emit)
 
-    def _forget_vain(self, visitor: Visitor, now: int) -> None:
+    def _forget_unanswered(self, visitor: Visitor, now: int) -> None:
         for key in list(visitor.unanswered):
             kind = self._waiting.get(key)
             if kind is not None:
-                kind.forget_vain(visitor, now)
+                kind.forget_unanswered(visitor, now)
 
     def next_due(self, visitor: Visitor) -> int:
         """When the first wait is over, or an unanswered one may be forgotten; NEVER when there is none."""

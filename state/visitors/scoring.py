@@ -1,7 +1,7 @@
 """Models: the moments at which they are asked, and what becomes of their answers.
 
 Asking and answering are apart, because a model answers a hundred questions at the price of one: a question is
-asked when its moment comes and answered when its slice is over, and the first who wants an answer has all
+asked when its moment comes and answered when its slice is over, and the first that needs an answer has all
 waiting questions of the worker answered. Versions and anchors are those of the moment, so the answers do not
 depend on slices.
 """

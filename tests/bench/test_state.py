@@ -37,7 +37,7 @@ Figures = dict[str, float]
 
 
 def test_a_million_visitors(tmp_path: Path) -> None:
-    """Nobody is lost: every cart is told as abandoned once, also of those who come after the restore."""
+    """No visitor is lost: every cart is reported as abandoned once, after the restore, too."""
     with fresh_stack(tmp_path / "stack", MEMORY, SETTINGS, state_backend=BACKEND) as stack:
         stack.deployment.prepare()
         with memory_of(stack.deployment) as peak:

@@ -55,7 +55,7 @@ def watched(
         topics.FEATURES.name: list(model_traffic.features(events)) if has_labels else [],
     }
 
-    def messages(topic: str, places: dict[int, int]) -> Iterator[bytes]:
+    def messages(topic: str, offsets: dict[int, int]) -> Iterator[bytes]:
         return iter(written[topic])
 
     post = Post(folder, watches_of(REGISTRY, [INTENT], Settings(), hours))

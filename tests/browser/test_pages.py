@@ -24,8 +24,8 @@ def test_the_tracker_as_its_page_says(page: Page, site: Site) -> None:
     page.goto(site.url())
     page.wait_for_function("() => window.footfall")
     page.click("text=Yes")
-    said = ("page_view", "view_item", "add_to_cart", "Wishlist opened", "identify", "consent")
-    events = {event["name"]: event for event in site.wait_for(*said)}
+    names = ("page_view", "view_item", "add_to_cart", "Wishlist opened", "identify", "consent")
+    events = {event["name"]: event for event in site.wait_for(*names)}
     assert events["identify"]["user_id"] == "u-17"
     assert events["add_to_cart"]["properties"]["product"]["product_id"] == "p-7"
     page.click("text=No")

@@ -89,7 +89,7 @@ class Life:
             except KafkaError:  # a young broker has not found its offsets yet
                 return 0
         raw = topics.EVENTS_RAW.name
-        return sum(max(0, at.offset) for place, at in found.items() if place.topic == raw)
+        return sum(max(0, at.offset) for partition, at in found.items() if partition.topic == raw)
 
     def has_open_waits(self) -> bool:
         """Whether a cart that was filled before now is abandoned, or paid for, later."""

@@ -84,14 +84,14 @@ def test_every_compression_is_read(properties: Properties, topic: str, compressi
 
 
 def test_reading_goes_on_at_kept_places(properties: Properties, topic: str) -> None:
-    places: dict[int, int] = {}
+    offsets: dict[int, int] = {}
     write(properties, topic, 0, 9)
-    assert numbers(read_topic(properties, topic, places=places)) == list(range(9))
-    assert places == dict.fromkeys(range(PARTITIONS), 3)
+    assert numbers(read_topic(properties, topic, offsets=offsets)) == list(range(9))
+    assert offsets == dict.fromkeys(range(PARTITIONS), 3)
     write(properties, topic, 9, 11)
-    assert numbers(read_topic(properties, topic, places=places)) == [9, 10]
-    places[0] = 1_000  # of a topic that was made anew
-    assert numbers(read_topic(properties, topic, places=places)) == [0, 3, 6, 9]
+    assert numbers(read_topic(properties, topic, offsets=offsets)) == [9, 10]
+    offsets[0] = 1_000  # of a topic that was made anew
+    assert numbers(read_topic(properties, topic, offsets=offsets)) == [0, 3, 6, 9]
 
 
 def test_reading_begins_at_a_time(properties: Properties, topic: str) -> None:

@@ -1,4 +1,4 @@
-"""One running job: its index in trouble, and what `scripts/why` says of who waits, who fired and who did not.
+"""One running job: its index in trouble, and what `scripts/why` says of waits, of signals and of their absence.
 
 Event time goes on from test to test: each begins where those before it cannot have come.
 """

@@ -94,7 +94,7 @@ def scored_ms(folder: Path) -> int:
 def test_a_killed_watch_goes_on(properties: dict[str, str], traffic: Traffic, tmp_path: Path) -> None:
     in_memory = Post(tmp_path / "expected", watches_of(REGISTRY, MODELS, Settings(), HOURS))
     in_memory.open()
-    expected = in_memory.look(lambda topic, places: iter(traffic[topic]))
+    expected = in_memory.look(lambda topic, offsets: iter(traffic[topic]))
     ordered = {
         name: sorted(messages, key=lambda one: orjson.loads(one).get("scored_at_ms", 0))
         for name, messages in traffic.items()

@@ -124,7 +124,7 @@ class Topics:
     """A broker's records, and consumers of them that fail where a test says so."""
 
     def __init__(self, records: dict[tuple[str, int], list[bytes]]) -> None:
-        self.records = {TopicPartition(*place): list(values) for place, values in records.items()}
+        self.records = {TopicPartition(*partition): list(values) for partition, values in records.items()}
         self.young_from: dict[TopicPartition, int | None] = defaultdict(int)
         self.fail_at: int | None = None
         self.polls = 0
@@ -139,35 +139,36 @@ class Consumer:
         self._topics, self._at = topics, dict.fromkeys(topics.records, 0)
 
     def partitions_for_topic(self, topic: str) -> set[int]:
-        return {place.partition for place in self._topics.records if place.topic == topic}
+        return {partition.partition for partition in self._topics.records if partition.topic == topic}
 
-    def assign(self, places: list[TopicPartition]) -> None:
-        assert set(places) == set(self._topics.records)
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        assert set(partitions) == set(self._topics.records)
 
-    def end_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
-        return {place: len(self._topics.records[place]) for place in places}
+    def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return {partition: len(self._topics.records[partition]) for partition in partitions}
 
     def offsets_for_times(self, times: dict[TopicPartition, int]) -> dict[TopicPartition, Any]:
-        offsets = {place: self._topics.young_from[place] for place in times}
+        offsets = {partition: self._topics.young_from[partition] for partition in times}
         return {
-            place: None if at is None else type("At", (), {"offset": at}) for place, at in offsets.items()
+            partition: None if at is None else type("At", (), {"offset": at})
+            for partition, at in offsets.items()
         }
 
-    def seek(self, place: TopicPartition, offset: int) -> None:
-        self._at[place] = offset
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self._at[partition] = offset
 
-    def position(self, place: TopicPartition) -> int:
-        return self._at[place]
+    def position(self, partition: TopicPartition) -> int:
+        return self._at[partition]
 
     def poll(self, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[Any]]:
         self._topics.polls += 1
         if self._topics.polls == self._topics.fail_at:
             raise KafkaTimeoutError("by the test")
-        for place, values in self._topics.records.items():
-            if self._at[place] < len(values):
-                value = values[self._at[place]]
-                self._at[place] += 1
-                return {place: [type("Record", (), {"topic": place.topic, "value": value})]}
+        for partition, values in self._topics.records.items():
+            if self._at[partition] < len(values):
+                value = values[self._at[partition]]
+                self._at[partition] += 1
+                return {partition: [type("Record", (), {"topic": partition.topic, "value": value})]}
         threading.Event().wait(0.005)
         return {}
 

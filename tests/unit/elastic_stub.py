@@ -125,8 +125,8 @@ def _named(path: list[str], body: bytes) -> list[str]:
         return [next(iter(action.values()))["index"] for action in json.loads(body)["actions"]]
     found, lines = [], iter(body.splitlines())
     for line in lines:
-        (verb, place), *_ = json.loads(line).items()
-        found.append(place["_index"])
+        (verb, target), *_ = json.loads(line).items()
+        found.append(target["_index"])
         if verb != "delete":
             next(lines)
     return found

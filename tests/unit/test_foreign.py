@@ -67,10 +67,10 @@ def test_every_event_of_every_message_is_accounted_for(monkeypatch: pytest.Monke
 
 def test_what_a_tracker_sends_by_itself_is_counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     messages = [orjson.dumps({**GA4_ROW, "event_name": name}) for name in ("session_start", "page_view")]
-    places = [RecordMetadata(FOREIGN, 0, offset, 1_800_000_000_000, None) for offset in range(2)]
+    records = [RecordMetadata(FOREIGN, 0, offset, 1_800_000_000_000, None) for offset in range(2)]
     landed = [
         one.document
-        for message, record in zip(messages, places, strict=True)
+        for message, record in zip(messages, records, strict=True)
         for one in adapt(message, AUTO, record)
         if isinstance(one, Adapted)
     ]

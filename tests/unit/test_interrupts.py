@@ -33,7 +33,7 @@ try:
         time.sleep(60)
 except KeyboardInterrupt:
     print("heard", flush=True)
-    time.sleep(0.5)  # nobody watches any longer
+    time.sleep(0.5)  # no longer watched
     raise SystemExit(7) from None
 """
 

@@ -1,4 +1,4 @@
-"""Clients of Kafka without a broker: their settings, what is told when none answers, records that are refused."""
+"""Clients of Kafka without a broker: their settings, what is message when none answers, records that are refused."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_what_is_fixed_is_not_changed_by_a_property() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         (
             "sasl.jaas.config",
@@ -74,8 +74,8 @@ def test_what_is_fixed_is_not_changed_by_a_property() -> None:
         ("linger.ms", "soon", "linger.ms: a whole number is required, 'soon' came"),
     ],
 )
-def test_a_property_that_is_no_good_is_named(name: str, value: str, told: str) -> None:
-    with pytest.raises(SettingError, match=told):
+def test_a_property_that_is_no_good_is_named(name: str, value: str, message: str) -> None:
+    with pytest.raises(SettingError, match=message):
         settings_for(Producer, {name: value}, {})
 
 
@@ -104,9 +104,9 @@ def test_a_broker_that_does_not_answer_is_named_and_nothing_else_is_printed() ->
     command = [sys.executable, "-c", UNANSWERED, nobody]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stderr == ""
-    told = done.stdout.splitlines()
+    message = done.stdout.splitlines()
     action = "check kafka_bootstrap_servers and the broker's log"
-    assert told == [
+    assert message == [
         *[f"no broker answers at {nobody}: connection refused; {action}"] * 3,
         "1 thread",
     ]

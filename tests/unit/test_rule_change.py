@@ -1,4 +1,4 @@
-"""Changing a rule: who gains and who loses, what becomes of the documents, which files are active."""
+"""Changing a rule: gained and lost signals, what becomes of the documents, which files are active."""
 
 from __future__ import annotations
 

@@ -60,11 +60,11 @@ class Broker:
     def __init__(self, written: Topics) -> None:
         self.written, self.share = written, 1.0
 
-    def __call__(self, topic: str, places: dict[int, int]) -> Iterator[bytes]:
+    def __call__(self, topic: str, offsets: dict[int, int]) -> Iterator[bytes]:
         messages = self.written[topic]
         end = int(len(messages) * self.share)
-        yield from messages[places.get(0, 0) : end]
-        places[0] = end
+        yield from messages[offsets.get(0, 0) : end]
+        offsets[0] = end
 
 
 def post(folder: Path, hours: tuple[float, float, float] = HOURS) -> Post:
@@ -240,19 +240,19 @@ def test_another_span_needs_another_folder(tmp_path: Path, traffic: Topics) -> N
 def test_numbers_for_prometheus(found: list[Finding]) -> None:
     spans = Spans(HOUR_MS, HOUR_MS, HOUR_MS)
     text = prometheus.text(watch_report.metrics([Watch(INTENT, spans, lambda version: None)], found))
-    told = {family.name: family for family in text_string_to_metric_families(text)}
+    families = {family.name: family for family in text_string_to_metric_families(text)}
     auc = {"model": INTENT, "version": found[0].version, "metric": "auc"}
-    assert [0 < one.value < 1 for one in told["footfall_model_quality"].samples if one.labels == auc] == [
+    assert [0 < one.value < 1 for one in families["footfall_model_quality"].samples if one.labels == auc] == [
         True
     ]
-    assert INTENT in {one.labels["model"] for one in told["footfall_model_alarms"].samples}
-    assert "score" in {one.labels["feature"] for one in told["footfall_model_drift_index"].samples}
-    assert told["footfall_model_drift_windows"].type == "counter"
+    assert INTENT in {one.labels["model"] for one in families["footfall_model_alarms"].samples}
+    assert "score" in {one.labels["feature"] for one in families["footfall_model_drift_index"].samples}
+    assert families["footfall_model_drift_windows"].type == "counter"
 
 
 def test_the_command(monkeypatch: pytest.MonkeyPatch, traffic: Topics, tmp_path: Path) -> None:
     broker = Broker(traffic)
-    monkeypatch.setattr(cli_watch, "from_kafka", lambda properties, topic, places: broker(topic, places))
+    monkeypatch.setattr(cli_watch, "from_kafka", lambda properties, topic, offsets: broker(topic, offsets))
     arguments = ["--models", str(REGISTRY.root), "watch", "--once", "--folder", str(tmp_path)]
     arguments += ["--metrics", str(tmp_path / "m.prom"), "--window-hours", "3", "--quality-hours", "6"]
     result = CliRunner().invoke(command.main, arguments)
@@ -269,7 +269,7 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch, traffic: Topics, tmp_path:
 def test_a_broker_that_is_away_is_waited_for_unless_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def away(topic: str, places: dict[int, int]) -> Iterator[bytes]:
+    def away(topic: str, offsets: dict[int, int]) -> Iterator[bytes]:
         raise BrokerUnavailable("gone")
 
     watched = post(tmp_path)

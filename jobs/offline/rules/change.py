@@ -83,8 +83,8 @@ def backfill(
 def heard(pack: Pack) -> frozenset[int] | None:
     """Types of events without which a visitor gets no signal; None where almost any visitor may.
 
-    What is asked when a session ends, or after a silence, may be true of everybody; and to look who has seen
-    a page takes longer than it spares.
+    What is asked when a session ends, or after a silence, may be true of every visitor; and to look which has
+    seen a page takes longer than it spares.
     """
     kinds = list(pack.kinds.values())
     found = frozenset[int]().union(*(kind.hears for kind in kinds))
@@ -114,7 +114,7 @@ def compare(before: Signals, after: Signals) -> Change:
 
 
 def _content(signal: Document) -> Document:
-    """The signal without what tells who found it and when."""
+    """The signal without its finder and time of detection."""
     return {
         name: value for name, value in signal.items() if name not in ("detected_at_ms", "rule", "version")
     }

@@ -1,4 +1,4 @@
-"""A post of the standing watch: its places in the topics, its findings, and the folder that keeps both."""
+"""A post of the standing watch: its offsets in the topics, its findings, and the folder that keeps both."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Messages = Callable[[str, dict[int, int]], Iterator[bytes]]
 
 @dataclass
 class Post:
-    """A place to watch from: models, where they are in the topics, and the folder that keeps it all.
+    """What a watch keeps: its models, its offsets in the topics, and the folder that keeps it all.
 
     The state holds the length that the file of findings had with it: what a dying process appended beyond is
     cut off, and comes again.
@@ -42,13 +42,13 @@ class Post:
     Attributes:
         folder: for state, findings and page.
         watches: by model.
-        places: next offset by partition, by topic.
+        offsets: next one by partition, by topic.
         findings: the newest ones.
     """
 
     folder: Path
     watches: dict[str, Watch]
-    places: dict[str, dict[int, int]] = field(default_factory=dict)
+    offsets: dict[str, dict[int, int]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
     def open(self) -> None:
@@ -64,7 +64,7 @@ class Post:
         if kept["schema"] != _SCHEMA:
             raise BadInput(f"{path} is {kept['schema']}, {_SCHEMA} is required", "give another --folder")
         self._restore(kept["watches"], path)
-        self.places = {
+        self.offsets = {
             topic: {int(number): offset for number, offset in found.items()}
             for topic, found in kept["places"].items()
         }
@@ -87,8 +87,8 @@ class Post:
     def look(self, messages: Messages) -> list[Finding]:
         """Reads both topics to their ends, judges the windows that are over, and keeps where it is."""
         for topic, add in ((topics.SCORES, Watch.add_scores), (topics.FEATURES, Watch.add_features)):
-            places = self.places.setdefault(topic.name, {})
-            unread = map(orjson.loads, messages(topic.name, places))
+            offsets = self.offsets.setdefault(topic.name, {})
+            unread = map(orjson.loads, messages(topic.name, offsets))
             while documents := list(islice(unread, _BATCH)):
                 for one in self.watches.values():
                     add(one, documents)
@@ -105,7 +105,7 @@ class Post:
             "bytes": length,
             "places": {
                 topic: {str(number): offset for number, offset in held.items()}
-                for topic, held in self.places.items()
+                for topic, held in self.offsets.items()
             },
             "watches": {name: one.to_json() for name, one in self.watches.items()},
         }
@@ -184,9 +184,9 @@ def watches_of(
     }
 
 
-def from_kafka(properties: dict[str, str], topic: str, places: dict[int, int]) -> Iterator[bytes]:
+def from_kafka(properties: dict[str, str], topic: str, offsets: dict[int, int]) -> Iterator[bytes]:
     """The values of a topic's new messages."""
-    for message in read_topic(properties, topic, places=places):
+    for message in read_topic(properties, topic, offsets=offsets):
         if message.value is not None:
             yield message.value
 

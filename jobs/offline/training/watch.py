@@ -1,7 +1,7 @@
 """A model under standing watch: windows of event time close, drift and matured quality are judged. Pure.
 
 Everything that is kept is bounded and goes into `to_json`, so a watch that stops anywhere goes on from the
-places in the topics that belong to it.
+offsets in the topics that belong to it.
 """
 
 from __future__ import annotations

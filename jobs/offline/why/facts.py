@@ -1,4 +1,4 @@
-"""What is known of a visitor when somebody asks why: events, signals, how far event time has come. Pure."""
+"""What is known of a visitor to say why: events, signals, how far event time has come. Pure."""
 
 from __future__ import annotations
 

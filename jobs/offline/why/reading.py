@@ -24,7 +24,7 @@ from connectors.kafka.topic_reader import Message, read_topic
 from connectors.keys import KeySource
 from connectors.wording import plainly
 from jobs import ends
-from jobs.offline.ledger import WINDOW_MS, Ledger, Place, read_ledger, read_letters
+from jobs.offline.ledger import WINDOW_MS, Ledger, TopicOffset, read_ledger, read_letters
 from jobs.offline.why.facts import (
     OPTIONS,
     Document,
@@ -120,14 +120,14 @@ class Tap:
         ids: the visitor and its devices.
         since_ms: nothing older is read.
         hashed: makes the pseudonym of an id; None where ids are as they came.
-        raw: messages by their place, with the arrival.
+        raw: messages by their topic and offset, with the arrival.
         documents_late: late events.
     """
 
     ids: frozenset[str]
     since_ms: int
     hashed: Callable[[str], str] | None = None
-    raw: dict[Place, tuple[int, bytes]] = field(default_factory=dict)
+    raw: dict[TopicOffset, tuple[int, bytes]] = field(default_factory=dict)
     documents_late: list[Event] = field(default_factory=list)
 
     def read(self, properties: Mapping[str, str], topic: str) -> Iterator[Message]:
@@ -160,19 +160,19 @@ class Tap:
         return any(self._id(value) in self.ids for value in named)
 
     def judged(self, options: Options, key: bytes | None) -> list[Judged]:
-        """What DEVICES makes of what did not come late: whose each is, and what others are told."""
-        late = {_place(event["source"]) for event in self.documents_late}
-        read = [(place, *arrival) for place, arrival in self.raw.items() if place not in late]
+        """What DEVICES makes of the events on time: the visitor of each, and what is shared."""
+        late = {_topic_offset(event["source"]) for event in self.documents_late}
+        read = [(position, *arrival) for position, arrival in self.raw.items() if position not in late]
         logic = DevicesLogic(options, 1, key)
         bucket = Bucket[Device, Read](0, logic, DictStore(), {}, Counts())
-        places = [SourcePosition(*place, arrived_ms) for place, arrived_ms, _ in read]
-        out = taken(bucket, [value for _, _, value in read], places, FINAL, late=False)
+        positions = [SourcePosition(*position, arrived_ms) for position, arrived_ms, _ in read]
+        out = taken(bucket, [value for _, _, value in read], positions, FINAL, late=False)
         return unpack_judged(one.body for one in out.documents if one.kind == "judged")
 
-    def _event(self, place: Place, arrived_ms: int, document: Mapping[str, Any]) -> Event:
+    def _event(self, position: TopicOffset, arrived_ms: int, document: Mapping[str, Any]) -> Event:
         ids = {name: self._id(document[name]) for name in _IDS if document.get(name) is not None}
         number = int(document["event_time_ms"])
-        topic, partition, offset = place
+        topic, partition, offset = position
         source = {"topic": topic, "partition": partition, "offset": offset, "timestamp_ms": arrived_ms}
         return {**document, **ids, "event_time_ms": number, "source": source}
 
@@ -186,23 +186,25 @@ class Tap:
     def refused(self, letters: Iterable[Document]) -> Iterator[Refused]:
         """The dead letters of messages that name the visitor."""
         for letter in letters:
-            place = _place(letter)
-            if place in self.raw:
-                arrived_ms, value = self.raw[place]
+            position = _topic_offset(letter)
+            if position in self.raw:
+                arrived_ms, value = self.raw[position]
                 document = _loads(value)
-                event = self._event(place, arrived_ms, document) if document and _is_event(document) else None
-                where = ":".join(map(str, place))
+                event = (
+                    self._event(position, arrived_ms, document) if document and _is_event(document) else None
+                )
+                where = ":".join(map(str, position))
                 yield Refused(letter["reason"], letter.get("detail", ""), where, event)
 
     def arrivals(self) -> set[tuple[int, int]]:
         """Windows and partitions in which something of the visitor came in."""
-        return {(at // WINDOW_MS * WINDOW_MS, place[1]) for place, (at, _) in self.raw.items()}
+        return {(at // WINDOW_MS * WINDOW_MS, position[1]) for position, (at, _) in self.raw.items()}
 
 
 def _valid(
     properties: Mapping[str, str], visitor: str, tap: Tap, options: Options, key: bytes | None, since_ms: int
 ) -> tuple[list[Event], list[Judged]]:
-    """The visitor's valid events, and what else its rules are told.
+    """The visitor's valid events, and what is shared with its rules.
 
     As INGEST wrote them where it runs on its own; else the engine makes them of the raw ones.
     """
@@ -277,7 +279,7 @@ def _unaccounted(ledger: Ledger, arrivals: set[tuple[int, int]], since_ms: int, 
     )
 
 
-def _place(source: Mapping[str, Any]) -> Place:
+def _topic_offset(source: Mapping[str, Any]) -> TopicOffset:
     return str(source["topic"]), int(source["partition"]), int(source["offset"])
 
 

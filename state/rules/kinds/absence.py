@@ -234,7 +234,7 @@ class WaitKind(Kind):
 
     def forget(self, visitor: Visitor, now: int) -> None:
         """Drops unanswered waits that nothing can change any more, and answers that nothing can meet."""
-        self.forget_vain(visitor, now)
+        self.forget_unanswered(visitor, now)
         memory = visitor.rules.get(self.key)
         if memory is None:
             return
@@ -251,7 +251,7 @@ class WaitKind(Kind):
         """Until then the first unanswered wait may still be changed by something."""
         return NEVER if self.spans.bounded else unanswered[0].due + self.recovered_ms + self.spans.late_ms
 
-    def forget_vain(self, visitor: Visitor, now: int) -> None:
+    def forget_unanswered(self, visitor: Visitor, now: int) -> None:
         """Drops unanswered waits that nothing can change any more."""
         unanswered = visitor.unanswered.get(self.key)
         if unanswered is None or self.unanswered_until(unanswered) >= now:

@@ -18,14 +18,14 @@ class KafkaPython:
 
     def feed(self, topic: str, records: Iterable[Record], compression: str) -> int:
         producer = self._producer(compression_type=compression or None, linger_ms=5, batch_size=400_000)
-        told = Told()
+        outcome = Told()
         for record in records:
             future = producer.send(
                 topic, record.value, record.key, None, record.partition, record.timestamp_ms
             )
-            future.add_callback(told.take).add_errback(told.refuse)
+            future.add_callback(outcome.take).add_errback(outcome.refuse)
         producer.flush(60)
-        return told.good()
+        return outcome.good()
 
     def read(self, topic: str, partitions: int) -> tuple[int, int]:
         consumer = KafkaConsumer(
@@ -36,17 +36,17 @@ class KafkaPython:
             max_partition_fetch_bytes=4 << 20,
             metrics_enabled=False,
         )
-        places = [TopicPartition(topic, number) for number in range(partitions)]
-        consumer.assign(places)
-        consumer.seek_to_beginning(*places)
-        ends, found, length = consumer.end_offsets(places), 0, 0
-        left = {place for place in places if ends[place]}
+        assigned = [TopicPartition(topic, number) for number in range(partitions)]
+        consumer.assign(assigned)
+        consumer.seek_to_beginning(*assigned)
+        ends, found, length = consumer.end_offsets(assigned), 0, 0
+        left = {partition for partition in assigned if ends[partition]}
         while left:
-            for place, records in consumer.poll(100, max_records=10_000).items():
+            for partition, records in consumer.poll(100, max_records=10_000).items():
                 found += len(records)
                 length += sum(len(record.value) for record in records)
-                if consumer.position(place) >= ends[place]:
-                    left.discard(place)
+                if consumer.position(partition) >= ends[partition]:
+                    left.discard(partition)
         consumer.close()
         return found, length
 
@@ -77,10 +77,10 @@ class KafkaPython:
         producer = self._producer(linger_ms=0)
 
         def write(topic: str, records: Sequence[Record], acknowledged: Callable[[], None]) -> None:
-            told = Told(len(records), acknowledged)
+            outcome = Told(len(records), acknowledged)
             for record in records:
                 future = producer.send(topic, record.value, record.key, None, record.partition)
-                future.add_callback(told.take).add_errback(told.refuse)
+                future.add_callback(outcome.take).add_errback(outcome.refuse)
 
         return write
 

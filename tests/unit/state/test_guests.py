@@ -1,4 +1,4 @@
-"""A guest who signs in and buys is one visitor: no reminder, and what was said already is taken back."""
+"""A guest that signs in and buys is one visitor: no reminder, and an earlier signal is recovered."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def of(name: str, number: int = 1, at_ms: int = NOON, **members: Any) -> Documen
     return change(number, at_ms, **{"visitor_id": name, **members})
 
 
-def told(found: list[Document]) -> list[tuple[str, str | None, str | None]]:
+def decided(found: list[Document]) -> list[tuple[str, str | None, str | None]]:
     for one in found:
         Trigger.model_validate(one)
     return [(one["status"], one.get("reason"), one.get("variant")) for one in found]
@@ -51,34 +51,34 @@ def told(found: list[Document]) -> list[tuple[str, str | None, str | None]]:
 def test_an_arm_that_is_not_held_out_goes_with_the_trigger_and_with_its_cancellation() -> None:
     name, one = visitor(offer="mail"), host()
     variant = "holdout/3/open,offer/2/mail"
-    assert told(one.take(of(name))) == [("due", None, variant)]
+    assert decided(one.take(of(name))) == [("due", None, variant)]
     gone = of(name, status="retracted", version=NOON + 1)
-    assert told(one.take(gone)) == [("cancelled", "no_longer_active", variant)]
+    assert decided(one.take(gone)) == [("cancelled", "no_longer_active", variant)]
 
 
 def test_a_held_out_arm_is_suppressed_and_counts_for_nothing() -> None:
     name, one = visitor(offer="control"), host()
     expected = [("suppressed", "holdout", "holdout/3/open,offer/2/control")]
-    assert [told(one.take(of(name, number, NOON + number))) for number in (1, 2, 3)] == [expected] * 3
+    assert [decided(one.take(of(name, number, NOON + number))) for number in (1, 2, 3)] == [expected] * 3
     lower = one.take(of(name, 4, NOON + 4, kind="category_interest"))
-    assert told(lower) == [("due", None, "holdout/3/open")]  # nothing outranks it
+    assert decided(lower) == [("due", None, "holdout/3/open")]  # nothing outranks it
 
 
 def test_the_global_holdout_gets_no_trigger_at_all() -> None:
     name, one = visitor(holdout=HELD_OUT), host()
     for kind in ("cart_abandoned", "category_interest"):
-        assert told(one.take(of(name, 1, NOON, kind=kind))) in (
+        assert decided(one.take(of(name, 1, NOON, kind=kind))) in (
             [("suppressed", "holdout", "holdout/3/held_out")],
             [],
         )
-    assert told(one.take(of(name, 9))) == [("suppressed", "holdout", "holdout/3/held_out")]
+    assert decided(one.take(of(name, 9))) == [("suppressed", "holdout", "holdout/3/held_out")]
 
 
 def test_what_is_suppressed_anyway_says_no_arm() -> None:
     """So both arms are exposed at the same moments: where the trigger would have been due."""
     for arm in ("mail", "control"):
         denied = of(visitor(offer=arm), context={"consent": "denied"})
-        assert told(host().take(denied)) == [("suppressed", "no_consent", None)]
+        assert decided(host().take(denied)) == [("suppressed", "no_consent", None)]
 
 
 def test_without_experiments_nothing_is_said_of_them() -> None:
@@ -92,4 +92,4 @@ def test_a_trigger_remembered_before_there_were_experiments_is_cancelled_all_the
     after = host()
     after.store = before.store
     gone = of(name, status="retracted", version=NOON + 1)
-    assert told(after.take(gone)) == [("cancelled", "no_longer_active", None)]
+    assert decided(after.take(gone)) == [("cancelled", "no_longer_active", None)]
