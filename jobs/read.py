@@ -13,8 +13,8 @@ from jobs.wiring import BYTES, add_views, streamed, values
 
 READS = ("messages",)
 VIEWS = ("read/messages_with_lateness", "read/messages_on_time")
-_PLACE = ("source_topic", "source_partition", "source_offset", "source_timestamp_ms")
-_NAMES = ["bucket", "payload", *_PLACE, "at"]
+_SOURCE_POSITION = ("source_topic", "source_partition", "source_offset", "source_timestamp_ms")
+_NAMES = ["bucket", "payload", *_SOURCE_POSITION, "at"]
 
 
 def source(kafka: KafkaTables, topic: Topic, settings: Settings) -> TableDescriptor:

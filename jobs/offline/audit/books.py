@@ -150,7 +150,7 @@ def missing_events(
         BadInput: the folder is no lake.
         BrokerUnavailable: Kafka does not answer.
     """
-    elsewhere = _places(properties, topics.EVENTS_REJECTED.name) | _places(
+    elsewhere = _offsets_of(properties, topics.EVENTS_REJECTED.name) | _offsets_of(
         properties, topics.EVENTS_LATE.name, "source"
     )
     read = {
@@ -182,7 +182,7 @@ def lake_windows(lake: Path) -> dict[tuple[int, int], tuple[int, int]]:
     return {(window, partition): (count, total) for window, partition, count, total in sums.iter_rows()}
 
 
-def _places(properties: Mapping[str, str], topic: str, within: str | None = None) -> set[tuple[int, int]]:
+def _offsets_of(properties: Mapping[str, str], topic: str, within: str | None = None) -> set[tuple[int, int]]:
     documents = (orjson.loads(message.value) for message in read_topic(properties, topic))
     positions = (document[within] if within else document for document in documents)
     return {(one["partition"], one["offset"]) for one in positions}
