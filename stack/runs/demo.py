@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from urllib.request import urlopen
 
 from rich.console import Console
 
+from connectors.errors import BadInput, plain_os
 from jobs.settings import Settings, Value
 from stack.embedded import EmbeddedStack
 from stack.environments import in_services
@@ -39,7 +41,7 @@ DEMO_SETTINGS: Mapping[str, Value] = {
 # A page sends what waits every two seconds, which is the out-of-orderness bound; the rest is for the way.
 BEHIND_MS = 500
 _BEAT_S = 0.1
-_JOBS_S, _SERVER_S = 180.0, 60.0
+_JOBS_S, _SERVER_S = 180.0, 120.0
 _WHERE = {"FOOTFALL_ROOT": str(ROOT), "PYTHONPATH": str(ROOT)}
 _NEVER_TOO_OFTEN = ("--set", "rate_per_s=10000", "--set", "rate_burst=10000")
 _PLAIN = ("--set", "cookie_secure=false", "--set", "drain_ms=1000")
@@ -93,8 +95,12 @@ class Demo:
         try:
             with ThreadPoolExecutor(1) as pool:
                 jobs = pool.submit(self._submit)
-                self._start()
-                jobs.result()
+                try:
+                    self._start()
+                    jobs.result()
+                except BaseException:
+                    self._deployment.stack.flink.stop_submissions()
+                    raise
             threading.Thread(target=self._beat, args=(left,), name="heartbeats", daemon=True).start()
             yield
         finally:
@@ -178,8 +184,10 @@ def run_demo(console: Console, settings: Settings, workdir: Path, port: int) -> 
     """The demonstration on a stack of its own, until Ctrl-C.
 
     Raises:
+        BadInput: the port is not free.
         StackError: something does not start, or has ended.
     """
+    _require_free(port)
     _make_environment()
     stack = EmbeddedStack(workdir, slots=2, console=console, quick=True)
     with ended_in_time(), stack:
@@ -192,6 +200,18 @@ def run_demo(console: Console, settings: Settings, workdir: Path, port: int) -> 
             while True:
                 demo.require_all()
                 time.sleep(1)
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            raise BadInput(
+                f"port {port} of {LOOPBACK} cannot be taken: {plain_os(error)}",
+                "choose another --port; 0 takes a free one",
+            ) from error
 
 
 def _make_environment() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from elastic_transport import ConnectionError as TransportError
 from elasticsearch import ApiError
 from pydantic import SecretStr
 
-from cli import run, signals, submit
+from cli import demo, run, signals, submit
 from cli.options import embedded_addresses
 from connectors.elasticsearch.ends import ElasticsearchEnds
 from connectors.errors import IndexUnavailable, SettingError
@@ -277,3 +278,10 @@ def test_a_key_that_would_not_arrive_is_refused(capsys: pytest.CaptureFixture[st
 def test_equal_sources_give_equal_packages(tmp_path: Path) -> None:
     first, second = pack(tmp_path / "a.zip"), pack(tmp_path / "b.zip")
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_port_that_is_taken_is_refused_before_anything_starts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        status, _, said = invoke(demo.main, "--port", port)
+    assert status == 2 and f"port {port}" in said and "choose another --port" in said
