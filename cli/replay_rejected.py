@@ -57,7 +57,7 @@ def main(
 ) -> None:
     """Send dead letters to ingest again, those that it would now take.
 
-    Says what would happen, as JSON; --send does it. Only what lies in the topic at the start is looked at.
+    Says what would happen, as JSON; --send does it. Only what is in the topic at the start is looked at.
     Events go to footfall.events.reentry, never to the topic they came from. A letter is sent once: running
     this twice changes nothing. Exit status: 0 also when there is nothing to send, 1 Kafka does not answer,
     2 an option or a file is invalid.

@@ -1,4 +1,4 @@
-"""`scripts/rules apply`: a new or changed rule goes to work."""
+"""`scripts/rules apply`: applies a new or changed rule."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def apply(
     settings_file: Path | None,
     assignments: tuple[str, ...],
 ) -> None:
-    """Put a new or changed rule to work: check, answer anew over history, compare, cut over, sweep.
+    """Apply a new or changed rule: check, answer anew over history, compare, cut over, sweep.
 
     Readers of the index see the signals of one version, before and after. The old version's stale signals are
     retracted, those of other rules stay. A running job whose rules_dir is this folder follows it by itself,

@@ -1,4 +1,4 @@
-"""`scripts/rules retire` and `rollback`: a rule out of work, and the newest change taken back."""
+"""`scripts/rules retire` and `rollback`: retire a rule, and take the newest change back."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def retire(
     settings_file: Path | None,
     assignments: tuple[str, ...],
 ) -> None:
-    """Take a rule out of work: its file is put aside, its signals are retracted, for all readers at once."""
+    """Retire a rule: its file is put aside, its signals are retracted, for all readers at once."""
     from jobs.offline.rules import change as rule_change
 
     with reported_failures():

@@ -51,7 +51,7 @@ class Run:
                 preexec_fn=hears_interrupts,
             )
 
-    def wait_for_output(self, words: str) -> bool:
+    def shows(self, words: str) -> bool:
         """Whether it has said so by now."""
         assert self.process.poll() is None, self.output()
         return words in self.output()
@@ -92,7 +92,7 @@ def running(folder: Path) -> Iterator[Run]:
 
 def test_an_interrupted_run_ends_in_time_although_flink_stands_still(tmp_path: Path) -> None:
     with running(tmp_path) as run:
-        wait_until(lambda: run.wait_for_output("visitor "), 240, "the first signal")
+        wait_until(lambda: run.shows("visitor "), 240, "the first signal")
         workers = workers_of(run.folder)
         assert workers
         run.java("TaskManagerRunner")[0].suspend()
