@@ -11,6 +11,7 @@ from connectors.contracts import topics
 from connectors.elasticsearch.erasures import Erasure
 from jobs import triggers
 from jobs.settings import Settings
+from stack.package import ROOT
 from state.bucket import Bucket, Counts, DictStore, taken
 from state.logic import Document, Out
 from state.triggers.logic import TriggersLogic
@@ -20,7 +21,8 @@ from tests.sql.tables import Flink, collect, document_of, file_ends, messages_of
 
 Record = tuple[str, bytes]  # key, value
 
-SETTINGS = Settings(bounded=True, parallelism=2)
+EXPERIMENTS = str(ROOT / "examples" / "experiments")
+SETTINGS = Settings(bounded=True, parallelism=2, experiments_dir=EXPERIMENTS)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,9 @@ def cart(number: int, at_ms: int) -> dict[str, object]:
 
 def decided(records: list[Record]) -> Out:
     """What the logic decides, record by record."""
-    bucket, out = Bucket(0, TriggersLogic(triggers.table_of(SETTINGS)), DictStore(), {}, Counts()), Out()
+    table = triggers.table_of(SETTINGS)
+    logic = TriggersLogic(table, experiments=triggers.experiments_of(table, SETTINGS))
+    bucket, out = Bucket(0, logic, DictStore(), {}, Counts()), Out()
     for _, value in records:
         out.documents.extend(taken(bucket, [value], None, 0, late=False).documents)
     return out
