@@ -213,8 +213,15 @@ def test_the_books_balance(staged: Staged) -> None:
         return audit_books.windows(staged.deployment.client, "ingest")
 
     def balanced() -> bool:
-        read = sum(row["read"] for row in windows())
-        return read > staged.counts.lines and all(row["difference"] == 0 for row in windows())
+        found = windows()
+        return sum(row["read"] for row in found) > staged.counts.lines and not any(
+            row["difference"] for row in found
+        )
 
-    wait_until(balanced, _DEADLINE_S, "the audit's windows balance")
+    try:
+        wait_until(balanced, _DEADLINE_S, "the audit's windows balance")
+    except AssertionError:
+        wrong = [row for row in windows() if row["difference"]]
+        read = sum(row["read"] for row in windows())
+        raise AssertionError(f"{read} read of {staged.counts.lines} and more; {wrong}") from None
     assert sum(row["late"] for row in windows()) == 1
