@@ -1,0 +1,191 @@
+"""The services on the real stack: a batch becomes a signal in the view, a broker that is away loses nothing, and at
+rest the view of the API is the index, visitor by visitor."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal as signals_of_processes
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from connectors.contracts import topics
+from connectors.elasticsearch import indices
+from connectors.kafka.topic_reader import read_topic
+from stack.package import ROOT
+from stack.ports import free_ports
+from stack.runs.deploy import Deployment
+from stack.runs.dump import documents
+from stack.runs.feed import Feeder
+from tests.cluster.conftest import Deployer, Document, wait_until
+from tools.environments import in_services
+
+SERVICE_KEY = "a-key-of-a-server-for-this-test"
+HOUR_MS = 3_600_000
+VISITORS = [f"v-{number}" for number in range(12)]
+BUYERS = VISITORS[:6]
+
+
+@contextmanager
+def service(module: str, port: int, log: Path, **settings: str) -> Iterator[str]:
+    """A service as its command runs it, until SIGTERM, which it must obey."""
+    words = [
+        word
+        for name, value in {"port": str(port), **settings}.items()
+        for word in ("--set", f"{name}={value}")
+    ]
+    environment = {
+        **{name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "FOOTFALL_VENV")},
+        "FOOTFALL_VISITOR_KEY": "k" * 40,
+        "FOOTFALL_SERVICE_KEYS": f"test={SERVICE_KEY}",
+    }
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            in_services(module, *words), cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            yield f"http://127.0.0.1:{port}"
+            process.send_signal(signals_of_processes.SIGTERM)
+            assert process.wait(30) in (0, -signals_of_processes.SIGTERM), log.read_text()
+        finally:
+            process.kill()
+            process.wait(30)
+
+
+class Shop:
+    """A shop with a collector and an API."""
+
+    def __init__(self, deployment: Deployment, collector: str, api: str) -> None:
+        self.deployment, self.collector, self.api = deployment, collector, api
+        self.feeder = Feeder(deployment.kafka_properties)
+        self.http = requests.Session()
+        self.http.headers["authorization"] = f"Bearer {SERVICE_KEY}"
+        self.began_ms = int(time.time() * 1000) - 6 * HOUR_MS
+
+    def batch(self, visitor: str, *events: Document) -> Document:
+        """A tracker's batch."""
+        return {"sent_at_ms": int(time.time() * 1000), "anonymous_id": visitor, "events": list(events)}
+
+    def event(self, name: str, kind: str, hours: float, **more: object) -> Document:
+        """One event, so long after the beginning."""
+        at_ms = self.began_ms + int(hours * HOUR_MS)
+        return {"event_id": name, "event_type": kind, "event_time_ms": at_ms, **more}
+
+    def send(self, batch: Document) -> requests.Response:
+        """What the collector answers."""
+        return requests.post(f"{self.collector}/c", data=json.dumps(batch), timeout=30)
+
+    def send_until_taken(self, batch: Document) -> None:
+        """As a tracker does: the same batch again until it is acknowledged."""
+        wait_until(lambda: self.send(batch).status_code == 204, 90, "the batch is acknowledged")
+
+    def pass_to(self, hours: float) -> None:
+        """Event time goes on."""
+        at_ms = self.began_ms + int(hours * HOUR_MS)
+        self.feeder.heartbeat(at_ms, f"beat-{hours}", at_ms)
+        self.feeder.flush()
+
+    def decided(self, visitor: str) -> Document:
+        """What the banner shows."""
+        asked = {"visitor_id": visitor, "slots": ["cart_banner"]}
+        answer: Document = self.http.post(f"{self.api}/v1/decide", json=asked, timeout=10).json()
+        (slot,) = answer["slots"]
+        return dict(slot)
+
+    def seen(self, visitor: str) -> dict[str, tuple[str, int]]:
+        """Status and version of each signal, as the API tells them."""
+        found = self.http.get(f"{self.api}/v1/visitors/{visitor}", timeout=10).json()["signals"]
+        return {one["signal_id"]: (one["status"], one["version"]) for one in found}
+
+
+@pytest.fixture(scope="module")
+def shop(deploy_once: Deployer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    deployment = deploy_once(parallelism=2, idle_timeout_ms=0)
+    deployment.stack.flink.wait_tasks_running(deployment.submit(), 180)
+    folder, (first, second) = tmp_path_factory.mktemp("services"), free_ports(2)
+    ends = {"kafka_bootstrap_servers": deployment.settings.kafka_bootstrap_servers, "rate_burst": "100000"}
+    with (
+        service("services.collect", first, folder / "collector.log", ack_ms="3000", **ends) as collector,
+        service(
+            "services.serve",
+            second,
+            folder / "api.log",
+            elasticsearch_url=deployment.settings.elasticsearch_url,
+            **ends,
+        ) as api,
+    ):
+        for url in (collector, api):
+            wait_until(lambda url=url: _is_ready(url), 90, f"{url} is ready")  # type: ignore[misc]
+        yield Shop(deployment, collector, api)
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/readyz", timeout=5).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def test_a_batch_becomes_a_signal_in_the_view(shop: Shop) -> None:
+    for number, visitor in enumerate(VISITORS):
+        cart = shop.event(f"cart-{number}", "add_to_cart", 0, product={"product_id": "p-1", "price": 5})
+        assert shop.send(shop.batch(visitor, cart, {"event_type": "search"})).status_code == 204
+    shop.pass_to(1)
+    wait_until(lambda: all(map(shop.seen, VISITORS)), 120, "every cart is in the view")
+    shown = shop.decided(VISITORS[0])
+    assert (shown["reason"], shown["content"]) == ("signal", "finish_your_cart")
+    letters = [json.loads(one.value or b"") for one in _read(shop, topics.EVENTS_REJECTED)]
+    of_collector = [one for one in letters if one["topic"] == "collector"]
+    assert {one["reason"] for one in of_collector} == {"missing_field"} and len(of_collector) == len(VISITORS)
+
+
+def _read(shop: Shop, topic: topics.Topic) -> list[Any]:
+    return list(read_topic(shop.deployment.kafka_properties, topic.name))
+
+
+def test_a_broker_that_is_away_is_503_and_nothing_is_lost_when_it_is_back(shop: Shop) -> None:
+    kafka, (first, *others) = shop.deployment.stack.kafka, BUYERS
+    bought = {
+        one: shop.event(f"bought-{one}", "purchase", 1.5, order={"order_id": one, "revenue": 5})
+        for one in BUYERS
+    }
+    kafka.kill()
+    answer = shop.send(shop.batch(first, bought[first]))
+    assert answer.status_code == 503 and int(answer.headers["retry-after"]) >= 1
+    assert shop.decided(VISITORS[-1])["reason"] == "signal"  # the view goes on
+    kafka.start_again()
+    for visitor in BUYERS:
+        shop.send_until_taken(shop.batch(visitor, bought[visitor]))
+    assert others
+    shop.pass_to(2)
+    wait_until(
+        lambda: all(_is_recovered(shop, one) for one in BUYERS), 120, "purchases take the banners back"
+    )
+    assert shop.decided(first)["reason"] == "default"
+
+
+def _is_recovered(shop: Shop, visitor: str) -> bool:
+    return "recovered" in {status for status, _ in shop.seen(visitor).values()}
+
+
+def test_at_rest_the_view_is_the_index_for_every_visitor(shop: Shop) -> None:
+    def of_the_index() -> dict[str, dict[str, tuple[str, int]]]:
+        found: dict[str, dict[str, tuple[str, int]]] = {visitor: {} for visitor in VISITORS}
+        for one in documents(shop.deployment.client, indices.SIGNALS.alias):
+            if one["expires_at_ms"] > time.time() * 1000:
+                found.setdefault(one["visitor_id"], {})[one["signal_id"]] = (one["status"], one["version"])
+        return found
+
+    def is_equal() -> bool:
+        wanted = of_the_index()
+        return all(wanted[VISITORS[0]]) and {visitor: shop.seen(visitor) for visitor in wanted} == wanted
+
+    wait_until(is_equal, 60, "the view of the API is the index")
+    assert len(of_the_index()) >= len(VISITORS)
