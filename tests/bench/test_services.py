@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 import requests
+from tools.environments import in_services
 
 from connectors.contracts import topics
 from connectors.contracts.signals import signal_id
@@ -25,7 +26,6 @@ from stack.runs.deploy import Deployment
 from tests.bench import figures
 from tests.cluster.conftest import wait_until
 from tests.cluster.test_services import SERVICE_KEY, service
-from tools.environments import in_services
 
 VISITORS = 5_000
 PER_SECOND = figures.number("DECISIONS", 300)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import requests
+from tools.environments import in_services
 
 from connectors.contracts import topics
 from connectors.elasticsearch import indices
@@ -25,7 +26,6 @@ from stack.runs.deploy import Deployment
 from stack.runs.dump import documents
 from stack.runs.feed import Feeder
 from tests.cluster.conftest import Deployer, Document, wait_until
-from tools.environments import in_services
 
 SERVICE_KEY = "a-key-of-a-server-for-this-test"
 HOUR_MS = 3_600_000
