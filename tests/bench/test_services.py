@@ -12,7 +12,6 @@ from typing import Any
 import psutil
 import pytest
 import requests
-from tools.environments import in_services
 
 from connectors.contracts import topics
 from connectors.contracts.signals import signal_id
@@ -20,6 +19,7 @@ from connectors.elasticsearch import indices
 from connectors.kafka.writer import Writer
 from jobs.settings import Settings
 from stack.embedded import EmbeddedStack
+from stack.environments import in_services
 from stack.package import ROOT
 from stack.ports import free_ports
 from stack.runs.deploy import Deployment

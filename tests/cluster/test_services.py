@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 import requests
-from tools.environments import in_services
 
 from connectors.contracts import topics
 from connectors.elasticsearch import indices
 from connectors.kafka.topic_reader import read_topic
+from stack.environments import in_services
 from stack.package import ROOT
 from stack.ports import free_ports
 from stack.runs.deploy import Deployment
