@@ -72,26 +72,6 @@ def test_a_banner_and_a_mail_come_and_a_purchase_takes_both_back(demo: Demo, sho
     assert abandoned == [["active"], ["recovered"], []]
 
 
-def test_a_mailer_that_is_killed_sends_no_mail_twice(demo: Demo, shoppers: list[Shopper]) -> None:
-    one, other, _ = shoppers
-    for shopper in (one, other):
-        shopper.fill()
-        shopper.mail_state("due", (CART_MS + demo.bound_ms) / 1000 + PATIENCE_S)
-        _kill_mailer(demo)
-    one.mail_state("sent", DELAY_MS / 1000 + PATIENCE_S)
-    _kill_mailer(demo)
-    # The other's mail shows that the mailer has read all that was there.
-    other.mail_state("sent", DELAY_MS / 1000 + PATIENCE_S)
-    assert [shopper.mails() for shopper in (one, other)] == [["Your cart is waiting"]] * 2
-
-
-def _kill_mailer(demo: Demo) -> None:
-    mailer = demo.processes["mailer"]
-    mailer.kill()
-    mailer.wait(10)
-    demo.processes["mailer"] = mailer.start_again()
-
-
 def test_the_page_ends_soon(demo: Demo) -> None:
     began = time.monotonic()
     demo.processes["page"].stop()
