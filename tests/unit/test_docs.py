@@ -32,7 +32,7 @@ LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 ADDRESS = re.compile(r"https?://([\w.-]+)")
 # Loopback, names reserved for examples, names in tests, and the homes of formats and licences.
 KNOWN_HOSTS = re.compile(
-    r"127\.0\.0\.1|([\w-]+\.)*example|host|index|flink|f|json-schema\.org|semver\.org|www\.apache\.org"
+    r"127\.0\.0\.1|([\w-]+\.)*example|host|index|flink|f|json-schema\.org|www\.w3\.org|semver\.org|www\.apache\.org"
 )
 MACHINE_PATH = re.compile(r"(?<![\w.$}])/(?:work|root|home|Users)/\w|/tmp/(?!footfall/)\w")
 
