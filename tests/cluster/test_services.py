@@ -11,14 +11,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 
-from connectors.contracts import topics
 from connectors.elasticsearch import indices
-from connectors.kafka.topic_reader import read_topic
 from stack.environments import in_services
 from stack.package import ROOT
 from stack.ports import free_ports
@@ -141,10 +138,6 @@ def test_a_batch_becomes_a_signal_in_the_view(shop: Shop) -> None:
     wait_until(lambda: all(map(shop.seen, VISITORS)), 120, "every cart is in the view")
     shown = shop.decided(VISITORS[0])
     assert (shown["reason"], shown["content"]) == ("signal", "finish_your_cart")
-
-
-def _read(shop: Shop, topic: topics.Topic) -> list[Any]:
-    return list(read_topic(shop.deployment.kafka_properties, topic.name))
 
 
 def test_a_broker_that_is_away_is_503_and_nothing_is_lost_when_it_is_back(shop: Shop) -> None:
