@@ -37,7 +37,9 @@ def main(seconds: int, output: Path | None) -> None:
 
 def _run(seconds: int) -> str:
     command = [str(ROOT / "scripts" / "run"), "--seconds", str(seconds)]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ).stdout
 
 
 def drawn(printed: str, seconds: int, signals: int = 14) -> str:
