@@ -8,42 +8,26 @@ from __future__ import annotations
 import heapq
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from connectors.contracts.events import VISITOR_ID_MAX_LENGTH
+from connectors.contracts.signal_head import Context, SignalHead, Time, VisitorId
 from connectors.contracts.signals import SignalStatus
 
-_Time = Annotated[int, Meta(ge=0)]
-_Id = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
-_Visitor = Annotated[str, Meta(min_length=1, max_length=VISITOR_ID_MAX_LENGTH)]
 
-
-class _Context(Struct):
-    consent: Any = None
-
-
-class Change(Struct):
+class Change(SignalHead):
     """One version of a signal as it lies in the topic; the members that matter here."""
 
-    signal_id: _Id
-    visitor_id: _Visitor
-    kind: Annotated[str, Meta(min_length=1)]
-    status: SignalStatus
-    version: _Time
-    occurred_at_ms: _Time
-    expires_at_ms: _Time
     score: float | None = None
-    context: _Context | None = None
+    context: Context | None = None
 
 
 class Erased(Struct):
     """An order to forget a visitor; nothing of a version up to `quiet_until_ms` counts any more."""
 
-    visitor_id: _Visitor
-    quiet_until_ms: _Time
+    visitor_id: VisitorId
+    quiet_until_ms: Time
 
 
 class Fact(Struct, frozen=True, gc=False, omit_defaults=True):

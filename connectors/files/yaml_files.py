@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from connectors.contracts.yaml_values import plain
 from connectors.errors import BadInput
 from connectors.wording import plainly
 
@@ -53,7 +54,7 @@ def validated(path: Path, document: dict[str, Any], model: type[_Model]) -> _Mod
         BadInput: it is not; a line for each problem.
     """
     try:
-        return model.model_validate(_plain(document))
+        return model.model_validate(plain(document))
     except ValidationError as error:
         problem = [
             line(path, document, tuple(one["loc"]), _problem(one)) for one in error.errors(include_url=False)
@@ -71,19 +72,6 @@ def line(path: Path, document: Any, field_path: FieldPath, problem: str) -> str:
         except (KeyError, IndexError, TypeError, AttributeError):
             break
     return f"{path}:{number}: {'.'.join(map(str, field_path)) or 'the whole'}: {problem}"
-
-
-def _plain(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    if isinstance(node, bool) or node is None:
-        return node
-    for kind in (int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return str(node)  # a moment
 
 
 def _problem(error: Any) -> str:

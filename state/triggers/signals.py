@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
-from connectors.contracts.events import VISITOR_ID_MAX_LENGTH
 from connectors.contracts.messages import integer_of
-from connectors.contracts.signals import SignalStatus
+from connectors.contracts.signal_head import Context, SignalHead, Time, VisitorId
 
-_Time = Annotated[int, Meta(ge=0)]
-_Id = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
-_Visitor = Annotated[str, Meta(min_length=1, max_length=VISITOR_ID_MAX_LENGTH)]
 _TIMES = ("version", "occurred_at_ms", "expires_at_ms", "erased_at_ms", "quiet_until_ms")
 NO_EVIDENCE = Raw(b"{}")
 
 
-class Context(Struct):
-    """What of a signal's context matters here."""
-
-    consent: Any = None
-
-
-class Change(Struct):
+class Change(SignalHead):
     """One version of a signal; the members are those of its contract."""
 
-    signal_id: _Id
-    visitor_id: _Visitor
-    kind: Annotated[str, Meta(min_length=1)]
-    status: SignalStatus
-    version: _Time
-    occurred_at_ms: _Time
-    expires_at_ms: _Time
     evidence: Raw = NO_EVIDENCE
     context: Context | None = None
 
@@ -57,9 +40,9 @@ class Erased(Struct):
         quiet_until_ms: nothing of a version up to here leads to anything.
     """
 
-    visitor_id: _Visitor
-    erased_at_ms: _Time
-    quiet_until_ms: _Time
+    visitor_id: VisitorId
+    erased_at_ms: Time
+    quiet_until_ms: Time
 
     @property
     def at(self) -> int:

@@ -15,6 +15,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from connectors.contracts.errors import BadRule as BadRule
 from connectors.contracts.errors import plain_os
+from connectors.contracts.yaml_values import plain
 from state.rules.language.analyse import problems
 from state.rules.language.filters import FieldPath
 from state.rules.language.model import KINDS, Rule
@@ -54,7 +55,7 @@ def load_file(path: Path) -> Loaded:
     """
     document = _document(path)
     try:
-        rule = adapter().validate_python(_plain(document))
+        rule = adapter().validate_python(plain(document))
     except ValidationError as error:
         raise BadRule("\n".join(_messages(path, document, error))) from None
     found = problems(rule)
@@ -149,20 +150,6 @@ def _document(path: Path) -> Any:
             f"{path}:1: a rule is a mapping of name, version, kind …; got {type(document).__name__}"
         )
     return document
-
-
-def _plain(node: Any) -> Any:
-    """The document as plain Python values; a YAML alias or a tag's object is what it stands for."""
-    if isinstance(node, dict):
-        return {str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    if isinstance(node, bool) or node is None:
-        return node
-    for kind in (int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return str(node)
 
 
 def _messages(path: Path, document: Any, error: ValidationError) -> Iterator[str]:
