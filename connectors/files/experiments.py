@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from connectors.contracts import yaml_files
 from connectors.contracts.experiments import Experiment, Experiments, Holdout, clashes
 from connectors.errors import BadInput
-from connectors.files import yaml_files
 
 NONE = Experiments()
 

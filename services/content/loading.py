@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from connectors.contracts import yaml_files
+from connectors.contracts.yaml_files import FieldPath, line
 from connectors.errors import INPUT, BadInput
-from connectors.files import yaml_files
-from connectors.files.yaml_files import FieldPath, line
 from services.content.model import File, Piece, Slot, Texts, wrong_value
 
 SHIPPED = Path(__file__).parent

@@ -5,14 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from connectors.contracts.errors import BadInput, plain_os
+from connectors.contracts import yaml_files
 
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 _Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,63}$")]
@@ -165,23 +163,8 @@ def load(path: Path | None = None) -> ActionTable:
         BadInput: the file cannot be read, is no YAML, or an entry is wrong; the message names it.
     """
     source = path or files("state").joinpath("triggers/actions.yaml")
-    try:
-        document = YAML(typ="safe", pure=True).load(source.read_text(encoding="utf-8"))
-        return ActionTable.model_validate(document)
-    except OSError as error:
-        raise BadInput(
-            f"table of actions {source} cannot be read: {plain_os(error)}",
-            "give a YAML file like state/triggers/actions.yaml",
-        ) from error
-    except YAMLError as error:
-        raise BadInput(f"table of actions {source} is no YAML: {str(error).splitlines()[0]}") from error
-    except ValidationError as error:
-        raise BadInput(f"table of actions {source}: {'; '.join(map(_problem, error.errors()))}") from error
-
-
-def _problem(error: Any) -> str:
-    field_path = ".".join(str(part) for part in error["loc"]) or "the whole"
-    return f"{field_path}: {error['msg']}, {error['input']!r} came"
+    document = yaml_files.read(source, "version, suppress, quiet_hours and actions")
+    return yaml_files.validated(source, document, ActionTable)
 
 
 def _clock(text: str) -> time:

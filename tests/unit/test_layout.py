@@ -76,7 +76,7 @@ def modules(path: str) -> set[str]:
 
 @pytest.mark.parametrize("path", [path for path in SOURCES if path.startswith("state/")])
 def test_the_engine_uses_no_library_of_the_world(path: str) -> None:
-    rules = {"pydantic", "ruamel"} if path.startswith(YAML) else set()
+    rules = {"pydantic"} if path.startswith(YAML) else set()
     assert imported(path) <= sys.stdlib_module_names | {"state", "connectors"} | LIBRARIES | rules
 
 

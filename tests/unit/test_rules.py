@@ -180,7 +180,7 @@ def refused(folder: Path, text: str) -> str:
         (WAIT, "{event_type: search}", "{event_type: search, product.price: .inf}", "a number must be finite"),
         # Not YAML, not a rule.
         (INTEREST, "version: 1", "version: 1: 2", "rule.yaml:2: not YAML"),
-        (INTEREST, INTEREST, "- a\n- b\n", "a rule is a mapping"),
+        (INTEREST, INTEREST, "- a\n- b\n", "a mapping of name, version, kind … is required, an array came"),
         (INTEREST, "version: 1", "version: 1\nversion: 2", "not YAML"),
     ],
 )  # fmt: skip

@@ -152,6 +152,16 @@ def test_a_given_environment_is_used_as_it_is(script: Path) -> None:
     assert not (root / ".venv").exists()
 
 
+def test_a_link_to_an_environment_is_used_as_it_is(script: Path) -> None:
+    root = script.parent.parent
+    (root / "other").mkdir()
+    (root / "other" / "bin").symlink_to(Path(sys.prefix) / "bin")
+    (root / ".venv").symlink_to(root / "other")
+    answer = say(script, FOOTFALL_PYTHON="false")
+    assert answer.stdout == f"{root}/.venv/bin/python|{root}|{root}\n", answer.stderr
+    assert [one.name for one in (root / "other").iterdir()] == ["bin"]
+
+
 def test_no_suitable_python_is_explained(script: Path) -> None:
     answer = say(script, FOOTFALL_PYTHON="false")
     assert answer.returncode == 1 and answer.stdout == ""

@@ -10,18 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from connectors.contracts import yaml_files
 from connectors.contracts.errors import BadRule as BadRule
-from connectors.contracts.errors import plain_os
-from connectors.contracts.yaml_values import plain
+from connectors.contracts.yaml_files import line, plain
 from state.rules.language.analyse import problems
-from state.rules.language.filters import FieldPath
 from state.rules.language.model import KINDS, Rule
 
 SHIPPED = Path(__file__).parents[1]
-_MOST_BYTES = 100_000
 AnyRule = Any  # one of the classes of state/rules/language/model.py
 
 
@@ -53,14 +49,14 @@ def load_file(path: Path) -> Loaded:
     Raises:
         BadRule: the file cannot be read, is no YAML, or the rule is refused.
     """
-    document = _document(path)
+    document = yaml_files.read(path, "name, version, kind …", BadRule)
     try:
         rule = adapter().validate_python(plain(document))
     except ValidationError as error:
         raise BadRule("\n".join(_messages(path, document, error))) from None
     found = problems(rule)
     if found:
-        raise BadRule("\n".join(_line(path, document, where, text) for where, text in found))
+        raise BadRule("\n".join(line(path, document, where, text) for where, text in found))
     return Loaded(rule, path)
 
 
@@ -125,38 +121,11 @@ def changed_meaning(new: Loaded, old: Loaded) -> str | None:
     return None
 
 
-def _document(path: Path) -> Any:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadRule(
-            f"{path}: cannot be read: {plain_os(error)}", "give a YAML file, or a folder"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise BadRule(f"{path}: byte {error.start} is no UTF-8", "save the file as UTF-8") from error
-    if len(text) > _MOST_BYTES:
-        raise BadRule(f"{path}: a rule has at most {_MOST_BYTES} characters; got {len(text)}")
-    try:
-        # Safe by nature: the round-trip loader makes plain values only, and knows the line of each.
-        document = YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise BadRule(f"{path}:{line}: not YAML: {error.problem}", "correct the line") from None
-    except YAMLError as error:
-        raise BadRule(f"{path}:1: not YAML: {str(error).splitlines()[0]}", "correct the file") from None
-    if not isinstance(document, dict):
-        raise BadRule(
-            f"{path}:1: a rule is a mapping of name, version, kind …; got {type(document).__name__}"
-        )
-    return document
-
-
 def _messages(path: Path, document: Any, error: ValidationError) -> Iterator[str]:
     for one in error.errors(include_url=False):
         # pydantic names the chosen kind, and the side of a union, among the keys.
         field_path = tuple(part for part in one["loc"] if part not in KINDS and not _is_union_part(part))
-        yield _line(path, document, field_path, _problem(one))
+        yield line(path, document, field_path, _problem(one))
 
 
 def _is_union_part(part: str | int) -> bool:
@@ -169,31 +138,6 @@ def _problem(error: Any) -> str:
     kind, name = error["type"], error["loc"][-1] if error["loc"] else "rule"
     if kind == "missing" and name == "within":
         return "required: without a bound its state would grow for ever; give a span (30 min) or session"
-    if kind == "missing":
-        return "required; add it"
-    if kind == "extra_forbidden":
-        return "unknown key; remove it or correct its name"
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         return f"kind: must be one of {', '.join(KINDS)}"
-    text = str(error["msg"]).removeprefix("Value error, ")
-    return text if kind == "value_error" else f"{text}; got {error['input']!r}"
-
-
-def _line(path: Path, document: Any, field_path: FieldPath, text: str) -> str:
-    name = ".".join(map(str, field_path))
-    return f"{path}:{_line_of(document, field_path)}: {name}: {text}" if name else f"{path}:1: {text}"
-
-
-def _line_of(document: Any, field_path: FieldPath) -> int:
-    """The line of the deepest part of the path that the document has."""
-    line: int = 1
-    node: Any = document
-    for part in field_path:
-        try:
-            lines = node.lc
-            position = lines.item(part) if isinstance(node, list) else lines.key(part)
-            node = node[part]
-        except (AttributeError, KeyError, IndexError, TypeError):
-            break
-        line = position[0] + 1
-    return line
+    return yaml_files.problem(error)
