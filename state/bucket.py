@@ -89,7 +89,7 @@ class Bucket(Generic[E, I]):
         live: MutableMapping[tuple[int, str], E],
         counts: Counts,
     ) -> None:
-        """Reads the store through, for the index of due times; decodes nothing.
+        """Reads the store through, for the index of due times; the logic is told of each entity.
 
         Raises:
             StateTooNew: a newer release wrote an entity.
@@ -97,7 +97,7 @@ class Bucket(Generic[E, I]):
         self.number, self.logic, self.store, self.live, self.counts = number, logic, store, live, counts
         self.due: dict[str, int] = {}
         for key, data in store.items():
-            logic.check(data[_HEAD : _HEAD + 1])
+            logic.opened(key, memoryview(data)[_HEAD:])
             self.due[key] = int.from_bytes(data[:_HEAD])
         self.heap = [(due, key) for key, due in self.due.items() if due < NEVER]
         heapify(self.heap)
@@ -107,6 +107,7 @@ class Bucket(Generic[E, I]):
 
     def take(self, items: Sequence[I], ends_at: int, out: Out) -> None:
         """Takes the items of a slice that ends before `ends_at`, then settles what is due by its end."""
+        self._settle_before(ends_at, out)
         self.logic.slice_end = ends_at
         self._take(items, out)
         self._settle(ends_at, out)
@@ -115,10 +116,15 @@ class Bucket(Generic[E, I]):
 
     def take_part(self, items: Sequence[I], ends_at: int, out: Out) -> None:
         """Takes some items of a slice, none earlier than those taken already; `take` ends the slice."""
+        self._settle_before(ends_at, out)
         self.logic.slice_end = ends_at
         self._take(items, out)
         self.logic.slice_end = 0
         self._finish(out)
+
+    def _settle_before(self, ends_at: int, out: Out) -> None:
+        if self.logic.slice_ms:
+            self._settle(ends_at - self.logic.slice_ms, out)
 
     def _take(self, items: Sequence[I], out: Out) -> None:
         logic, dues, live, number, item = self.logic, self.due, self.live, self.number, None
@@ -130,6 +136,7 @@ class Bucket(Generic[E, I]):
                 if dues[key] < at:
                     logic.settle(entity, at, out)
                     if logic.is_over(entity, at):
+                        logic.forgotten(key)
                         entity = live[number, key] = logic.new(key)
                 logic.take(entity, item, out)
                 self.changed.add(key)
@@ -230,6 +237,7 @@ class Bucket(Generic[E, I]):
             self.counts.forgotten += 1
         self.live.pop((self.number, key), None)
         self.changed.discard(key)
+        self.logic.forgotten(key)
         self.store.remove(key)
 
     def save(self) -> None:

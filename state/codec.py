@@ -49,7 +49,7 @@ class Codec(Generic[T]):
             return self._decode(memoryview(data)[1:])
         return self._migrated(data)
 
-    def check(self, data: bytes) -> None:
+    def check(self, data: bytes | memoryview) -> None:
         """Looks at the version alone, the first byte.
 
         Raises:

@@ -97,10 +97,13 @@ class Logic(ABC, Generic[E, I]):
         slice_end: end of the slice that is being taken; 0 while none is. What shall wait until a slice is
             over (a question to a model) is due in its last millisecond and not settled while this stands.
         codec: of its entities.
+        slice_ms: length of slices, where entities look at each other: then whatever is due before a slice is
+            settled before its first item. 0 where each is on its own.
     """
 
     codec: Codec[E]
     slice_end: int = 0
+    slice_ms: int = 0
 
     @abstractmethod
     def items(
@@ -155,13 +158,24 @@ class Logic(ABC, Generic[E, I]):
         """
         return self.codec.decode(data)
 
-    def check(self, data: bytes) -> None:
+    def opened(self, entity_id: str, data: bytes | memoryview) -> None:
+        """Told of each entity, as bytes, that is there when a bucket is opened; looks at their version.
+
+        Raises:
+            StateTooNew: the bytes are of a newer version than this code.
+        """
+        self.check(data)
+
+    def check(self, data: bytes | memoryview) -> None:
         """Looks at the version of an entity's bytes, which are their first one.
 
         Raises:
             StateTooNew: it is newer than this code.
         """
         self.codec.check(data)
+
+    def forgotten(self, entity_id: str) -> None:
+        """Told of each entity that is forgotten."""
 
     def end_slice(self, out: Out) -> None:
         """Called behind each slice, or piece of one, when its items are taken: what was gathered goes out."""
