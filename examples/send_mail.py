@@ -8,6 +8,10 @@ later waits; what is cancelled before is
 not sent. The ledger remembers every trigger, so that one that comes again is not sent again. A trigger is
 noted as `sending` before and as `sent` after the server took the mail; one that is found in `sending` at the
 start may have been sent: it is reported, not repeated.
+
+One ledger has one mailer, which reads all partitions. How far it has read is in the ledger too, noted with
+what was read, and not with a consumer group: a group would hold the partitions of a killed mailer until its
+session is over, 45 seconds in which no mail is sent.
 """
 
 from __future__ import annotations
@@ -17,13 +21,13 @@ import json
 import smtplib
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import click
-from kafka import KafkaConsumer, OffsetAndMetadata
+from kafka import KafkaConsumer, TopicPartition
 
 TOPIC = "footfall.triggers"
 TEXTS = {
@@ -55,7 +59,22 @@ class Mailer:
             "CREATE TABLE IF NOT EXISTS triggers"
             " (trigger_id TEXT PRIMARY KEY, state TEXT NOT NULL, due_at_ms INTEGER, document TEXT)"
         )
+        self._ledger.execute(
+            "CREATE TABLE IF NOT EXISTS offsets (partition INTEGER PRIMARY KEY, next INTEGER NOT NULL)"
+        )
         self._address_of, self._send, self._sender = address_of, send, sender
+
+    def offsets(self) -> dict[int, int]:
+        """The next offset of each partition that was read from."""
+        return dict(self._ledger.execute("SELECT partition, next FROM offsets"))
+
+    def take_read(self, partition: int, triggers: Iterable[Trigger], next_offset: int) -> None:
+        """Notes what was read of a partition and how far that is, both or neither."""
+        with self._ledger:  # commits, or rolls back
+            self._ledger.execute("BEGIN")
+            for trigger in triggers:
+                self.take(trigger)
+            self._ledger.execute("REPLACE INTO offsets VALUES (?, ?)", (partition, next_offset))
 
     def take(self, trigger: Trigger) -> None:
         """Notes a trigger, or that it is cancelled; a copy changes nothing."""
@@ -136,13 +155,23 @@ def through(host: str, port: int) -> Callable[[EmailMessage], None]:
     return send
 
 
+def assign(consumer: KafkaConsumer, offsets: Mapping[int, int]) -> None:
+    """Gives the consumer all partitions, each from its offset, or from its beginning."""
+    partitions = [TopicPartition(TOPIC, number) for number in consumer.partitions_for_topic(TOPIC) or ()]
+    if not partitions:
+        raise click.ClickException(f"there is no topic {TOPIC}; start job triggers first")
+    consumer.assign(partitions)
+    for one in partitions:
+        if one.partition in offsets:
+            consumer.seek(one, offsets[one.partition])
+
+
 def receive(mailer: Mailer, consumer: KafkaConsumer, until: Callable[[], bool]) -> None:
-    """Takes triggers and sends what is due until told to stop; a message is committed once it is noted."""
+    """Takes triggers and sends what is due until told to stop."""
     while not until():
         for partition, messages in consumer.poll(1_000).items():
-            for message in messages:
-                mailer.take(json.loads(message.value))
-            consumer.commit({partition: OffsetAndMetadata(messages[-1].offset + 1)})
+            triggers = [json.loads(message.value) for message in messages]
+            mailer.take_read(partition.partition, triggers, messages[-1].offset + 1)
         mailer.send_due(round(time.time() * 1000))
 
 
@@ -159,13 +188,13 @@ def main(kafka: str, smtp: str, sender: str, addresses: Path, ledger: Path) -> N
     for trigger_id in mailer.unsure():
         click.echo(f"trigger {trigger_id} may have been sent when the last run was stopped", err=True)
     consumer = KafkaConsumer(
-        TOPIC,
         bootstrap_servers=kafka,
-        group_id="footfall-mail",
+        group_id=None,
         isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
     )
+    assign(consumer, mailer.offsets())
     try:
         receive(mailer, consumer, lambda: False)
     finally:

@@ -179,6 +179,7 @@ class Visitor(Struct, array_like=True, gc=False, omit_defaults=True):
         document_due: when the visitor's document is to be written; 0: it says all.
         closing: the features of the session that ended, until they are in the document.
         orders: the ids of the last ones: an order that comes twice counts once.
+        device: that the last event came from; empty where it is the visitor itself.
     """
 
     id: str
@@ -205,3 +206,4 @@ class Visitor(Struct, array_like=True, gc=False, omit_defaults=True):
     document_due: int = 0
     closing: Moment | None = None
     orders: list[str] = []
+    device: str = ""

@@ -17,6 +17,7 @@ class Context(Struct):
     """What of a signal's context matters to a reader."""
 
     consent: Any = None
+    anonymous_id: Any = None
 
 
 class SignalHead(Struct):

@@ -113,7 +113,7 @@ class Signal(BaseModel):
     evidence: dict[str, Any]
     """Event ids, counts, values: enough to say why."""
     context: dict[str, Any]
-    """Attributes to filter by."""
+    """Attributes to filter by; `anonymous_id` is the device, where that is not the visitor itself."""
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> Self:
@@ -146,6 +146,8 @@ class Trigger(BaseModel):
     """Why it is cancelled or suppressed."""
     variant: str | None = None
     """`experiment/version/arm` of each experiment of the action, comma separated; null outside."""
+    unit: str | None = Field(default=None, min_length=1, max_length=VISITOR_ID_MAX_LENGTH)
+    """Whose arms these are: the signal's device; only of what is due or held out in an experiment."""
     decided_at_ms: Count
     """Event time of the signal's change that led to it. Epoch milliseconds, UTC."""
     due_at_ms: Count

@@ -18,6 +18,11 @@ def device_of(event: Event) -> str:
     return event.anonymous_id or event.visitor_id
 
 
+def other_device(visitor_id: str, device_id: str) -> str:
+    """The device where it is not the visitor itself, as it is of a guest; else an empty text."""
+    return "" if device_id == visitor_id else device_id
+
+
 def user_of(event: Event) -> str | None:
     """The user that the event names, if it names one."""
     user = event.user_id

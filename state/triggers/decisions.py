@@ -102,7 +102,7 @@ class Decisions:
         due_at, reason = self._due(change, row)
         reason, variant = reason or self._suppressed(visitor, change, row), None
         if reason is None:  # only then does anything hang on the arm
-            variant, held_out = self._arms.of(change.visitor_id, row.action)
+            variant, held_out = self._arms.of(change.unit, row.action)
             reason = "holdout" if held_out else None
         _say(out, _document(change, row, due_at, "suppressed" if reason else "due", reason, variant))
         if reason is None:
@@ -217,6 +217,7 @@ def _document(
     reason: Reason | None,
     variant: str | None = None,
 ) -> dict[str, Any]:
+    unit = {} if variant is None else {"unit": change.unit}
     why = {} if reason is None else {"reason": reason}
     return {
         "trigger_id": trigger_id(change.signal_id, row.action, row.step),
@@ -226,6 +227,7 @@ def _document(
         "status": status,
         **why,
         **_in(variant),
+        **unit,
         "decided_at_ms": change.version,
         "due_at_ms": due_at,
         "expires_at_ms": change.expires_at_ms,

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from connectors.contracts.events import VISITOR_ID_MAX_LENGTH
 from connectors.contracts.messages import integer_of
 from connectors.contracts.signal_head import Context, SignalHead, Time, VisitorId
 
@@ -29,6 +30,13 @@ class Change(SignalHead):
     def consent(self) -> Any:
         """The word on consent that the signal carries."""
         return self.context.consent if self.context else None
+
+    @property
+    def unit(self) -> str:
+        """What experiments go by: the device, which is the visitor itself where the signal names none."""
+        device = self.context.anonymous_id if self.context else None
+        is_id = isinstance(device, str) and 0 < len(device) <= VISITOR_ID_MAX_LENGTH
+        return str(device) if is_id else self.visitor_id
 
 
 class Erased(Struct):

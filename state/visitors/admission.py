@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from connectors.contracts.rejected import Reject
 from state.checksum import id_hash
-from state.devices.identity import ERASED, GRANTED
+from state.devices.identity import ERASED, GRANTED, other_device
 from state.devices.judged import Judged
 from state.documents import event_document, position_id, withheld_letter
 from state.logic import Out
@@ -87,7 +87,7 @@ class Gate:
                 "held_back_from_ms": at,
             }
             found = Finding(self._suspected, str(at), "active", at, at, None, b"", evidence)
-            self._signals.of(item.visitor_id, out).emit(found)
+            self._emit(item, found, out)
         known.throttled_at = at
 
     def _link(self, known: Admission, item: Judged, out: Out) -> None:
@@ -103,10 +103,14 @@ class Gate:
             "users_of_anonymous_id": item.users,
         }
         found = Finding(self._merged, device, "active", at, at, None, event.kept_context, evidence)
-        self._signals.of(item.visitor_id, out).emit(found)
+        self._emit(item, found, out)
         if "alias" in self._options.emits:
             name, document = alias_document(device, item.visitor_id, at, item.users)
             out.add("alias", name, name, at, document)
+
+    def _emit(self, item: Judged, found: Finding, out: Out) -> None:
+        device = other_device(item.visitor_id, item.device_id)
+        self._signals.of(item.visitor_id, device, out).emit(found)
 
 
 def _is_over_cap(item: Judged, options: Options) -> bool:

@@ -14,6 +14,7 @@ from connectors.contracts.scores import score_id
 from connectors.contracts.sessions import CloseReason
 from connectors.contracts.signals import signal_id
 from state.documents import block
+from state.events import read_block
 from state.rules.kinds.base import Finding
 from state.visitor import Asked, Moment, Score, Session, Visitor
 from state.visitors.scoring import Answer
@@ -28,6 +29,7 @@ _TEXTS = (
     "page",
 )  # of connectors.contracts.features.TEXTS, where there are any
 _CONTEXT = _TEXTS[:3]
+DEVICE = "anonymous_id"  # in a signal's context: the device, where it is not the visitor itself
 
 
 def session_document(visitor_id: str, session: Session, reason: CloseReason) -> bytes:
@@ -50,8 +52,8 @@ def session_document(visitor_id: str, session: Session, reason: CloseReason) -> 
     )
 
 
-def signal_document(visitor_id: str, found: Finding, now_ms: int) -> tuple[str, bytes]:
-    """The id and the document of what a rule found."""
+def signal_document(visitor_id: str, device: str, found: Finding, now_ms: int) -> tuple[str, bytes]:
+    """The id and the document of what a rule found; a device that is not the visitor itself is told."""
     rule = found.rule
     name = signal_id(rule.kind, rule.name, visitor_id, found.anchor)
     document: dict[str, Any] = {
@@ -68,8 +70,20 @@ def signal_document(visitor_id: str, found: Finding, now_ms: int) -> tuple[str, 
     document["version"] = found.version
     document["rule"] = {"name": rule.name, "version": rule.version}
     document["evidence"] = found.evidence
-    document["context"] = block(found.context)
+    document["context"] = block(_from_device(found.context, device))
     return name, orjson.dumps(document)
+
+
+def _from_device(context: bytes, device: str) -> bytes:
+    """The context with the device in front, unless there is none, or the shop has a member of that name.
+
+    >>> _from_device(b'{"page":"/"}', "d-1"), _from_device(b"", "d-1"), _from_device(b'{ }', "")
+    (b'{"anonymous_id":"d-1","page":"/"}', b'{"anonymous_id":"d-1"}', b'{ }')
+    """
+    if not device or DEVICE in read_block(context):
+        return context
+    told, rest = orjson.dumps({DEVICE: device}), context[1:].strip()
+    return told if rest in (b"", b"}") else told[:-1] + b"," + rest
 
 
 def alias_document(device_id: str, user_id: str, at: int, users: int) -> tuple[str, bytes]:
@@ -170,7 +184,7 @@ def shadow_document(visitor_id: str, asked: Asked, answer: Answer, now_ms: int) 
 
 
 def score_signal(
-    visitor_id: str, asked: Asked, answer: Answer, expires_ms: int, now_ms: int
+    visitor_id: str, device: str, asked: Asked, answer: Answer, expires_ms: int, now_ms: int
 ) -> tuple[str, bytes]:
     """The id and the document of a model's signal; a score of the band `low` takes it back."""
     name = signal_id(asked.model, asked.model, visitor_id, asked.anchor)
@@ -184,7 +198,7 @@ def score_signal(
         "status": "retracted" if answer["evidence"]["band"] == "low" else "active",
         "version": asked.at,
         **_answer_fields(answer, now_ms),
-        "context": _present(asked.moment, _CONTEXT),
+        "context": {**({DEVICE: device} if device else {}), **_present(asked.moment, _CONTEXT)},
     }
     return name, orjson.dumps(document)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from state.codec import Codec
-from state.devices.identity import ERASED, consent_status, device_of
+from state.devices.identity import ERASED, consent_status, device_of, other_device
 from state.devices.judged import ADMITTED, CARRIED, ECHO, ORDINARY, RELEASED, Judged, order_of, unpack_judged
 from state.documents import NOWHERE
 from state.events import Event, read_event
 from state.logic import NEVER, Logic, Out, SourcePosition
 from state.options import Options
+from state.rules.kinds.base import Emit
 from state.visitor import Session, Visitor
 from state.visitors import sessions
 from state.visitors.admission import Gate, may_be_shared
@@ -92,8 +93,8 @@ class VisitorsLogic(Logic[Visitor, Judged]):
         add_event(visitor, session, event)
         session.last_at = visitor.last_at = at
         visitor.last_event_id, visitor.last_event_type = event.event_id, event.event_type
-        visitor.context = event.kept_context
-        emit = self._signals.of(visitor.id, out).emit
+        visitor.context, visitor.device = event.kept_context, other_device(visitor.id, device_of(event))
+        emit = self._emit(visitor, out)
         self.pack.on_event(visitor, session, event, previous_at, emit)
         if is_moment(session, event.kind, self.options):
             self._models.on_moment(visitor, session, self.slice_end, out)
@@ -113,10 +114,14 @@ class VisitorsLogic(Logic[Visitor, Judged]):
             reason = sessions.close_reason(session, self.options)
             document = session_document(visitor.id, session, reason)
             out.add("session", visitor.id, session.id, session.last_at, document)
-        self.pack.on_session_end(visitor, session, self._signals.of(visitor.id, out).emit)
+        self.pack.on_session_end(visitor, session, self._emit(visitor, out))
         closed_at = session.last_at + self.options.session_gap_ms
         self._models.on_session_end(visitor, session, closed_at, asked_in, out)
         self.pack.forget(visitor, session.last_at)
+
+    def _emit(self, visitor: Visitor, out: Out) -> Emit:
+        """Takes what rules find of the visitor."""
+        return self._signals.of(visitor.id, visitor.device, out).emit
 
     def _take_shared(self, visitor: Visitor, item: Judged, out: Out) -> None:
         """What the same person did under another name; it has no part in sessions and features."""
@@ -128,12 +133,12 @@ class VisitorsLogic(Logic[Visitor, Judged]):
         elif item.role == RELEASED:
             self.pack.release(visitor)
         elif item.role == ECHO:
-            self.pack.echo(visitor, item.event, self._signals.of(visitor.id, out).emit)
+            self.pack.echo(visitor, item.event, self._emit(visitor, out))
 
     def take_late(self, entity: Visitor, item: Judged, out: Out) -> None:
         """What came behind the watermark takes back what was said wrongly."""
         if may_be_shared(entity.admission, item):
-            self.pack.on_late(entity, item.event, self._signals.of(entity.id, out).emit)
+            self.pack.on_late(entity, item.event, self._emit(entity, out))
 
     # --------------------------------------------------------------------------------------- time
 
@@ -141,7 +146,7 @@ class VisitorsLogic(Logic[Visitor, Judged]):
         """Waits that are over, the session's end, the document, answers of models; in order of time."""
         asked_in, closes_at = self.slice_end or now, sessions.closes_at(entity, self.options)
         if self._rules_due(entity) < now:
-            self.pack.on_due(entity, now, self._signals.of(entity.id, out).emit)
+            self.pack.on_due(entity, now, self._emit(entity, out))
         if 0 < entity.document_due < min(closes_at, now):
             self._models.document(entity, asked_in, out)
         if closes_at < now and entity.session is not None:

@@ -115,5 +115,5 @@ class Models:
             visitor.signal_anchors[model] = asked.anchor
         if visitor.signal_anchors.get(model) == asked.anchor and "signal" in emits:
             expires_ms = self._options.signal_expires_after_ms
-            name, document = score_signal(visitor.id, asked, answer, expires_ms, now_ms)
+            name, document = score_signal(visitor.id, visitor.device, asked, answer, expires_ms, now_ms)
             out.add("signal", visitor.id, name, asked.at, document)

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import smtplib
+import sqlite3
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.handlers import Message
 
 from examples.send_mail import Mailer, in_file, through
 from stack.ports import LOOPBACK, free_ports
+from tests.inbox import Inbox, smtp_server
 
 NOW = 1_700_000_000_000
 
 
-class Inbox(Message):
-    """What the server was given."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mails: list[Any] = []
-
-    def handle_message(self, message: Any) -> None:
-        self.mails.append(message)
-
-
 @pytest.fixture
 def server() -> Iterator[tuple[Inbox, int]]:
-    (port,), inbox = free_ports(1), Inbox()
-    controller = Controller(inbox, hostname=LOOPBACK, port=port, loop=asyncio.new_event_loop())
-    controller.start()
-    yield inbox, port
-    controller.stop()
+    with smtp_server() as found:
+        yield found
 
 
 def trigger(number: int, status: str = "due", **more: Any) -> dict[str, Any]:
@@ -86,6 +71,21 @@ def test_what_is_cancelled_before_it_is_due_is_not_sent(tmp_path: Path, server: 
     receiver.take(trigger(2))  # the copy of a due one behind its cancellation
     receiver.take(trigger(3, "suppressed"))
     assert receiver.send_due(NOW) == 0 and inbox.mails == []
+
+
+def test_what_was_read_is_noted_with_how_far_that_is_both_or_neither(tmp_path: Path) -> None:
+    def never(_message: EmailMessage) -> None:
+        pytest.fail("nothing is due")
+
+    receiver = mailer(tmp_path, never)
+    receiver.take_read(0, [trigger(1)], 5)
+    with pytest.raises(KeyError):
+        receiver.take_read(0, [trigger(2), {}], 7)
+    receiver.take_read(1, [], 3)
+    again = mailer(tmp_path, never)
+    assert again.offsets() == {0: 5, 1: 3} and again.send_due(NOW - 1) == 0
+    (known,) = sqlite3.connect(tmp_path / "sent.sqlite").execute("SELECT trigger_id FROM triggers")
+    assert known == (f"{1:032}",)
 
 
 @pytest.mark.parametrize("odd", [{"visitor_id": "nobody"}, {"expires_at_ms": NOW}, {"action": "unheard_of"}])

@@ -42,6 +42,7 @@ class _Trigger(msgspec.Struct):
     decided_at_ms: int
     variant: Annotated[str, msgspec.Meta(min_length=1)] | None = None
     reason: str | None = None
+    unit: str | None = None
 
 
 _LINE = (msgspec.json.Decoder(_Exposure), msgspec.json.Decoder(_Trigger))
@@ -107,7 +108,8 @@ def _of_trigger(found: _Trigger) -> Iterator[_Row]:
         name, _, rest = told.partition("/")
         version, _, arm = rest.partition("/")
         if arm and version.isdigit():
-            yield name, int(version), "", arm, found.visitor_id, found.visitor_id, found.decided_at_ms
+            unit = found.unit or found.visitor_id
+            yield name, int(version), "", arm, unit, found.visitor_id, found.decided_at_ms
 
 
 def of_experiment(found: pl.DataFrame, running: Experiments, name: str) -> tuple[Experiment, pl.DataFrame]:

@@ -62,6 +62,27 @@ def test_a_guest_that_signs_in_without_buying_is_reminded_as_a_user() -> None:
     assert carts([CART, user("identify", 5 * MINUTE)]) == [("u", "active", 30 * MINUTE)]
 
 
+def contexts(events: list[Document]) -> list[Document]:
+    found = documents(run(lines(events)), "signal")
+    return [one["context"] for one in found if one["kind"] == "cart_abandoned"]
+
+
+def test_a_signal_says_the_device_where_that_is_not_the_visitor() -> None:
+    assert contexts([CART]) == [{}]  # a guest is its device
+    assert contexts([CART, user("identify", 5 * MINUTE)]) == [{"anonymous_id": "g"}]
+    elsewhere = user("identify", 5 * MINUTE, device="h", context={"page": "/"})
+    cart = user("add_to_cart", 6 * MINUTE, device="h", context={"page": "/cart"})
+    assert contexts([elsewhere, cart]) == [{"anonymous_id": "h", "page": "/cart"}]
+    assert contexts([user("add_to_cart", 0, device=None)]) == [{}]
+
+
+def test_a_member_of_the_shop_s_own_context_is_not_doubled() -> None:
+    cart = user("add_to_cart", 0, context={"anonymous_id": "the shop's"})
+    said = [one.body for one in run(lines([cart])).documents if one.kind == "signal"]
+    (text,) = [body for body in said if b'"cart_abandoned"' in body]
+    assert text.count(b'"anonymous_id"') == 1 and contexts([cart]) == [{"anonymous_id": "the shop's"}]
+
+
 def test_the_content_of_the_cart_comes_along() -> None:
     events = [
         CART,

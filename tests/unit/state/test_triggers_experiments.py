@@ -1,8 +1,10 @@
-"""Triggers carry the arm of their visitor; in arms that are held out they are suppressed."""
+"""Triggers carry the arm of their device; in arms that are held out they are suppressed."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import pytest
 
 from connectors.contracts.experiments import HELD_OUT, Experiments, assign
 from connectors.contracts.signals import Trigger
@@ -64,6 +66,23 @@ def test_a_held_out_arm_is_suppressed_and_counts_for_nothing() -> None:
     assert decided(lower) == [("due", None, "holdout/3/open")]  # nothing outranks it
 
 
+def test_the_unit_is_the_device_of_the_signal_so_that_signing_in_changes_no_arm() -> None:
+    for arm, status in (("mail", "due"), ("control", "suppressed")):
+        device = visitor(offer=arm)
+        for name in ("u-1", "u-2"):
+            (found,) = host().take(of(name, context={"anonymous_id": device}))
+            assert (found["status"], found["unit"]) == (status, device)
+    (guest,) = host().take(of(device))
+    assert guest["unit"] == device
+
+
+@pytest.mark.parametrize("odd", [7, "", None, ["d"], "x" * 257])
+def test_what_is_no_device_is_none(odd: object) -> None:
+    name = visitor(offer="mail")
+    (found,) = host().take(of(name, context={"anonymous_id": odd}))
+    assert found["unit"] == name
+
+
 def test_the_global_holdout_gets_no_trigger_at_all() -> None:
     name, one = visitor(holdout=HELD_OUT), host()
     for kind in ("cart_abandoned", "category_interest"):
@@ -83,7 +102,7 @@ def test_what_is_suppressed_anyway_says_no_arm() -> None:
 
 def test_without_experiments_nothing_is_said_of_them() -> None:
     (found,) = Host().take(change(1, NOON))
-    assert "variant" not in found
+    assert "variant" not in found and "unit" not in found
 
 
 def test_a_trigger_remembered_before_there_were_experiments_is_cancelled_all_the_same() -> None:
