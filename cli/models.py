@@ -53,7 +53,7 @@ def show(registry: Registry, name: str, version: str | None) -> None:
         chosen = version or (pointer.version if pointer else None)
         if chosen is None:
             raise ModelRefused(f"{name}: no version is live", "scripts/models list shows what there is")
-        for line in described(registry.manifest(name, chosen), pointer):
+        for line in described(registry.any_manifest(name, chosen), pointer):
             click.echo(line)
 
 
@@ -61,7 +61,7 @@ def show(registry: Registry, name: str, version: str | None) -> None:
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.pass_obj
 def publish(registry: Registry, folder: Path) -> None:
-    """Add the version in FOLDER, as scripts/train wrote it. It is not live by that."""
+    """Add the version in FOLDER, as scripts/train or scripts/recommend wrote it. It is not live by that."""
     with reported_failures():
         manifest = models.publish(registry, folder)
         click.echo(f"{manifest.name} {manifest.version}")

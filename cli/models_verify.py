@@ -1,4 +1,4 @@
-"""`scripts/models verify`: every check of a worker."""
+"""`scripts/models verify`: every check of a reader."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from connectors.contracts.model_inputs import OFFERED
 from connectors.errors import ModelRefused
 from connectors.models.registry import LIVE, SHADOW, Registry
 from jobs.offline import models
-from udfs.model_runtime import load_pointed
 
 
 @click.command()
@@ -21,7 +20,7 @@ from udfs.model_runtime import load_pointed
 @click.argument("version", required=False)
 @click.pass_obj
 def verify(registry: Registry, name: str | None, version: str | None) -> None:
-    """Do every check of a worker: on one version, or on all (of a model) and on those that have a role."""
+    """Do every check of a reader: on one version, or on all (of a model) and on those that have a role."""
     with reported_failures():
         chosen = [name] if name else registry.names()
         checks: list[tuple[str, Callable[[], object]]] = [
@@ -34,7 +33,7 @@ def verify(registry: Registry, name: str | None, version: str | None) -> None:
                 f"{name or registry.root}: no version to verify", "publish one (scripts/train --publish)"
             )
         checks += [
-            (f"{model} {role}", partial(_verify_role, registry, model, role))
+            (f"{model} {role}", partial(models.verify_role, registry, model, role, OFFERED))
             for model in chosen
             for role in (LIVE, SHADOW)
             if not version and registry.stamp(model, role)
@@ -42,12 +41,6 @@ def verify(registry: Registry, name: str | None, version: str | None) -> None:
         refused = [error for error in starmap(_checked, checks) if error]
         if refused:
             raise ModelRefused(f"{len(refused)} of {len(checks)} checks failed, the first: {refused[0]}")
-
-
-def _verify_role(registry: Registry, name: str, role: str) -> None:
-    pointer = registry.pointer(name, role)
-    if pointer:
-        load_pointed(registry, name, pointer, OFFERED)
 
 
 def _checked(what: str, check: Callable[[], object]) -> ModelRefused | None:

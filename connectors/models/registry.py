@@ -1,6 +1,7 @@
 """The registry: a folder of immutable model versions and, for each model, which is live and which shadows.
 
-    <root>/<name>/<version>/model.onnx  manifest.json  golden.jsonl
+    <root>/<name>/<version>/model.onnx  manifest.json  golden.jsonl; of a table
+    <root>/<name>/<version>/table.jsonl  manifest.json
     <root>/<name>/live.json             {"version", "sha256", "since_ms", "previous": [...], "note"}
     <root>/<name>/shadow.json           the same, when a version scores beside the live one
 
@@ -21,7 +22,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connectors.contracts.model_manifest import VERSION_PATTERN, Manifest
 from connectors.errors import ModelRefused
-from connectors.models.files import GOLDEN, GRAPH, MANIFEST, read_golden, read_graph, read_manifest
+from connectors.models.files import (
+    MANIFEST,
+    AnyManifest,
+    check_files,
+    names_of,
+    read_any_manifest,
+    read_manifest,
+)
 from connectors.wording import plainly
 
 LIVE, SHADOW = "live", "shadow"
@@ -32,7 +40,7 @@ class Pointer(BaseModel):
 
     Attributes:
         version: of the model.
-        sha256: of its graph, so that a pointer cannot come to mean another one.
+        sha256: of its graph or table, so that a pointer cannot come to mean another one.
         since_ms: wall clock of the change, epoch milliseconds.
         previous: versions that had the role before, the last one first.
         note: why it was changed.
@@ -73,12 +81,20 @@ class Registry:
         return sorted(entry.name for entry in folder.iterdir() if VERSION_PATTERN.fullmatch(entry.name))
 
     def manifest(self, name: str, version: str) -> Manifest:
-        """The manifest of a version.
+        """The manifest of a version of a model that scores.
+
+        Raises:
+            ModelRefused: there is none, it does not fit, or it is a table's.
+        """
+        return read_manifest(self.folder(name, version))
+
+    def any_manifest(self, name: str, version: str) -> AnyManifest:
+        """The manifest of a version, whatever it is of.
 
         Raises:
             ModelRefused: there is none, or it does not fit.
         """
-        return read_manifest(self.folder(name, version))
+        return read_any_manifest(self.folder(name, version))
 
     def pointer(self, name: str, role: str = LIVE) -> Pointer | None:
         """Which version has the role; None when none has.
@@ -105,21 +121,22 @@ class Registry:
             return 0
         return hash((found.st_mtime_ns, found.st_ino, found.st_size)) or 1
 
-    def add(self, folder: Path) -> Manifest:
+    def add(self, folder: Path) -> AnyManifest:
         """Adds a version; one that is there already, byte by byte, stays as it is.
 
         Whether a version is sound is not judged here, see jobs/offline/models.py.
 
         Args:
-            folder: with the three files.
+            folder: with the version's files.
 
         Raises:
             ModelRefused: the manifest does not fit, or the version exists with other content.
         """
-        manifest = read_manifest(folder)
+        manifest = read_any_manifest(folder)
+        names = (*names_of(manifest), MANIFEST)
         target = self._writable() / manifest.name / manifest.version
         if target.exists():
-            if _digests(folder) != _digests(target):
+            if _digests(folder, names) != _digests(target, names):
                 raise ModelRefused(
                     f"{target}: exists with other content, and versions never change", "train again"
                 )
@@ -128,7 +145,7 @@ class Registry:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as scratch:
             staged = Path(scratch) / manifest.version
             staged.mkdir()
-            for name in (GRAPH, MANIFEST, GOLDEN):
+            for name in names:
                 shutil.copyfile(folder / name, staged / name)
             _check_copied(staged, manifest)
             staged.rename(target)
@@ -139,7 +156,7 @@ class Registry:
         (self._writable() / name / f"{role}.json").unlink(missing_ok=True)
 
     def point(
-        self, name: str, role: str, manifest: Manifest, previous: tuple[str, ...], note: str
+        self, name: str, role: str, manifest: AnyManifest, previous: tuple[str, ...], note: str
     ) -> Pointer:
         """Gives the role to a version; `previous` had it before, the last one first. Judges nothing."""
         pointer = Pointer(
@@ -174,13 +191,12 @@ class Registry:
         return self.root
 
 
-def _digests(folder: Path) -> list[str]:
-    return [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (GRAPH, MANIFEST, GOLDEN)]
+def _digests(folder: Path, names: tuple[str, ...]) -> list[str]:
+    return [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names]
 
 
-def _check_copied(staged: Path, manifest: Manifest) -> None:
+def _check_copied(staged: Path, manifest: AnyManifest) -> None:
     """What was copied is what the manifest means, and not what lies there by now."""
-    if read_manifest(staged) != manifest:
+    if read_any_manifest(staged) != manifest:
         raise ModelRefused(f"{staged}: the manifest has changed while it was copied", "publish it again")
-    read_graph(staged, manifest)
-    read_golden(staged, manifest)
+    check_files(staged, manifest)
