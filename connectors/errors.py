@@ -2,7 +2,8 @@
 
 FootfallError           connectors/contracts/errors.py, with those that the engine raises
 ├── BadInput            a file, a name: nothing can be made of it
-│   └── BadRule         a rule or a pack of rules
+│   ├── BadRule         a rule or a pack of rules
+│   └── BadContent      services/content/loading.py: a file of what pages show
 ├── StateTooNew         a newer release wrote the state
 ├── EngineDefect        a defect of ours, with the source position of the event
 ├── SettingError        a setting is unknown or does not fit

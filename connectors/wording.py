@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 
@@ -13,6 +14,7 @@ from connectors.contracts.errors import FootfallError, plain_os
 
 _CLASS = re.compile(r"^[\w.]*(?:Error|Exception)[:(] *")
 _NUMBER = re.compile(r"\[(?:Errno|Error) -?\d+\] ?")
+_CODE = re.compile(r"(\d+) E[A-Z]+")  # kafka-python gives the number of what the system says
 _CAUSE = re.compile(r"\[Errno -?\d+\] ([^'\"\)\]<>]+)")
 _LONGEST = 500  # characters
 
@@ -37,6 +39,8 @@ def plainly(error: BaseException) -> str:
         return _unanswered(error)
     if isinstance(error, ValidationError):
         return _misfit(error)
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
     if isinstance(error, OSError) and error.errno is not None:
         return plain_os(error)
     return _cleaned(_library_text(error))
@@ -71,8 +75,15 @@ def _library_text(error: BaseException) -> str:
 
 
 def _cleaned(text: str) -> str:
+    """Without classes and numbers.
+
+    >>> _cleaned("KafkaConnectionError: 111 ECONNREFUSED"), _cleaned("[Error 7] ValueError: odd")
+    ('connection refused', 'odd')
+    """
     cause = _CAUSE.search(text)
     text, before = (cause[1] if cause else text), ""
     while text != before:
         before, text = text, _CLASS.sub("", _NUMBER.sub("", text)).strip()
+    if code := _CODE.fullmatch(text):
+        return plain_os(OSError(int(code[1]), os.strerror(int(code[1]))))
     return (text[:1].lower() + text[1:] if cause else text)[:_LONGEST]

@@ -15,6 +15,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse, Response
 
 from connectors.contracts import topics
+from connectors.contracts.decoding import UNREADABLE
 from connectors.contracts.experiments import assign
 from services import VERSION, tokens, web
 from services.api_meters import ApiMeters
@@ -28,7 +29,7 @@ from services.limits import RateLimit
 from services.records import Writer
 from services.settings import ApiSettings
 from services.streams import Streams
-from services.view import CHANGES, ORDERS, View
+from services.view import View, read_change, read_order
 
 READ = (topics.SIGNALS.name, topics.ERASURE_ORDERS.name)
 _SWEEP_S = 1.0
@@ -134,13 +135,13 @@ class Api:
         """Brings messages of the topics into the view; one that is none of their contract changes nothing."""
         now_ms = self.now_ms
         for topic, value in messages:
-            with suppress(msgspec.MsgspecError):
+            with suppress(*UNREADABLE):
                 if topic == topics.ERASURE_ORDERS.name:
-                    order = ORDERS.decode(value)
+                    order = read_order(value)
                     self.view.forget(order)
                     self.decider.forget(order.visitor_id)
                 else:
-                    self.view.apply(CHANGES.decode(value), now_ms)
+                    self.view.apply(read_change(value), now_ms)
 
     async def _sweep(self) -> None:
         while True:

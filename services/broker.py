@@ -18,6 +18,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from connectors.errors import BrokerUnavailable
+from connectors.wording import plainly
 from services.kafka_config import client_config, is_reachable
 from services.records import Record
 from services.reporting import Seldom
@@ -68,7 +69,7 @@ class Broker:
                 producer = self._made()
             except (KafkaError, OSError, ValueError) as error:
                 if seldom.says(time.monotonic()):
-                    _LOG.warning("Kafka cannot be reached, it is tried again: %s", error)
+                    _LOG.warning("Kafka cannot be reached, it is tried again: %s", plainly(error))
                 self._closing.wait(_RETRY_S)
                 continue
             self._producer = producer
@@ -76,7 +77,7 @@ class Broker:
 
     def _made(self) -> Any:
         if not is_reachable(self._config["bootstrap_servers"]):
-            raise ConnectionError("no server takes a connection")
+            raise ConnectionError(f"no server of {self._config['bootstrap_servers']} takes a connection")
         producer = KafkaProducer(
             **self._config,
             acks="all",
@@ -107,15 +108,19 @@ class Broker:
             BrokerUnavailable: they are not within the time, or too many wait already.
         """
         if self._producer is None:
-            raise BrokerUnavailable("Kafka is not connected yet")
+            raise BrokerUnavailable(
+                "Kafka is not connected yet", "check kafka_bootstrap_servers; it connects by itself"
+            )
         if self._pending >= self._max_pending:
-            raise BrokerUnavailable(f"{self._pending} batches wait for Kafka already; it is slow or away")
+            raise BrokerUnavailable(
+                f"{self._pending} batches wait for Kafka already, no more than max_pending may"
+            )
         self._pending += 1
         try:
             await self._acknowledged(records)
         except (KafkaError, TimeoutError) as error:
             self._failed_at = time.monotonic()
-            raise BrokerUnavailable(f"Kafka did not acknowledge: {type(error).__name__} {error}") from error
+            raise BrokerUnavailable(f"Kafka did not acknowledge: {plainly(error)}") from error
         finally:
             self._pending -= 1
 

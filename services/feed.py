@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from connectors.wording import plainly
 from services.kafka_config import client_config, is_reachable
 from services.reporting import Seldom
 
@@ -85,12 +86,12 @@ class KafkaFeed:
                 self._read(take)
             except (KafkaError, OSError, TimeoutError, ValueError) as error:
                 if seldom.says(time.monotonic()):
-                    _LOG.warning("signals cannot be read, it is tried again: %s", error)
+                    _LOG.warning("signals cannot be read, it is tried again: %s", plainly(error))
                 self._closing.wait(_RETRY_S)
 
     def _read(self, take: Take) -> None:
         if not is_reachable(self._config["bootstrap_servers"]):
-            raise ConnectionError("no server takes a connection")
+            raise ConnectionError(f"no server of {self._config['bootstrap_servers']} takes a connection")
         consumer = KafkaConsumer(
             **self._config,
             enable_auto_commit=False,

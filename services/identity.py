@@ -9,6 +9,7 @@ import secrets
 from pathlib import Path
 
 from connectors.errors import SettingError
+from connectors.wording import plainly
 
 SMALLEST_KEY = 32  # bytes
 _VARIABLE = "FOOTFALL_VISITOR_KEY"
@@ -27,7 +28,7 @@ def read_key(file: str) -> bytes:
     try:
         key = Path(file).read_bytes() if file else os.environ.get(_VARIABLE, "").encode()
     except OSError as error:
-        raise SettingError(f"{where} cannot be read: {error}") from error
+        raise SettingError(f"{where} cannot be read: {plainly(error)}") from error
     if len(key.strip()) < SMALLEST_KEY:
         raise SettingError(
             f"{where}: a secret of at least {SMALLEST_KEY} bytes is required, {len(key.strip())} came",

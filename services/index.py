@@ -15,6 +15,7 @@ from elasticsearch import ApiError, AsyncElasticsearch
 
 from connectors.elasticsearch import indices
 from connectors.errors import IndexUnavailable, SettingError
+from connectors.wording import plainly
 
 Document = dict[str, Any]
 _AWAY_FOR_S = 1.0  # so long after a failure no request waits for it
@@ -105,7 +106,7 @@ class ElasticIndex:
         except asyncio.CancelledError:  # the request's deadline has passed
             self._late += 1
             if self._late >= _LATE:
-                self._failed(TimeoutError("too late"))
+                self._failed(TimeoutError())
             raise
         except ApiError as error:
             if error.meta.status == 404:
@@ -119,7 +120,7 @@ class ElasticIndex:
     def _failed(self, error: Exception) -> IndexUnavailable:
         """For a moment no request waits for it; then one tries again."""
         self._late, self._away_until = 0, time.monotonic() + _AWAY_FOR_S
-        return IndexUnavailable(f"Elasticsearch does not answer: {error}")
+        return IndexUnavailable(f"Elasticsearch does not answer: {plainly(error)}")
 
 
 def _api_key(file: str) -> str:
@@ -127,5 +128,5 @@ def _api_key(file: str) -> str:
         return os.environ.get("FOOTFALL_ELASTICSEARCH_API_KEY", "")
     try:
         return Path(file).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SettingError(f"elasticsearch_api_key_file {file} cannot be read: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"elasticsearch_api_key_file {file} cannot be read: {plainly(error)}") from error

@@ -1,4 +1,4 @@
-"""How the services' commands report errors: as those of cli/ do, whose packages are not here."""
+"""How the services' commands report errors: as those of cli/ do, whose packages are not installed here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
 
 class Seldom:
-    """Says whether something that happens again and again is to be logged: at first, then each ten seconds.
+    """Whether to log something that happens again and again: the first time, then every ten seconds.
 
     >>> seldom = Seldom()
     >>> [seldom.says(0.0), seldom.says(9.0), seldom.says(10.0)]
@@ -23,11 +23,11 @@ class Seldom:
     """
 
     def __init__(self, every_s: float = 10.0) -> None:
-        """Nothing was said yet."""
+        """Nothing is logged yet."""
         self._every_s, self._said_s = every_s, float("-inf")
 
     def says(self, now_s: float) -> bool:
-        """Whether it is to be said now."""
+        """Whether to log it now."""
         if now_s - self._said_s < self._every_s:
             return False
         self._said_s = now_s

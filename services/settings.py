@@ -14,6 +14,7 @@ from pydantic_settings import (
 )
 
 from connectors.errors import SettingError
+from connectors.wording import plainly
 
 _DAY_MS = 86_400_000
 
@@ -90,7 +91,7 @@ class _Common(BaseSettings):
         except ValidationError as error:
             raise SettingError("; ".join(_problem(one) for one in error.errors())) from None
         except (OSError, ValueError) as error:
-            raise SettingError(f"settings file {file} cannot be read: {error}") from None
+            raise SettingError(f"settings file {file} cannot be read: {plainly(error)}") from None
 
     def origins(self) -> list[str]:
         """Origins of other hosts that may call."""

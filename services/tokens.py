@@ -11,6 +11,7 @@ from pathlib import Path
 import jwt
 
 from connectors.errors import SettingError
+from connectors.wording import plainly
 
 AUDIENCE = "footfall"
 _ALGORITHM = "HS256"
@@ -83,8 +84,8 @@ class ServiceKeys:
         where = f"service_keys_file {file}" if file else _VARIABLE
         try:
             text = Path(file).read_text(encoding="utf-8") if file else os.environ.get(_VARIABLE, "")
-        except OSError as error:
-            raise SettingError(f"{where} cannot be read: {error}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingError(f"{where} cannot be read: {plainly(error)}") from error
         lines = [line.strip() for line in text.replace(",", "\n").splitlines()]
         pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
         for number, (name, _, key) in enumerate(pairs, 1):

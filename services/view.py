@@ -12,6 +12,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
+from connectors.contracts.decoding import decoder
 from connectors.contracts.signal_head import Context, SignalHead, Time, VisitorId
 from connectors.contracts.signals import SignalStatus
 
@@ -50,7 +51,7 @@ def name_of(fact: Fact) -> str:
 
 
 Notify = Callable[[str, Fact | None], None]
-CHANGES, ORDERS = msgspec.json.Decoder(Change), msgspec.json.Decoder(Erased)
+read_change, read_order = decoder(Change), decoder(Erased)
 
 
 class View:

@@ -18,6 +18,7 @@ import numpy as np
 from connectors.contracts.model_manifest import Manifest
 from connectors.errors import ModelRefused
 from connectors.models.registry import LIVE, SHADOW, Registry
+from connectors.wording import plainly
 from state.drift import MOVED, binned, stability_index
 from udfs.model_runtime import Matrix, Model, Scores, load_pointed
 
@@ -170,7 +171,7 @@ class Scorer:
         try:
             scores = served.loaded.score(rows[:, served.columns])
         except Exception as error:  # a row must not end the job; the version is judged by its fallbacks
-            _LOG.warning("%s %s cannot score: %s", manifest.name, manifest.version, error)
+            _LOG.warning("%s %s cannot score: %s", manifest.name, manifest.version, plainly(error))
             return np.full(len(rows), manifest.fallback), dict.fromkeys(range(len(rows)), "runtime_error")
         bad = ~np.isfinite(scores) | (scores < 0) | (scores > 1)
         faults = dict.fromkeys(np.flatnonzero(bad).tolist(), "not_a_probability")

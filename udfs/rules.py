@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from connectors.errors import BadInput
+from connectors.wording import plainly
 from state.options import Options
 from state.rules.language.loading import AnyRule
 from state.rules.language.loading import load as load_rules
@@ -85,7 +86,7 @@ class RulesWatch:
             self._rules, self.pack = rules, compiled(rules, self._options)
         except (BadInput, OSError) as error:
             self._refused.inc()
-            _LOG.error("The rules of %s are refused, the old ones stay: %s", self._folder, error)
+            _LOG.error("The rules of %s are refused, the old ones stay: %s", self._folder, plainly(error))
             return False
         self._renewed.inc()
         _LOG.info("Rules at work: %s", ", ".join(sorted(self.pack.kinds)))
@@ -97,5 +98,7 @@ class RulesWatch:
             files = sorted(self._folder.glob("*.yaml")) if self._folder else []
             return tuple((path.name, (stat := path.stat()).st_mtime_ns, stat.st_size) for path in files)
         except OSError as error:
-            _LOG.warning("The rules' folder %s cannot be read, the rules stay: %s", self._folder, error)
+            _LOG.warning(
+                "The rules' folder %s cannot be read, the rules stay: %s", self._folder, plainly(error)
+            )
             return ()

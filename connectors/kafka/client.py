@@ -7,8 +7,6 @@ within the time that it is given.
 from __future__ import annotations
 
 import logging
-import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +14,7 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaConfigurationError, KafkaError, KafkaTimeoutError
 
-from connectors.errors import BrokerUnavailable, SettingError, plain_os
+from connectors.errors import BrokerUnavailable, SettingError
 from connectors.wording import plainly
 
 Properties = Mapping[str, str]
@@ -159,20 +157,9 @@ def reported_broker_errors(properties: Properties, what: str = "no broker answer
         raise SettingError(f"Kafka properties do not go together: {plainly(error)}") from error
     except KafkaError as error:
         servers = properties.get("bootstrap.servers", "")
-        raise BrokerUnavailable(f"{what} at {servers}: {_plainly(last.reason or error)}") from error
+        raise BrokerUnavailable(f"{what} at {servers}: {plainly(last.reason or error)}") from error
     finally:
         log.removeHandler(last)
-
-
-def _plainly(error: Exception) -> str:
-    """As `plainly`; the library gives the number of what the operating system says.
-
-    >>> _plainly(KafkaError("111 ECONNREFUSED")), _plainly(KafkaError("DNS Resolution failure"))
-    ('connection refused', 'DNS Resolution failure')
-    """
-    text = plainly(error)
-    number = re.fullmatch(r"(\d+) E[A-Z]+", text)
-    return plain_os(OSError(int(number[1]), os.strerror(int(number[1])))) if number else text
 
 
 class _LastWord(logging.Handler):

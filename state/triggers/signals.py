@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from msgspec import Raw, Struct
 
+from connectors.contracts.decoding import UNREADABLE, decoder
 from connectors.contracts.events import VISITOR_ID_MAX_LENGTH
-from connectors.contracts.messages import integer_of
 from connectors.contracts.signal_head import Context, SignalHead, Time, VisitorId
 
-_TIMES = ("version", "occurred_at_ms", "expires_at_ms", "erased_at_ms", "quiet_until_ms")
 NO_EVIDENCE = Raw(b"{}")
 
 
@@ -58,7 +56,7 @@ class Erased(Struct):
         return self.erased_at_ms
 
 
-_changes, _orders = msgspec.json.Decoder(Change), msgspec.json.Decoder(Erased)
+_change, _order = decoder(Change), decoder(Erased)
 
 
 def read(value: bytes) -> Change | Erased | None:
@@ -66,32 +64,20 @@ def read(value: bytes) -> Change | Erased | None:
 
     >>> read(b'{"visitor_id":"v","erased_at_ms":5,"quiet_until_ms":9}')
     Erased(visitor_id='v', erased_at_ms=5, quiet_until_ms=9)
+    >>> read(b'{"visitor_id":"v","erased_at_ms":5.0,"quiet_until_ms":1.7e12}').quiet_until_ms
+    1700000000000
     >>> read(b'{"visitor_id":"v"}') is None
     True
     """
     try:
-        change = _changes.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _order(value) or _written_otherwise(value)
+        change = _change(value)
+    except UNREADABLE:
+        return _order_in(value)
     return change if bytes(change.evidence).lstrip()[:1] == b"{" else None
 
 
-def _written_otherwise(value: bytes) -> Change | Erased | None:
-    """The same of a message that has whole numbers as 2.0 or 1.7e12."""
+def _order_in(value: bytes) -> Erased | None:
     try:
-        document = msgspec.json.decode(value, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    whole = {name: integer_of(found) for name in _TIMES if isinstance(found := document.get(name), float)}
-    return (
-        read(msgspec.json.encode({**document, **whole}))
-        if any(one is not None for one in whole.values())
-        else None
-    )
-
-
-def _order(value: bytes) -> Erased | None:
-    try:
-        return _orders.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _order(value)
+    except UNREADABLE:
         return None

@@ -124,3 +124,13 @@ def test_the_lake_holds_events_sessions_and_signals(
     for kind, scan in (("session", lake.scan_sessions), ("signal", lake.scan_signals)):
         held = scan(folder / "lake").collect()["document"]
         assert Counter(held) == Counter(one.body.decode() for one in documents if one.kind == kind)
+
+
+def test_a_version_may_be_written_with_a_fraction_of_zero(flink: Flink, documents: list[Document]) -> None:
+    env, folder = flink.environment(SETTINGS), flink.new_folder()
+    signal = next(one for one in documents if one.kind == "signal")
+    body = orjson.dumps({**orjson.loads(signal.body), "version": float(signal.version)})
+    tables(env, folder, [signal._replace(body=body)], "index")
+    index.build(env, NO_ELASTICSEARCH, SETTINGS)
+    (row,) = collect(env, {"index_writes": folder / "writes"})["index_writes"]
+    assert (row["id"], row["version"]) == (signal.id, signal.version)

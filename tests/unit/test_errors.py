@@ -12,18 +12,20 @@ import pytest
 from click.testing import CliRunner
 from elastic_transport import ConnectionError as TransportError
 from elastic_transport import ConnectionTimeout
+from kafka.errors import KafkaConnectionError
 
 from cli import replay_rejected, rules, run, signals, train
 from cli.options import reported_failures
 from connectors import errors
 from connectors.errors import FAILED, INPUT, BadInput, FootfallError
 from connectors.wording import plainly
+from services.content import loading as services_errors
 from stack import errors as stack_errors
 from stack.package import ROOT
 
-PACKAGES = ("cli", "connectors", "jobs", "stack", "state", "tools", "udfs")
-# Caught where they are raised: no operator ever sees one of these.
-INTERNAL = {"Refused", "_Busy", "_Unreadable"}
+PACKAGES = ("cli", "connectors", "jobs", "services", "stack", "state", "tools", "udfs")
+# Caught by the caller: no operator ever sees one of these. Those of the services become HTTP answers.
+INTERNAL = {"BadToken", "Full", "Refused", "_Busy", "_Unreadable"}
 CLASS_OR_NUMBER = re.compile(r"^\w*(Error|Exception|Refused|Unavailable|BadInput)\b|\[Errno")
 NOWHERE = "127.0.0.1:1"
 
@@ -32,6 +34,7 @@ def classes(root: type[FootfallError]) -> list[type[FootfallError]]:
     return [root, *(one for child in root.__subclasses__() for one in classes(child))]
 
 
+assert services_errors.BadContent  # imported, so that the tree is whole
 OF_OURS = [one for one in classes(FootfallError)[1:] if one.__module__.partition(".")[0] in PACKAGES]
 NAMES = {one.__name__ for one in OF_OURS}
 SOURCES = {
@@ -41,20 +44,25 @@ SOURCES = {
 }
 
 
-def named(call: ast.expr) -> str:
+def named(call: ast.AST) -> str:
     """What is called, without its module."""
     return call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "")
 
 
-def raised_errors() -> Iterator[tuple[str, ast.Call]]:
-    """Every place where one of the tree is made."""
+# Besides: what becomes an HTTP answer, and a class of the tree that is given as an argument.
+SHOWN = NAMES | {"BadToken", "HTTPException", "refused"}
+LOGGED = {"debug", "info", "warning", "error", "exception"}
+
+
+def calls_of(names: set[str]) -> Iterator[tuple[str, ast.Call]]:
+    """Every line that calls one of the names."""
     for path, tree in SOURCES.items():
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and named(node.func) in NAMES:
+            if isinstance(node, ast.Call) and named(node.func) in names:
                 yield f"{path.relative_to(ROOT)}:{node.lineno}", node
 
 
-CALLS = list(raised_errors())
+CALLS = list(calls_of(SHOWN))
 
 
 def test_the_page_of_the_tree_shows_it_all() -> None:
@@ -86,11 +94,11 @@ def test_every_exception_is_one_of_the_tree() -> None:
 
 
 def handled(tree: ast.Module) -> dict[int, str]:
-    """Lines inside of handlers -> the name under which the handler has the error."""
+    """Lines inside of handlers of others' errors -> the name under which the handler has the error."""
     return {
         line: node.name
         for node in ast.walk(tree)
-        if isinstance(node, ast.ExceptHandler) and node.name
+        if isinstance(node, ast.ExceptHandler) and node.name and named(node.type or node) not in NAMES
         for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
     }
 
@@ -105,6 +113,19 @@ def test_messages_of_libraries_are_never_shown_raw() -> None:
         raw += [
             position for value in shown if ast.unparse(value) in (error, f"str({error})", f"repr({error})")
         ]
+    assert raw == []
+
+
+def test_errors_of_libraries_are_never_logged_raw() -> None:
+    inside = {path: handled(tree) for path, tree in SOURCES.items()}
+    logged = [(position, ast.unparse(one)) for position, call in calls_of(LOGGED) for one in call.args]
+    assert len(logged) > 10
+    raw = [
+        position
+        for position, shown in logged
+        for path, _, line in [position.rpartition(":")]
+        if shown == inside[ROOT / path].get(int(line), "")
+    ]
     assert raw == []
 
 
@@ -133,6 +154,8 @@ def test_no_message_begins_with_a_class_or_holds_a_number_of_the_operating_syste
             "connection refused",
         ),
         (ConnectionTimeout("ReadTimeoutError(…)"), "no answer in time"),
+        (TimeoutError(), "no answer in time"),
+        (KafkaConnectionError("111 ECONNREFUSED"), "connection refused"),
         (BadInput("it is so", "do it"), "it is so"),
         (KeyError("x"), "'x'"),
         (ValueError(), "ValueError"),

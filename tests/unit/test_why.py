@@ -57,7 +57,7 @@ ABANDONED = signal("cart_abandoned", CART["event_id"], t(30))
 def test_a_signal_is_shown_with_evidence_and_time() -> None:
     answer = only("cart_abandoned", facts(CART, signals=(ABANDONED,)))
     assert (answer.fired, answer.reason, answer.at_ms, answer.notes) == (True, "active", t(30), ())
-    assert answer.said.startswith(
+    assert answer.message.startswith(
         "active since 2023-11-15 00:30:00 UTC (23 h 30 min ago): last_cart_at_ms=2023-11-15"
     )
 
@@ -66,7 +66,7 @@ def test_a_signal_is_shown_with_evidence_and_time() -> None:
 def test_the_state_of_a_signal_is_shown(status: str) -> None:
     changed = {**ABANDONED, "status": status, "version": t(50)}
     answer = only("cart_abandoned", facts(CART, signals=(changed,)))
-    assert answer.fired and answer.reason == status and f"{status} at 2023-11-15 00:50:00" in answer.said
+    assert answer.fired and answer.reason == status and f"{status} at 2023-11-15 00:50:00" in answer.message
 
 
 def test_an_expired_signal_and_an_older_version_are_noted() -> None:
@@ -115,29 +115,31 @@ def test_a_timer_is_pending() -> None:
     known = replace(facts(CART, running=running(t(10))), now_ms=t(12))
     answer = only("cart_abandoned", known)
     assert (answer.fired, answer.reason, answer.at_ms) == (False, "pending", t(30))
-    assert answer.said.startswith("timer pending until 2023-11-15 00:30:00 UTC (in 18 min)")
+    assert answer.message.startswith("timer pending until 2023-11-15 00:30:00 UTC (in 18 min)")
 
 
 def test_a_watermark_is_held_back_by_a_partition() -> None:
     answer = only("cart_abandoned", facts(CART, running=running(t(10), "footfall.events.raw-1")))
     assert answer.reason == "watermark_held"
-    assert "event time stands at 2023-11-15 00:10:00 UTC" in answer.said
-    assert "held by partition footfall.events.raw-1" in answer.said
-    assert "held by Window, subtask 1" in only("cart_abandoned", facts(CART, running=running(t(10)))).said
-    assert "has not begun" in only("cart_abandoned", facts(CART, running=running(None))).said
+    assert "event time stands at 2023-11-15 00:10:00 UTC" in answer.message
+    assert "held by partition footfall.events.raw-1" in answer.message
+    assert "held by Window, subtask 1" in only("cart_abandoned", facts(CART, running=running(t(10)))).message
+    assert "has not begun" in only("cart_abandoned", facts(CART, running=running(None))).message
 
 
 def test_a_rule_that_began_later_is_named() -> None:
     rule = RULES["cart_abandoned"].model_copy(update={"version": 7})
     changed = {("cart_abandoned", 7): t(45)}
     (answer,) = explain(rule, facts(CART, rule_changes=changed, running=running(cart_abandoned=7)))
-    assert answer.reason == "rule_started_later" and "version 7 began at 2023-11-15 00:45:00" in answer.said
+    assert (
+        answer.reason == "rule_started_later" and "version 7 began at 2023-11-15 00:45:00" in answer.message
+    )
 
 
 def test_a_version_that_the_job_does_not_run_is_named() -> None:
     rule = RULES["cart_abandoned"].model_copy(update={"version": 7})
     (answer,) = explain(rule, facts(CART))
-    assert answer.reason == "rule_not_running" and "submitted with version 2" in answer.said
+    assert answer.reason == "rule_not_running" and "submitted with version 2" in answer.message
     assert only("cart_abandoned", facts(CART, running=None)).reason == "not_running"
 
 
@@ -162,7 +164,7 @@ def test_a_late_event_is_why() -> None:
     last = view(3, source={"timestamp_ms": t(3) + 42_000})
     answer = only("category_interest", facts(view(0), view(1), view(2), late=(last,)))
     assert (answer.reason, answer.facts["event_ids"]) == ("late", [last["event_id"]])
-    assert f"product_view {last['event_id']} of 2023-11-15 00:03:00 came late by 40 s" in answer.said
+    assert f"product_view {last['event_id']} of 2023-11-15 00:03:00 came late by 40 s" in answer.message
 
 
 @pytest.mark.parametrize(
@@ -173,7 +175,7 @@ def test_what_was_refused_is_why(reason: str, expected: str) -> None:
     letter = Refused(reason, "0 to 999999 is allowed", "raw:0:7", view(3))
     unread = Refused("not_json", "no JSON", "raw:0:8", None)
     answer = only("category_interest", facts(view(0), view(1), view(2), refused=(unread, letter)))
-    assert answer.reason == expected and reason in answer.said
+    assert answer.reason == expected and reason in answer.message
     assert answer.facts["event_ids"] == [view(3)["event_id"]]
 
 
@@ -184,7 +186,7 @@ def test_two_late_events_together_are_why() -> None:
 
 def test_a_device_that_is_a_user_is_named() -> None:
     answer = only("bounce", facts(users={"u": t(5)}))
-    assert answer.reason == "other_visitor" and answer.said.endswith("ask for u")
+    assert answer.reason == "other_visitor" and answer.message.endswith("ask for u")
 
 
 def click_on(path: str, second: float) -> Document:
@@ -240,7 +242,7 @@ def test_how_far_it_came(events: list[Document], rule: str, reason: str, words: 
     known = replace(facts(*events, running=running(t(60 * 24 * 400))), now_ms=t(60 * 24 * 400))
     answer = only(rule, known)
     assert (answer.fired, answer.reason) == (False, reason)
-    assert words in answer.said and "still possible" not in answer.said
+    assert words in answer.message and "still possible" not in answer.message
 
 
 def test_every_kind_of_rule_has_a_miss() -> None:
@@ -249,7 +251,7 @@ def test_every_kind_of_rule_has_a_miss() -> None:
 
 def test_what_is_still_possible_is_shown() -> None:
     known = replace(facts(view(0), view(1), running=running(t(2))), now_ms=t(2))
-    assert only("category_interest", known).said.endswith(
+    assert only("category_interest", known).message.endswith(
         "still possible until 2023-11-15 00:31:00 UTC (in 29 min)"
     )
 

@@ -75,7 +75,7 @@ def _not_erased(client: Elasticsearch, signals: dict[str, Document]) -> dict[str
 
 def _write_of(signal: Document) -> Write:
     text = orjson.dumps(signal).decode()
-    return Write(indices.SIGNALS.alias, signal["signal_id"], signal["version"], text)
+    return Write(indices.SIGNALS.alias, signal["signal_id"], int(signal["version"]), text)
 
 
 def record(client: Elasticsearch, windows: Iterable[SignalWindow], version: int) -> None:

@@ -12,6 +12,7 @@ import msgspec
 import polars as pl
 
 from connectors.contracts import topics
+from connectors.contracts.decoding import UNREADABLE, decoder
 from connectors.contracts.experiments import Experiment, Experiments
 from connectors.errors import BadInput
 from connectors.kafka.topic_reader import read_topic
@@ -45,7 +46,7 @@ class _Trigger(msgspec.Struct):
     unit: str | None = None
 
 
-_LINE = (msgspec.json.Decoder(_Exposure), msgspec.json.Decoder(_Trigger))
+_LINE = (decoder(_Exposure), decoder(_Trigger))
 
 
 def lines(paths: Iterable[Path]) -> Iterator[bytes]:
@@ -87,10 +88,10 @@ def exposures(values: Iterable[bytes]) -> pl.DataFrame:
 
 
 def _rows(value: bytes) -> Iterator[_Row]:
-    for decoder in _LINE:
+    for decode in _LINE:
         try:
-            found = decoder.decode(value)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            found = decode(value)
+        except UNREADABLE:
             continue
         if isinstance(found, _Exposure):
             one = found

@@ -26,7 +26,7 @@ from jobs.offline.training.watch import Finding, Manifests, Spans, Watch
 from jobs.settings import Settings
 
 STATE, LINES, PAGE, LOCK = "state.json", "windows.jsonl", "index.html", ".lock"
-_SCHEMA = "watch/1"
+_SCHEMA = "watch/2"
 _BATCH = 5_000
 _SHOWN = 400  # findings on the page
 Messages = Callable[[str, dict[int, int]], Iterator[bytes]]
@@ -59,14 +59,14 @@ class Post:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / STATE
-        empty = {"schema": _SCHEMA, "bytes": 0, "places": {}, "watches": {}}
+        empty = {"schema": _SCHEMA, "bytes": 0, "offsets": {}, "watches": {}}
         kept: dict[str, Any] = orjson.loads(path.read_bytes()) if path.exists() else empty
         if kept["schema"] != _SCHEMA:
             raise BadInput(f"{path} is {kept['schema']}, {_SCHEMA} is required", "give another --folder")
         self._restore(kept["watches"], path)
         self.offsets = {
             topic: {int(number): offset for number, offset in found.items()}
-            for topic, found in kept["places"].items()
+            for topic, found in kept["offsets"].items()
         }
         self._cut(kept["bytes"])
 
@@ -103,7 +103,7 @@ class Post:
         state = {
             "schema": _SCHEMA,
             "bytes": length,
-            "places": {
+            "offsets": {
                 topic: {str(number): offset for number, offset in held.items()}
                 for topic, held in self.offsets.items()
             },

@@ -24,7 +24,7 @@ class Answer:
         version: of the rule: of the one that fired, else of the active one.
         fired: whether there is a signal.
         reason: one word for programs: the signal's status, or why there is none.
-        said: a sentence for people.
+        message: a sentence for people.
         at_ms: event time that it is about, epoch milliseconds; None when it is about none.
         facts: evidence of the signal, or the numbers of the sentence.
         notes: what else is to be known.
@@ -34,7 +34,7 @@ class Answer:
     version: int
     fired: bool
     reason: Reason
-    said: str
+    message: str
     at_ms: int | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ def _lately(rule: Any, life: Life, facts: Facts, answers: list[Answer]) -> list[
     if again.signals:
         return []
     found = _not_fired(rule, again, latest)
-    return [replace(found, said=f"in the newest session, {found.said}")]
+    return [replace(found, message=f"in the newest session, {found.message}")]
 
 
 def others(rules: Iterable[Any], facts: Facts) -> list[Answer]:
@@ -89,14 +89,14 @@ def _fired(rule: Any | None, signal: Document, facts: Facts) -> Answer:
     origin = signal.get("rule") or signal.get("model") or {}
     evidence = ", ".join(f"{name}={_shown(name, value)}" for name, value in signal["evidence"].items())
     at_ms = int(signal["occurred_at_ms"])
-    said = f"{signal['status']} since {_when(at_ms, facts)}: {evidence}"
+    message = f"{signal['status']} since {_when(at_ms, facts)}: {evidence}"
     if signal["status"] != "active":
         changed = f"{signal['status']} at {utc(int(signal['version']))}"
-        said = f"{changed}, was active since {_when(at_ms, facts)}: {evidence}"
+        message = f"{changed}, was active since {_when(at_ms, facts)}: {evidence}"
     version = int(origin["version"]) if str(origin.get("version", "")).isdigit() else 0
     name = str(origin.get("name") or signal["kind"])
     notes = tuple(_notes(rule, version, signal, facts))
-    return Answer(name, version, True, signal["status"], said, at_ms, dict(signal), notes)
+    return Answer(name, version, True, signal["status"], message, at_ms, dict(signal), notes)
 
 
 def _notes(rule: Any | None, version: int, signal: Document, facts: Facts) -> Iterator[str]:
@@ -120,8 +120,8 @@ def _not_there(rule: Any, signal: Document, facts: Facts) -> Answer:
     at_ms = int(signal["occurred_at_ms"])
     ids = {"evidence": signal["evidence"], "signal_id": signal["signal_id"]}
     evidence = ", ".join(f"{name}={_shown(name, value)}" for name, value in signal["evidence"].items())
-    reason, said = _why_not_there(rule, at_ms, facts)
-    return Answer(rule.name, rule.version, False, reason, f"{said} ({evidence})", at_ms, ids)
+    reason, message = _why_not_there(rule, at_ms, facts)
+    return Answer(rule.name, rule.version, False, reason, f"{message} ({evidence})", at_ms, ids)
 
 
 def _why_not_there(rule: Any, at_ms: int, facts: Facts) -> tuple[Reason, str]:
@@ -171,15 +171,17 @@ def _not_fired(rule: Any, life: Life, facts: Facts) -> Answer:
             return answer
     if not facts.events and facts.users:
         user, since_ms = max(facts.users.items(), key=lambda item: item[1])
-        said = f"the visitor is a device that is user {user} since {_when(since_ms, facts)}: ask for {user}"
+        message = (
+            f"the visitor is a device that is user {user} since {_when(since_ms, facts)}: ask for {user}"
+        )
         return Answer(
-            rule.name, rule.version, False, "other_visitor", said, since_ms, {"users": dict(facts.users)}
+            rule.name, rule.version, False, "other_visitor", message, since_ms, {"users": dict(facts.users)}
         )
     found = miss(life)
-    said, watermark = found.said, facts.watermark_ms
+    message, watermark = found.message, facts.watermark_ms
     if found.open_until_ms is not None and (watermark is None or watermark < found.open_until_ms):
-        said += f"; still possible until {_when(found.open_until_ms, facts)}"
-    return Answer(rule.name, rule.version, False, found.reason, said, found.open_until_ms, found.facts)
+        message += f"; still possible until {_when(found.open_until_ms, facts)}"
+    return Answer(rule.name, rule.version, False, found.reason, message, found.open_until_ms, found.facts)
 
 
 def _late(rule: Any, facts: Facts) -> Answer | None:
@@ -221,9 +223,9 @@ def _with_them(
         )
         if found:
             at_ms, culprits = int(found[0]["occurred_at_ms"]), "; ".join(map(described, chosen[:3]))
-            said = f"{culprits}; else it would have fired for {utc(at_ms)}"
+            message = f"{culprits}; else it would have fired for {utc(at_ms)}"
             ids = {"event_ids": [event["event_id"] for event in chosen], "evidence": found[0]["evidence"]}
-            return Answer(rule.name, rule.version, False, reason, said, at_ms, ids)
+            return Answer(rule.name, rule.version, False, reason, message, at_ms, ids)
     return None
 
 

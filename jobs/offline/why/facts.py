@@ -140,7 +140,8 @@ def versions_of(shared: Mapping[str, str]) -> dict[str, int]:
     >>> versions_of({"rule.bounce": "1", "session_gap_ms": "1000"})
     {'bounce': 1}
     """
-    return {name.removeprefix(_RULE): int(said) for name, said in shared.items() if name.startswith(_RULE)}
+    rules = {name: number for name, number in shared.items() if name.startswith(_RULE)}
+    return {name.removeprefix(_RULE): int(number) for name, number in rules.items()}
 
 
 def at(event: Event) -> int:

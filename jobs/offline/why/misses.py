@@ -29,13 +29,13 @@ class Miss:
 
     Attributes:
         reason: one word for programs.
-        said: a sentence for people.
+        message: a sentence for people.
         open_until_ms: until when, in event time, this attempt can still come true; None when it is over.
         facts: the numbers of the sentence.
     """
 
     reason: Reason
-    said: str
+    message: str
     open_until_ms: int | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -68,8 +68,8 @@ def _nothing(life: Life) -> Miss:
         )
     failed = [name for name in sorted(where.field_names()) if name != "event_type"]
     shown = ", ".join(f"{name} = {event_field(name).text_reader()(typed[-1])!r}" for name in failed)
-    said = f"none of {len(typed)} events of its type passes the filter; of the last one {shown}"
-    return Miss("no_such_event", said, facts=facts)
+    message = f"none of {len(typed)} events of its type passes the filter; of the last one {shown}"
+    return Miss("no_such_event", message, facts=facts)
 
 
 def _count(kind: SessionCount, life: Life) -> Miss | None:
@@ -79,8 +79,10 @@ def _count(kind: SessionCount, life: Life) -> Miss | None:
             key = max(counts, key=lambda one: counts[one])
             count, named = counts[key][0], _named(kind, stretch, key)
             facts = {**_key(kind, named), "count": count, "needed": kind.least, **_of(stretch)}
-            said = f"count {count} of {kind.least}{_of_key(kind, named)} in the session since {_at(stretch)}"
-            return Miss("count", said, _over_ms(stretch, life), facts)
+            message = (
+                f"count {count} of {kind.least}{_of_key(kind, named)} in the session since {_at(stretch)}"
+            )
+            return Miss("count", message, _over_ms(stretch, life), facts)
     return None
 
 
@@ -107,25 +109,27 @@ def _count_in_span(kind: SpanCount, life: Life) -> Miss | None:
         "needed": kind.rule.least,
         "last_at_ms": best.last_ms,
     }
-    said = f"count {best.events} of {kind.rule.least}{_of_key(kind, best.key)} within {text_of(kind.within)}"
-    return Miss("count", f"{said}, up to {utc(best.last_ms)}", best.first_ms + kind.within, facts)
+    message = (
+        f"count {best.events} of {kind.rule.least}{_of_key(kind, best.key)} within {text_of(kind.within)}"
+    )
+    return Miss("count", f"{message}, up to {utc(best.last_ms)}", best.first_ms + kind.within, facts)
 
 
 def _count_at_end(kind: EndCount, life: Life) -> Miss | None:
     stretch = life.stretches[-1]
     count, asked = events_of(kind.kinds, stretch.session), "exactly" if kind.exactly else "at least"
-    said = f"count {count}, {asked} {kind.least} is asked for, in the session since {_at(stretch)}"
+    message = f"count {count}, {asked} {kind.least} is asked for, in the session since {_at(stretch)}"
     facts = {"count": count, "needed": kind.least, **_of(stretch)}
-    return Miss("count", said, _over_ms(stretch, life) if count < kind.least else None, facts)
+    return Miss("count", message, _over_ms(stretch, life) if count < kind.least else None, facts)
 
 
 def _sum(kind: EndSum, life: Life) -> Miss | None:
     for stretch in reversed(life.stretches):
         amount = total(stretch.session.rules.get(kind.key, ({},))[0])
         if amount is not None:
-            said = f"{kind.name} {amount:g} of {kind.least} in the session since {_at(stretch)}"
+            message = f"{kind.name} {amount:g} of {kind.least} in the session since {_at(stretch)}"
             facts = {kind.name: amount, "needed": kind.least, **_of(stretch)}
-            return Miss("count", said, _over_ms(stretch, life), facts)
+            return Miss("count", message, _over_ms(stretch, life), facts)
     return None
 
 
@@ -139,13 +143,13 @@ def _waited(kind: WaitKind, life: Life) -> Miss | None:
 
 def _answered(start: tuple[str, str, int], answer: Event) -> Miss:
     start_type, start_id, start_at = start
-    said = (
+    message = (
         f"{answer.event_type} {answer.event_id} at {utc(answer.at)} ended the wait that"
         f" {start_type} {start_id} at {utc(start_at)} began"
     )
     facts = {"start_event_id": start_id, "start_at_ms": start_at}
     facts |= {"answer_event_id": answer.event_id, "answer_at_ms": answer.at}
-    return Miss("answered", said, None, facts)
+    return Miss("answered", message, None, facts)
 
 
 def _answered_in_session(kind: EndAbsence, life: Life) -> Miss | None:
@@ -161,9 +165,9 @@ def _answered_in_session(kind: EndAbsence, life: Life) -> Miss | None:
 def _silence(kind: ReturnKind, life: Life) -> Miss:
     longest = max(life.silences, default=None)
     lasted_ms, until_ms = longest or (0, life.events[-1].at)
-    said = f"the longest silence lasted {_long(lasted_ms)} of {_long(kind.away_ms)}, until {utc(until_ms)}"
+    message = f"the longest silence lasted {_long(lasted_ms)} of {_long(kind.away_ms)}, until {utc(until_ms)}"
     facts = {"silence_ms": lasted_ms, "needed_ms": kind.away_ms, "until_ms": until_ms}
-    return Miss("silence", said, facts=facts)
+    return Miss("silence", message, facts=facts)
 
 
 def _sequence(kind: SequenceKind, life: Life) -> Miss | None:
@@ -173,12 +177,12 @@ def _sequence(kind: SequenceKind, life: Life) -> Miss | None:
     facts = {**_key(kind, best.key), "steps": best.steps, "needed": needed, "first_at_ms": best.first_ms}
     if best.steps == needed:
         span_ms = best.last_ms - best.first_ms
-        said = (
+        message = (
             f"all {needed} steps{_of_key(kind, best.key)}, but in {_long(span_ms)}, not {_long(kind.within)}"
         )
-        return Miss("steps", said, facts={**facts, "span_ms": span_ms})
-    said = f"{best.steps} of {needed} steps{_of_key(kind, best.key)}, the last at {utc(best.last_ms)}"
-    return Miss("steps", said, best.first_ms + kind.within, facts)
+        return Miss("steps", message, facts={**facts, "span_ms": span_ms})
+    message = f"{best.steps} of {needed} steps{_of_key(kind, best.key)}, the last at {utc(best.last_ms)}"
+    return Miss("steps", message, best.first_ms + kind.within, facts)
 
 
 def _dwell(kind: DwellKind, life: Life) -> Miss | None:
@@ -193,14 +197,14 @@ def _dwell(kind: DwellKind, life: Life) -> Miss | None:
             key = max(spans, key=spans.__getitem__)
             lasted = f"{_long(spans[key])} of {_long(kind.least_ms)}"
             facts = {**_key(kind, key), "dwell_ms": spans[key], "needed_ms": kind.least_ms, **_of(stretch)}
-            said = f"{lasted}{_of_key(kind, key)} in the session since {_at(stretch)}"
-            return Miss("dwell", said, _over_ms(stretch, life), facts)
+            message = f"{lasted}{_of_key(kind, key)} in the session since {_at(stretch)}"
+            return Miss("dwell", message, _over_ms(stretch, life), facts)
     return None
 
 
 def _funnel(kind: FunnelKind, life: Life) -> Miss:
-    said = f"of {len(life.events)} events none belongs to a step ({', '.join(kind.names)})"
-    return Miss("no_such_event", said, facts={"events": len(life.events), "sessions": len(life.stretches)})
+    message = f"of {len(life.events)} events none belongs to a step ({', '.join(kind.names)})"
+    return Miss("no_such_event", message, facts={"events": len(life.events), "sessions": len(life.stretches)})
 
 
 def _deviation(kind: DeviationKind, life: Life) -> Miss | None:
@@ -210,14 +214,16 @@ def _deviation(kind: DeviationKind, life: Life) -> Miss | None:
     values = [value for _, value in began]
     span_ms, different = began[-1][0] - began[0][0], len(set(values))
     facts = {"sessions": len(began), "different": different, "needed": kind.distinct, "span_ms": span_ms}
-    said = f"the last {len(began)} sessions began with {', '.join(values)}"
+    message = f"the last {len(began)} sessions began with {', '.join(values)}"
     if len(began) < kind.sessions:
         return Miss(
             "sessions", f"{len(began)} of {kind.sessions} sessions that began with a category", facts=facts
         )
     if different < kind.distinct:
-        return Miss("values", f"{said}: {different} different, {kind.distinct} are asked for", facts=facts)
-    return Miss("values", f"{said}, but in {_long(span_ms)}; {_long(kind.within)} are allowed", facts=facts)
+        return Miss("values", f"{message}: {different} different, {kind.distinct} are asked for", facts=facts)
+    return Miss(
+        "values", f"{message}, but in {_long(span_ms)}; {_long(kind.within)} are allowed", facts=facts
+    )
 
 
 def _over_ms(stretch: Stretch, life: Life) -> int:

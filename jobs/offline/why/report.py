@@ -104,7 +104,7 @@ def lines(answers: list[Answer]) -> list[str]:
         if seen[answer.rule] > _SHOWN:
             continue
         verdict = "fired" if answer.fired else "not fired"
-        found.append(f"{answer.rule:<28}  {verdict}: {answer.said}")
+        found.append(f"{answer.rule:<28}  {verdict}: {answer.message}")
         found += [f"{_INDENT}{note}" for note in answer.notes]
     more = {rule: count - _SHOWN for rule, count in seen.items() if count > _SHOWN}
     return [*found, *(f"{rule:<28}  and {count} earlier (--json has all)" for rule, count in more.items())]

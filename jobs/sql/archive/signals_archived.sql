@@ -5,7 +5,7 @@ SELECT
     signal_id, visitor_id, version,
     JSON_VALUE(document, '$.kind') AS kind,
     JSON_VALUE(document, '$.status') AS status,
-    CAST(JSON_VALUE(document, '$.occurred_at_ms') AS BIGINT) AS occurred_at_ms,
+    CAST(CAST(JSON_VALUE(document, '$.occurred_at_ms') AS DECIMAL(19, 0)) AS BIGINT) AS occurred_at_ms,
     document,
     DATE_FORMAT(CAST(TO_TIMESTAMP_LTZ(version, 3) AS TIMESTAMP(3)), 'yyyy-MM-dd') AS `day`,
     DATE_FORMAT(CAST(TO_TIMESTAMP_LTZ(version, 3) AS TIMESTAMP(3)), 'HH') AS `hour`

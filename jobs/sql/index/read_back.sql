@@ -5,7 +5,7 @@ SELECT
     '${kind}' AS kind,
     record_key AS key,
     JSON_VALUE(CAST(record_value AS STRING), '$.${id_field}') AS id,
-    CAST(JSON_VALUE(CAST(record_value AS STRING), '$.version') AS BIGINT) AS version,
+    CAST(CAST(JSON_VALUE(CAST(record_value AS STRING), '$.version') AS DECIMAL(19, 0)) AS BIGINT) AS version,
     record_value AS body,
     ts
 FROM ${topic}
