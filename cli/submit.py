@@ -12,7 +12,7 @@ from stack.ports import LOOPBACK
 from stack.runs.deploy import create_ends
 from stack.runs.submission import python_at, submit
 
-JOBS = ("adapt", "ingest", "visitors", "triggers", "index", "archive", "audit", "suite")
+JOBS = ("adapt", "ingest", "visitors", "triggers", "index", "archive", "audit", "recommendations", "suite")
 DEFAULT_URL = f"http://{LOOPBACK}:8081"
 
 

@@ -8,6 +8,7 @@ from pyflink.table import TableEnvironment
 
 from connectors.contracts import topics
 from jobs.kafka_tables import KafkaTables
+from jobs.settings import Settings
 from jobs.statements import statement
 from jobs.wiring import Inserts, add_view
 
@@ -23,8 +24,17 @@ TOPICS = {
     "session": topics.SESSIONS,
     "visitor": topics.VISITORS,
 }
-# In the suite sessions and visitors go straight to the index, and valid events have no reader.
+# In the suite sessions and visitors go straight to the index; valid events have a topic where asked for.
 OF_THE_SUITE = ("late", "rejected", "alias", "signal", "features", "score")
+
+
+def of_the_suite(settings: Settings) -> tuple[str, ...]:
+    """The kinds of documents that the suite has topics for.
+
+    >>> of_the_suite(Settings(valid_events=True))[0]
+    'valid'
+    """
+    return ("valid", *OF_THE_SUITE) if settings.valid_events else OF_THE_SUITE
 
 
 def write(env: TableEnvironment, inserts: Inserts, kafka: KafkaTables, kinds: Iterable[str]) -> None:

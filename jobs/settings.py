@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from connectors.errors import SettingError
 from connectors.wording import plainly
 from jobs.setting_errors import VARIABLES, Source, refusal, unknown
+from state.items.options import ItemOptions, Rank
 from state.options import Options
 
 Value = str | int | bool
@@ -139,6 +140,27 @@ class RuleSettings(SettingsGroup):
     """write triggers in transactions: no copy ever, but seen only at the next checkpoint"""
 
 
+class ItemSettings(SettingsGroup):
+    """Recommendations."""
+
+    valid_events: bool = False
+    """true: the suite writes valid events to their topic, for recommendations beside it"""
+    items_decay_ms: ASecondOrMore = ItemOptions.items_decay_ms
+    """what two items have had to do with each other counts 1/e after so long"""
+    items_popularity_ms: ASecondOrMore = ItemOptions.items_popularity_ms
+    """an event counts 1/e for an item's popularity after so long"""
+    items_memory_ms: ASecondOrMore = ItemOptions.items_memory_ms
+    """a pair, or an item, with no event for so long is forgotten"""
+    items_step_ms: ASecondOrMore = ItemOptions.items_step_ms
+    """an item in the index is brought up to date at most so often; a bounded read: once a day"""
+    items_visitor_step_ms: ASecondOrMore = ItemOptions.items_visitor_step_ms
+    """the same of a visitor's last items"""
+    items_rank: Rank = ItemOptions.items_rank
+    """the score by which what goes with an item is ranked: cosine or llr"""
+    items_in_memory: Positive = 20_000
+    """items that a worker keeps as objects; others are read back from the state"""
+
+
 class PseudonymSettings(SettingsGroup):
     """Pseudonyms."""
 
@@ -191,6 +213,7 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
     ReadSettings,
     EngineSettings,
     RuleSettings,
+    ItemSettings,
     PseudonymSettings,
     ElasticsearchSettings,
     HostSettings,
@@ -202,6 +225,7 @@ class Settings(
     ReadSettings,
     EngineSettings,
     RuleSettings,
+    ItemSettings,
     PseudonymSettings,
     ElasticsearchSettings,
     HostSettings,

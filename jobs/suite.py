@@ -18,7 +18,7 @@ def build(env: StreamTableEnvironment, elasticsearch: ElasticsearchEnds, setting
     """Adds every stage over `messages`, in the data's order; makes `documents` and `verdicts`."""
     read.build(env, settings)
     devices.build(env, settings)
-    archived = ("valid",) if settings.archive_dir else ()
+    archived = ("valid",) if settings.archive_dir or settings.valid_events else ()
     visitors.build(env, settings, (*visitors.EMITS, *archived))
     add_views(env, ("documents/documents", "ledger/verdicts"), settings)
     index.build(env, elasticsearch, settings)
@@ -32,7 +32,7 @@ def main(argv: list[str]) -> None:
     env.create_temporary_table("messages", read.source(kafka, topics.EVENTS_RAW, settings))
     build(env, ends.elasticsearch(settings), settings)
     inserts = Inserts(env)
-    routes.write(env, inserts, kafka, routes.OF_THE_SUITE)
+    routes.write(env, inserts, kafka, routes.of_the_suite(settings))
     ledger.write(env, inserts, kafka, settings)
     index.write(inserts, kafka)
     archive.write(inserts, settings)

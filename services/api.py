@@ -28,6 +28,7 @@ from services.index import Index
 from services.limits import RateLimit
 from services.records import Writer
 from services.settings import ApiSettings
+from services.shelves import Shelves
 from services.streams import Streams
 from services.view import View, read_change, read_order
 
@@ -72,12 +73,14 @@ class Api:
         self.experiments = ExperimentsFolder(settings.experiments_dir, settings.content_poll_ms)
         self.streams = Streams(settings.max_streams, settings.stream_backlog, settings.stream_ping_ms)
         self.view = View(settings.view_max_signals, self.streams.publish)
+        self.shelves = Shelves(index, time.monotonic, settings.item_cache_ms)
         self.decider = Decider(
             self.view,
             index,
             lambda: content.content,
             lambda unit: assign(self.experiments.current, unit),
             Exposures(broker, lambda: self.experiments.current, settings.remembered_visitors),
+            self.shelves,
             settings.decide_deadline_ms,
             settings.remembered_visitors,
         )
@@ -122,11 +125,12 @@ class Api:
     async def _life(self, _app: FastAPI) -> AsyncIterator[None]:
         await self.broker.start()
         await self.feed.start(self.take)
-        followed = (self.content.follow(), self.experiments.follow(), self._sweep())
+        followed = (self.content.follow(), self.experiments.follow(), self._sweep(), self.shelves.warm())
         chores = [asyncio.create_task(one) for one in followed]
         yield
         for chore in chores:
             chore.cancel()
+        self.shelves.close()
         await self.feed.close()
         await self.broker.close()
         await self.index.close()

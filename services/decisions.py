@@ -14,9 +14,11 @@ import msgspec
 from connectors.contracts.experiments import Arms
 from connectors.errors import IndexUnavailable
 from services.content.deciding import Answer, Snapshot, decide, withdrawn
+from services.content.items import Shelf
 from services.content.loading import Content
 from services.experiments import Exposures
 from services.index import Index
+from services.shelves import Shelves
 from services.view import View
 
 LOG = logging.getLogger("footfall.decisions")
@@ -79,6 +81,7 @@ class Decider:
         content: Callable[[], Content],
         arms: Callable[[str], Arms],
         exposures: Exposures,
+        shelves: Shelves,
         deadline_ms: int = 50,
         remembered: int = 100_000,
     ) -> None:
@@ -90,11 +93,12 @@ class Decider:
             content: what is in force now.
             arms: of a unit.
             exposures: takes what decisions hung on.
+            shelves: items that may be shown.
             deadline_ms: for a whole decision.
             remembered: visitors whose caps are remembered.
         """
         self._view, self._index, self._content, self._arms = view, index, content, arms
-        self._exposures, self._deadline_s = exposures, deadline_ms / 1000
+        self._exposures, self._shelves, self._deadline_s = exposures, shelves, deadline_ms / 1000
         self._shown: OrderedDict[str, dict[str, list[int]]] = OrderedDict()
         self._remembered = remembered
 
@@ -108,16 +112,16 @@ class Decider:
         began = asyncio.get_running_loop().time()
         content = self._content()
         facts = self._view.of(visitor_id, now_ms)
-        found = Found(None)
-        if content.asks_profile(slots) or not facts:
-            found = await self.profile(visitor_id)
+        found, shelf, in_time = await self._read(visitor_id, content, slots, known=bool(facts))
         known = bool(facts) or found.profile is not None
         shown = self._shown.get(visitor_id, {})
         segment, scores = _read(found.profile)
-        snapshot = Snapshot(visitor_id, facts, segment, scores, {k: list(v) for k, v in shown.items()}, known)
+        snapshot = Snapshot(
+            visitor_id, facts, segment, scores, {k: list(v) for k, v in shown.items()}, known, shelf
+        )
         arms = dict(self._arms(unit))
         answers = decide(snapshot, content, arms, now_ms, slots, language)
-        degraded = ["index"] if found.degraded else []
+        degraded = ["index"] if found.degraded or not in_time else []
         left_s = self._deadline_s - (asyncio.get_running_loop().time() - began)
         told = (answers, unit, visitor_id, now_ms, content.version)
         if not await self._exposures.acknowledged(*told, wait_s=left_s):
@@ -126,6 +130,17 @@ class Decider:
         self._remember(decision, content)
         LOG.info("%s", _Line(decision))
         return decision
+
+    async def _read(
+        self, visitor_id: str, content: Content, slots: list[str], *, known: bool
+    ) -> tuple[Found, Shelf | None, bool]:
+        """What the index says of visitor and items, side by side, where the slots ask for it."""
+        asks_profile = content.asks_profile(slots) or not known
+        profile = asyncio.create_task(self.profile(visitor_id)) if asks_profile else None
+        shelf, in_time = None, True
+        if content.asks_items(slots):
+            shelf, in_time = await self._shelves.of(visitor_id, self._deadline_s * _FOR_THE_INDEX)
+        return (await profile if profile else Found(None)), shelf, in_time
 
     async def profile(self, visitor_id: str, *, features: bool = False) -> Found:
         """The visitor's document within the deadline, or that it did not come."""

@@ -21,6 +21,7 @@ Document = dict[str, Any]
 _AWAY_FOR_S = 1.0  # so long after a failure no request waits for it
 _LATE = 5  # so many in a row that came too late are a failure
 _PROFILE = ("segment", "scores", "first_seen_ms", "last_seen_ms", "context")
+_ITEM = ("item_id", "category", "price", "currency", "available")
 _LONGEST_ID = 512  # bytes; no document has a longer one
 
 
@@ -43,6 +44,27 @@ class Index(Protocol):
 
     async def item(self, item_id: str) -> Document | None:
         """The item's document.
+
+        Raises:
+            IndexUnavailable: Elasticsearch does not answer.
+        """
+
+    async def items(self, item_ids: Sequence[str], *, related: bool = False) -> dict[str, Document]:
+        """Documents of items by their ids, with what goes with them where asked for; those there are.
+
+        Raises:
+            IndexUnavailable: Elasticsearch does not answer.
+        """
+
+    async def visitor_items(self, visitor_id: str) -> Document | None:
+        """What is known of the visitor's items.
+
+        Raises:
+            IndexUnavailable: Elasticsearch does not answer.
+        """
+
+    async def popular(self, category: str | None, most: int) -> list[Document]:
+        """The most popular items that are available, of all or of a category: a search.
 
         Raises:
             IndexUnavailable: Elasticsearch does not answer.
@@ -88,12 +110,41 @@ class ElasticIndex:
         """The item's document."""
         return await self._get(indices.ITEMS.alias, item_id, None)
 
+    async def items(self, item_ids: Sequence[str], *, related: bool = False) -> dict[str, Document]:
+        """Documents of items by their ids."""
+        wanted = [one for one in item_ids if _may_be(one)]
+        if not wanted:
+            return {}
+        members = (*_ITEM, "related") if related else _ITEM
+        body = await self._asked(
+            self._client.mget, index=indices.ITEMS.alias, ids=wanted, source_includes=members
+        )
+        return {one["_id"]: one["_source"] for one in body["docs"] if one.get("found")}
+
+    async def visitor_items(self, visitor_id: str) -> Document | None:
+        """What is known of the visitor's items."""
+        return await self._get(indices.VISITOR_ITEMS.alias, visitor_id, None)
+
+    async def popular(self, category: str | None, most: int) -> list[Document]:
+        """The most popular items that are available."""
+        terms: list[Document] = [{"term": {"available": True}}]
+        terms += [] if category is None else [{"term": {"category": category}}]
+        body = await self._asked(
+            self._client.search,
+            index=indices.ITEMS.alias,
+            query={"bool": {"filter": terms}},
+            sort=[{"popularity": "desc"}, {"item_id": "asc"}],
+            size=most,
+            source_includes=_ITEM,
+        )
+        return [hit["_source"] for hit in body.get("hits", {}).get("hits", ())]
+
     async def close(self) -> None:
         """Closes connections."""
         await self._client.close()
 
     async def _get(self, alias: str, name: str, wanted: tuple[str, ...] | None) -> Document | None:
-        if not name or len(name.encode("utf-8", "replace")) > _LONGEST_ID:
+        if not _may_be(name):
             return None
         body = await self._asked(self._client.get, index=alias, id=name, source_includes=wanted)
         return body["_source"] if body.get("found") else None
@@ -121,6 +172,11 @@ class ElasticIndex:
         """For a moment no request waits for it; then one tries again."""
         self._late, self._away_until = 0, time.monotonic() + _AWAY_FOR_S
         return IndexUnavailable(f"Elasticsearch does not answer: {plainly(error)}")
+
+
+def _may_be(name: str) -> bool:
+    """Whether a document may have this id."""
+    return 0 < len(name.encode("utf-8", "replace")) <= _LONGEST_ID
 
 
 def _api_key(file: str) -> str:

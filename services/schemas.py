@@ -79,6 +79,18 @@ class Because(BaseModel):
     score: float | None = None
 
 
+class ShownItem(BaseModel):
+    """An item, and why it is shown."""
+
+    item_id: str
+    reason: Literal["related", "category", "popular"]
+    because: str | None = Field(None, description="the item that it goes with, or the category")
+    score: float | None = None
+    category: str | None = None
+    price: float | None = None
+    currency: str | None = None
+
+
 class SlotAnswer(BaseModel):
     """What is shown in one slot; nothing where `fields` is empty."""
 
@@ -89,6 +101,7 @@ class SlotAnswer(BaseModel):
     content: str | None = None
     fields: dict[str, str | int | float | bool]
     because: Because | None = None
+    items: list[ShownItem] = Field([], description="of a slot that shows items, the best first")
     passed_over: dict[str, str] = Field({}, description="with explain")
 
 
@@ -111,11 +124,19 @@ class DecideResponse(BaseModel):
     degraded: list[str] = Field([], description="what did not answer in time: index, view, exposures")
 
 
+class RelatedItem(BaseModel):
+    """An item that goes with another."""
+
+    item_id: str
+    cosine: float
+    llr: float = Field(description="log-likelihood ratio, negative where they meet less often than by chance")
+
+
 class Related(BaseModel):
     """Items that go with an item."""
 
     item_id: str
-    related: list[dict[str, Any]]
+    related: list[RelatedItem]
     reason: Literal["computed", "not_computed", "index_away"]
     computed_at_ms: int | None = None
 

@@ -134,6 +134,9 @@ class ApiSettings(_Common):
         "", description="the jobs' key of the hash; none reads FOOTFALL_PSEUDONYM_KEY"
     )
     decide_deadline_ms: int = Field(50, ge=5, description="a decision is made by then, with what is known")
+    item_cache_ms: int = Field(
+        10_000, ge=0, description="an item's document is taken from memory for so long"
+    )
     view_max_signals: int = Field(
         1_000_000, ge=1_000, description="signals in memory; of more, those that expire first are given up"
     )

@@ -11,6 +11,9 @@ from connectors.contracts.experiments import Experiments
 from connectors.contracts.model_inputs import MODELS, OFFERED
 from connectors.keys import KeySource
 from state.devices.logic import DevicesLogic
+from state.items.logic import ItemsLogic
+from state.items.options import ItemOptions
+from state.items.pairs import PairsLogic
 from state.options import Options
 from state.rules.language.loading import AnyRule
 from state.triggers.actions import ActionTable
@@ -100,6 +103,32 @@ class MakeVisitors:
             return answers
 
         return BatchScorer(score)
+
+
+@dataclass(frozen=True)
+class MakePairs:
+    """PAIRS."""
+
+    options: ItemOptions
+
+    def __call__(self, context: Any) -> Hosted:
+        """Makes the logic."""
+        calm_collector()
+        logic = PairsLogic(self.options)
+        context.get_metrics_group().add_group("pairs").gauge("copies", lambda: logic.copies)
+        return Hosted(logic)
+
+
+@dataclass(frozen=True)
+class MakeItems:
+    """ITEMS."""
+
+    options: ItemOptions
+
+    def __call__(self, context: Any) -> Hosted:
+        """Makes the logic."""
+        calm_collector()
+        return Hosted(ItemsLogic(self.options))
 
 
 @dataclass(frozen=True)

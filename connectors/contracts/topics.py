@@ -115,8 +115,8 @@ EVENTS_VALID = Topic(
     partitions=4,
     cleanup="delete",
     retention_ms=7 * DAY_MS,
-    writers=("ingest",),
-    readers=("visitors", "archive", "operators"),
+    writers=("ingest", "suite"),
+    readers=("visitors", "archive", "recommendations", "operators"),
     max_message_bytes=MAX_DOCUMENT_BYTES,
 )
 EVENTS_LATE = Topic(
@@ -236,7 +236,7 @@ ERASURE_ORDERS = Topic(
     cleanup="delete",
     retention_ms=7 * DAY_MS,
     writers=("operators",),
-    readers=("triggers", "api"),
+    readers=("triggers", "recommendations", "api"),
 )
 TRIGGERS = Topic(
     name="footfall.triggers",
@@ -277,7 +277,7 @@ INDEX_FAILURES = Topic(
     partitions=1,
     cleanup="delete",
     retention_ms=30 * DAY_MS,
-    writers=("index", "audit"),
+    writers=("index", "recommendations", "audit"),
     readers=("operators",),
     max_message_bytes=MAX_RAW_MESSAGE_BYTES,
 )

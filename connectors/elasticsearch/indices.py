@@ -26,6 +26,7 @@ _TIME: Body = {"type": "date", "format": "epoch_millis"}
 # explosion.
 _ATTRIBUTES: Body = {"type": "flattened", "ignore_above": 1024}
 # Shown, never searched: kept in _source only.
+_STORED_TEXTS: Body = {"type": "keyword", "index": False, "doc_values": False}
 _STORED: Body = {"type": "object", "enabled": False}
 
 
@@ -124,14 +125,32 @@ VISITORS = Index(
 )
 ITEMS = Index(
     alias="footfall-items",
-    version=1,
+    version=2,
     contract="item/1",
     id_field="item_id",
     properties={
         "item_id": _KEYWORD,
         "category": _KEYWORD,
+        "price": _DOUBLE,
+        "currency": _KEYWORD,
+        "available": {"type": "boolean"},
+        "popularity": _DOUBLE,
         "related": _STORED,
         "computed_at_ms": _TIME,
+        "version": _LONG,
+    },
+)
+VISITOR_ITEMS = Index(
+    alias="footfall-visitor-items",
+    version=1,
+    contract="visitor_items/1",
+    id_field="visitor_id",
+    properties={
+        "visitor_id": _KEYWORD,
+        "items": _STORED_TEXTS,
+        "seen": _STORED_TEXTS,
+        "bought": _STORED_TEXTS,
+        "session_ends_ms": _TIME,
         "version": _LONG,
     },
 )
@@ -209,7 +228,9 @@ SHADOW_SCORES = Index(
     },
 )
 
-INDICES: tuple[Index, ...] = (SIGNALS, SESSIONS, VISITORS, ITEMS, SHADOW_SCORES, ALIASES, ERASURES, AUDIT)
+INDICES: tuple[Index, ...] = (
+    SIGNALS, SESSIONS, VISITORS, ITEMS, VISITOR_ITEMS, SHADOW_SCORES, ALIASES, ERASURES, AUDIT,
+)  # fmt: skip
 
 
 def index_template(index: Index, shards: int = 1, replicas: int = 1, refresh_ms: int = 1_000) -> Body:
@@ -222,7 +243,7 @@ def index_template(index: Index, shards: int = 1, replicas: int = 1, refresh_ms:
         refresh_ms: time until a written document can be found, in milliseconds.
 
     >>> index_template(ITEMS, replicas=0)["index_patterns"]
-    ['footfall-items-v1']
+    ['footfall-items-v2']
     """
     return {
         "index_patterns": [index.name],
@@ -244,7 +265,7 @@ def mappings(index: Index) -> Body:
     """The index's mapping: strict, versioned.
 
     >>> mappings(ITEMS)["dynamic"], mappings(ITEMS)["_meta"]
-    ('strict', {'contract': 'item/1', 'version': 1})
+    ('strict', {'contract': 'item/1', 'version': 2})
     """
     return {"dynamic": "strict", "_meta": _meta(index), "properties": index.properties}
 
@@ -258,7 +279,7 @@ def cut_over(index: Index, previous: str | None = None, name: str | None = None)
         name: of the index that the alias shall point to, which must exist; None is the index's own.
 
     >>> cut_over(ITEMS)["actions"][-1]
-    {'add': {'index': 'footfall-items-v1', 'alias': 'footfall-items', 'is_write_index': True}}
+    {'add': {'index': 'footfall-items-v2', 'alias': 'footfall-items', 'is_write_index': True}}
     """
     add = {"add": {"index": name or index.name, "alias": index.alias, "is_write_index": True}}
     remove = {"remove": {"index": previous, "alias": index.alias, "must_exist": True}}

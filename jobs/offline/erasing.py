@@ -34,6 +34,7 @@ VISITOR_FIELDS: Mapping[str, tuple[str, ...]] = {
     indices.SIGNALS.alias: ("visitor_id",),
     indices.SESSIONS.alias: ("visitor_id",),
     indices.VISITORS.alias: ("visitor_id",),
+    indices.VISITOR_ITEMS.alias: ("visitor_id",),
     indices.SHADOW_SCORES.alias: ("visitor_id",),
     indices.ALIASES.alias: ("visitor_id", "anonymous_id"),
 }

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 from connectors.contracts.experiments import HELD_OUT, HOLDOUT, Arms
+from services.content.items import Candidate, Shelf, chosen
 from services.content.loading import Content
 from services.content.model import Condition, Piece, Slot, Texts, Value
 from services.view import Fact
@@ -18,7 +20,8 @@ from services.view import Fact
 Reason = Literal[
     "signal", "segment", "score", "always", "default", "not_exposed", "unknown_visitor", "unknown_slot"
 ]
-Why = Literal["not_yet", "over", "not_called", "forbidden", "capped", "held_out", "other_arm"]
+Why = Literal["not_yet", "over", "not_called", "forbidden", "capped", "held_out", "other_arm", "no_items"]
+PAUSED = "suggestions_paused"  # the kind of signal that leaves a visitor in peace
 
 
 class Snapshot(Struct, frozen=True, omit_defaults=True):
@@ -31,6 +34,7 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
         scores: newest score by model.
         shown: moments at which a content was decided for, by content, epoch milliseconds.
         known: whether anything is known of the visitor.
+        shelf: items that may be shown; None where no slot asks for them.
     """
 
     visitor_id: str
@@ -39,6 +43,7 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     scores: dict[str, float] = {}
     shown: dict[str, list[int]] = {}
     known: bool = True
+    shelf: Shelf | None = None
 
 
 class Because(Struct, frozen=True, omit_defaults=True):
@@ -61,6 +66,7 @@ class Answer(Struct, frozen=True, omit_defaults=True):
         fields: what the page fills in; empty where nothing is shown.
         because: what called for it.
         passed_over: contents that came before it in order, and why they were not taken.
+        items: what the slot shows beside the fields, the best first.
         exposed: experiments on whose arm the answer hung, and the arm; None for a visitor outside.
     """
 
@@ -71,6 +77,7 @@ class Answer(Struct, frozen=True, omit_defaults=True):
     because: Because | None = None
     passed_over: dict[str, Why] = {}
     exposed: dict[str, str | None] = {}
+    items: tuple[Candidate, ...] = ()
 
 
 def decide(
@@ -96,10 +103,13 @@ def _answer(
     if slot is None:
         return Answer(name, "unknown_slot")
     passed: dict[str, Why] = {}
+    items = _items(slot, snapshot, now_ms)
     hung_on: dict[str, str | None] = {}
     for piece in content.pieces[name]:
         called = _called(piece, snapshot)
         why = _why_not(piece, snapshot, now_ms, called)
+        if why is None and slot.items is not None and not items:
+            why = "no_items"
         if why is None and HOLDOUT in arms:
             hung_on[HOLDOUT] = arms[HOLDOUT]
             why = "held_out" if arms[HOLDOUT] == HELD_OUT else None
@@ -109,9 +119,18 @@ def _answer(
         if why is None and called is not None:
             reason, because = called
             fields = _in(language, piece.texts)
-            return Answer(name, reason, piece.name, fields, because, passed, hung_on)
+            return Answer(name, reason, piece.name, fields, because, passed, hung_on, items)
         passed[piece.name] = why or "not_called"
-    return _default(name, slot, snapshot, language, passed, hung_on)
+    default = _default(name, slot, snapshot, language, passed, hung_on)
+    return msgspec.structs.replace(default, items=items) if default.fields else default
+
+
+def _items(slot: Slot, snapshot: Snapshot, now_ms: int) -> tuple[Candidate, ...]:
+    """What the slot shows of the visitor's shelf; nothing while suggestions are paused."""
+    paused = any(one.kind == PAUSED and one.status == "active" for one in snapshot.signals)
+    if slot.items is None or snapshot.shelf is None or paused:
+        return ()
+    return chosen(snapshot.shelf, slot.items, now_ms)
 
 
 def exposed(answer: Answer) -> dict[str, str]:

@@ -41,6 +41,10 @@ class Content:
         )
         return any(one is not None and one.asks_profile for one in conditions)
 
+    def asks_items(self, slots: list[str]) -> bool:
+        """Whether one of these slots shows items."""
+        return any(slot.items is not None for name in slots if (slot := self.slots.get(name)))
+
 
 @dataclass(frozen=True)
 class _Read:

@@ -79,13 +79,26 @@ class Arm(BaseModel):
     arm: Name
 
 
+class ItemRow(BaseModel):
+    """A row of items: how many at most, and how many of one category."""
+
+    model_config = _STRICT
+
+    most: int = Field(default=6, ge=1, le=20)
+    per_category: int = Field(default=2, ge=1, le=20)
+
+
 class Slot(BaseModel):
-    """A place on a page: the fields that it shows, and what it shows when nothing calls."""
+    """A place on a page: the fields that it shows, and what it shows when nothing calls.
+
+    With `items` it shows items, too, and nothing where there are none.
+    """
 
     model_config = _STRICT
 
     description: str = ""
     fields: dict[Name, Kind] = Field(min_length=1)
+    items: ItemRow | None = None
     default: Texts | None = None
 
 

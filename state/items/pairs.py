@@ -13,6 +13,7 @@ from state.items.options import ItemOptions
 from state.items.sightings import Product, Sighting, pack_sightings, products_of, weight_of
 from state.items.visit import CODEC, Visit
 from state.logic import NEVER, Logic, Out, SourcePosition
+from state.triggers.signals import Erased, order_in
 from state.vocabulary import CONSENT, PURCHASE
 
 BEFORE = 5  # different products that a product event is paired with
@@ -21,7 +22,7 @@ _SEEN, _BOUGHT, _LATE = 100, 200, 100
 _PACK = 1_000
 
 
-class PairsLogic(Logic[Visit, Event]):
+class PairsLogic(Logic[Visit, Event | Erased]):
     """Follows visitors through their sessions.
 
     An event that is not behind the visitor's last one is a copy: the topic may hold events twice after a
@@ -40,15 +41,16 @@ class PairsLogic(Logic[Visit, Event]):
 
     def items(
         self, values: Sequence[bytes], positions: Sequence[SourcePosition] | None, late: bool, out: Out
-    ) -> list[Event]:
-        """The events."""
-        return [event for event in map(read_event, values) if isinstance(event, Event)]
+    ) -> list[Event | Erased]:
+        """The events, and orders to erase."""
+        found = map(_read, values) if late else map(read_event, values)
+        return [one for one in found if isinstance(one, (Event, Erased))]
 
-    def order(self, item: Event) -> tuple[int, int, str]:
+    def order(self, item: Event | Erased) -> tuple[int, int, str]:
         """By time, sequence and id."""
-        return order_of(item)
+        return order_of(item) if isinstance(item, Event) else (item.at, 0, "")
 
-    def entity_id(self, item: Event) -> str:
+    def entity_id(self, item: Event | Erased) -> str:
         """The visitor."""
         return item.visitor_id
 
@@ -58,8 +60,11 @@ class PairsLogic(Logic[Visit, Event]):
 
     # --------------------------------------------------------------------------------------- an event
 
-    def take(self, entity: Visit, item: Event, out: Out) -> None:
+    def take(self, entity: Visit, item: Event | Erased, out: Out) -> None:
         """Takes the next event of the visitor."""
+        if isinstance(item, Erased):
+            _forget(entity)
+            return
         key = order_of(item)
         if key <= entity.last:
             self.copies += 1
@@ -91,11 +96,14 @@ class PairsLogic(Logic[Visit, Event]):
         """Of who takes consent back nothing is remembered but which event was the last."""
         if (consent_status(event) or GRANTED) != GRANTED:
             visit.due = visit.due or (self._end_of_step(event.event_time_ms) if visit.latest else 0)
-            visit.recent, visit.latest, visit.seen, visit.bought = [], [], [], []
+            _forget(visit)
 
-    def take_late(self, entity: Visit, item: Event, out: Out) -> None:
+    def take_late(self, entity: Visit, item: Event | Erased, out: Out) -> None:
         """Keeps what came behind the watermark until what lies before it in time has been taken, too."""
-        if order_of(item) > entity.last and len(entity.late) < _LATE:
+        if isinstance(item, Erased):
+            _forget(entity)
+            entity.late, entity.due = [], 0
+        elif order_of(item) > entity.last and len(entity.late) < _LATE:
             entity.late.append(item)
             entity.late.sort(key=order_of)
         else:
@@ -152,6 +160,17 @@ def visit_document(visit: Visit, session_gap_ms: int) -> bytes:
             "version": visit.last[0],
         }
     )
+
+
+def _read(value: bytes) -> Event | Erased | None:
+    """What came on its own: an event behind the watermark, or the order to forget a visitor."""
+    event = read_event(value)
+    return event if isinstance(event, Event) else order_in(value)
+
+
+def _forget(visit: Visit) -> None:
+    """Nothing stays but which event was the last."""
+    visit.recent, visit.latest, visit.seen, visit.bought = [], [], [], []
 
 
 def _remember(names: list[str], more: list[str], most: int) -> None:

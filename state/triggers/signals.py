@@ -72,11 +72,12 @@ def read(value: bytes) -> Change | Erased | None:
     try:
         change = _change(value)
     except UNREADABLE:
-        return _order_in(value)
+        return order_in(value)
     return change if bytes(change.evidence).lstrip()[:1] == b"{" else None
 
 
-def _order_in(value: bytes) -> Erased | None:
+def order_in(value: bytes) -> Erased | None:
+    """The order to erase in a message; None when it is none."""
     try:
         return _order(value)
     except UNREADABLE:

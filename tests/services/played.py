@@ -56,7 +56,9 @@ class PlayedIndex:
     def __init__(self) -> None:
         self.visitors: dict[str, Document] = {}
         self.documents: dict[str, Document] = {}
-        self.items: dict[str, Document] = {}
+        self.items_: dict[str, Document] = {}
+        self.shelves: dict[str, Document] = {}
+        self.searched = 0
         self.away, self.slow_s, self.asked = False, 0.0, 0
 
     async def visitor(self, visitor_id: str, *, features: bool = False) -> Document | None:
@@ -70,7 +72,27 @@ class PlayedIndex:
 
     async def item(self, item_id: str) -> Document | None:
         await self._ask()
-        return self.items.get(item_id)
+        return self.items_.get(item_id)
+
+    async def items(self, item_ids: Sequence[str], *, related: bool = False) -> dict[str, Document]:
+        await self._ask()
+        found = {name: {"item_id": name, **self.items_[name]} for name in item_ids if name in self.items_}
+        return {n: {k: v for k, v in one.items() if related or k != "related"} for n, one in found.items()}
+
+    async def visitor_items(self, visitor_id: str) -> Document | None:
+        await self._ask()
+        return self.shelves.get(visitor_id)
+
+    async def popular(self, category: str | None, most: int) -> list[Document]:
+        self.searched += 1
+        if self.away:
+            raise IndexUnavailable("by the test")
+        found = [
+            {"item_id": name, **one}
+            for name, one in self.items_.items()
+            if one.get("available", True) and category in (None, one.get("category"))
+        ]
+        return sorted(found, key=lambda one: -one.get("popularity", 0.0))[:most]
 
     async def close(self) -> None:
         pass

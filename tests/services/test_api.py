@@ -183,10 +183,10 @@ def test_where_ids_are_pseudonyms_they_are_looked_up_as_such(http: httpx.Client)
 def test_related_items_or_why_there_are_none(served: Running, played: Played, http: httpx.Client) -> None:
     url = f"{served.url}/v1/items/p%2F1/related"
     assert decoded(http.get(url, headers=bearer()), schemas.Related)["reason"] == "not_computed"
-    played.index.items["p/1"] = {"related": [{"item_id": "p-2", "score": 0.5}], "computed_at_ms": 5}
-    assert decoded(http.get(url, headers=bearer()), schemas.Related)["related"] == [
-        {"item_id": "p-2", "score": 0.5}
-    ]
+    related = [{"item_id": "p-2", "cosine": 0.5, "llr": 2.0}]
+    played.index.items_["p/1"] = {"related": related, "computed_at_ms": 5}
+    (found,) = decoded(http.get(url, headers=bearer()), schemas.Related)["related"]
+    assert found["item_id"] == "p-2"
     played.index.away = True
     assert decoded(http.get(url, headers=bearer()), schemas.Related)["reason"] == "index_away"
 

@@ -64,7 +64,7 @@ def content(tmp_path: Path) -> Content:
 
 
 def test_the_shipped_content_is_right() -> None:
-    assert load().slots.keys() == {"cart_banner", "home_hero"}
+    assert load().slots.keys() == {"cart_banner", "home_hero", "product_row"}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ SELECT
         WHEN 'alias' THEN 'footfall-aliases'
         WHEN 'visitor' THEN 'footfall-visitors'
         WHEN 'shadow' THEN 'footfall-shadow-scores'
+        WHEN 'item' THEN 'footfall-items'
+        WHEN 'visitor_items' THEN 'footfall-visitor-items'
     END AS index_name,
     id, version, body
 FROM documents
-WHERE kind IN ('session', 'signal', 'alias', 'visitor', 'shadow')
+WHERE kind IN ('session', 'signal', 'alias', 'visitor', 'shadow', 'item', 'visitor_items')
