@@ -63,7 +63,7 @@ class PairsLogic(Logic[Visit, Event | Erased]):
     def take(self, entity: Visit, item: Event | Erased, out: Out) -> None:
         """Takes the next event of the visitor."""
         if isinstance(item, Erased):
-            _forget(entity)
+            _erase(entity, item)
             return
         key = order_of(item)
         if key <= entity.last:
@@ -101,8 +101,7 @@ class PairsLogic(Logic[Visit, Event | Erased]):
     def take_late(self, entity: Visit, item: Event | Erased, out: Out) -> None:
         """Keeps what came behind the watermark until what lies before it in time has been taken, too."""
         if isinstance(item, Erased):
-            _forget(entity)
-            entity.late, entity.due = [], 0
+            _erase(entity, item)
         elif order_of(item) > entity.last and len(entity.late) < _LATE:
             entity.late.append(item)
             entity.late.sort(key=order_of)
@@ -166,6 +165,12 @@ def _read(value: bytes) -> Event | Erased | None:
     """What came on its own: an event behind the watermark, or the order to forget a visitor."""
     event = read_event(value)
     return event if isinstance(event, Event) else order_in(value)
+
+
+def _erase(visit: Visit, order: Erased) -> None:
+    """Nothing is remembered, and what comes yet of the time before the order counts as taken."""
+    _forget(visit)
+    visit.late, visit.due, visit.last = [], 0, max(visit.last, (order.erased_at_ms, 0, ""))
 
 
 def _forget(visit: Visit) -> None:

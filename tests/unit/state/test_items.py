@@ -197,6 +197,16 @@ def test_withdrawn_consent_leaves_nothing_to_show() -> None:
     }  # fmt: skip
 
 
+def test_an_erased_visitor_leaves_nothing() -> None:
+    order = {"visitor_id": "v", "erased_at_ms": T0 + 300, "quiet_until_ms": T0 + 900, "version": T0 + 300}
+    host = ItemHost(ItemOptions())
+    host.take(lines([view("v", 0, "a", "purchase")]), T0 + 200)
+    host.take([orjson.dumps(order)], 0, late=True)
+    host.take(lines([view("v", 250, "b"), view("v", 310, "c")]), T0 + 400)
+    found = newest(host.finish(), "visitor_items")["v"]
+    assert (found["items"], found["seen"], found["bought"]) == (["c"], ["c"], [])
+
+
 def test_what_events_say_of_an_item_is_in_its_document() -> None:
     block = {
         "category": "shoes",
