@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.applications import Starlette
@@ -23,6 +24,7 @@ from services import batches, identity, web
 from services.limits import RateLimit
 from services.records import Writer
 from services.reporting import Seldom
+from services.scripts import SHIPPED, Scripts
 from services.settings import CollectorSettings
 
 _LOG = logging.getLogger(__name__)
@@ -76,6 +78,7 @@ class Collector:
         self._limit = RateLimit(settings.rate_per_s, settings.rate_burst)
         self._origins = settings.origins()
         self._meters, self._seldom = _meters(), Seldom()
+        self._scripts = Scripts(Path(settings.scripts_dir) if settings.scripts_dir else SHIPPED)
         self._ends = False
 
     def end(self) -> None:
@@ -86,6 +89,7 @@ class Collector:
         """The ASGI application."""
         routes = [
             Route("/c", self._collect, methods=["POST"]),
+            Route("/{name:str}.js", self._script),
             Route("/healthz", self._health),
             Route("/readyz", self._readiness),
             Route("/metrics", lambda _: web.metrics_of(self._meters.registry)),
@@ -172,6 +176,9 @@ class Collector:
             samesite="lax",
             secure=self._settings.cookie_secure,
         )
+
+    async def _script(self, request: Request) -> Response:
+        return self._scripts.answer(request)
 
     async def _health(self, _request: Request) -> Response:
         return PlainTextResponse("alive")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from connectors.adapters import Adapted, adapt
 from connectors.adapters.adapter import RecordMetadata
 from connectors.contracts.rejected import Rejected
+from connectors.errors import SettingError
 from services import batches, identity
 from services.collector import Collector
 from services.records import Record
@@ -267,6 +269,25 @@ def test_metrics_count_accepted_and_refused_events(served: Running, http: httpx.
     found = http.get(f"{served.url}/metrics").text
     assert 'collector_batches_total{status="204"} 1.0' in found and "collector_events_total 1.0" in found
     assert 'collector_refused_total{reason="missing_field"} 1.0' in found
+
+
+def test_the_scripts_are_served_to_be_cached(served: Running, http: httpx.Client) -> None:
+    shipped = Path(__file__).resolve().parents[2] / "web" / "dist" / "t.js"
+    first = http.get(f"{served.url}/t.js")
+    assert first.content == shipped.read_bytes() and first.headers["content-encoding"] == "gzip"
+    assert "max-age=3600" in first.headers["cache-control"] and "accept-encoding" in first.headers["vary"]
+    assert "javascript" in first.headers["content-type"]
+    again = http.get(f"{served.url}/t.js", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    plain = http.get(f"{served.url}/t.js", headers={"accept-encoding": "identity"})
+    assert plain.content == first.content and "content-encoding" not in plain.headers
+    assert http.head(f"{served.url}/slots.js").status_code == 200
+    assert http.get(f"{served.url}/nothing.js").status_code == 404
+
+
+def test_a_folder_without_scripts_is_refused(broker: PlayedBroker, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="scripts_dir .*: no \\*.js"):
+        collector(broker, scripts_dir=str(tmp_path))
 
 
 _ANY = st.recursive(
