@@ -103,7 +103,9 @@ class CollectorSettings(_Common):
 
     port: int = Field(8_080, ge=0, le=65_535, description="port to listen on")
     cookie_max_age_s: int = Field(31_536_000, ge=60, description="how long a browser keeps the device's id")
-    scripts_dir: str = Field("", description="folder of the scripts for pages (*.js); none = the shipped ones")
+    scripts_dir: str = Field(
+        "", description="folder of the scripts for pages (*.js); none = the shipped ones"
+    )
 
 
 class ApiSettings(_Common):

@@ -5,27 +5,27 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-import requests
 
 from connectors.contracts import topics
 from connectors.contracts.signals import signal_id
 from connectors.elasticsearch import indices
 from connectors.kafka.writer import Writer
 from jobs.settings import Settings
-from stack.embedded import EmbeddedStack
+from stack.embedded import PARTS, EmbeddedStack
 from stack.environments import in_services
 from stack.package import ROOT
 from stack.ports import free_ports
 from stack.runs.deploy import Deployment
 from tests.bench import figures
 from tests.cluster.conftest import wait_until
-from tests.cluster.test_services import SERVICE_KEY, service
+from tests.cluster.test_services import SERVICE_KEY, is_ready, service
 
 VISITORS = 5_000
 PER_SECOND = figures.number("DECISIONS", 300)
@@ -110,11 +110,11 @@ def write(writer: Writer, signals: list[dict[str, Any]]) -> None:
     writer.flush()
 
 
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    folder = tmp_path_factory.mktemp("services")
-    with EmbeddedStack(folder / "stack", parts=("kafka", "elasticsearch"), console=figures.CONSOLE) as stack:
-        deployment = Deployment(stack, Settings.of({}), folder)
+@contextmanager
+def serving(folder: Path, settings: Settings, parts: Sequence[str] = PARTS) -> Iterator[Bench]:
+    """The API over a stack with the visitors."""
+    with EmbeddedStack(folder / "stack", parts=parts, slots=1, console=figures.CONSOLE, quick=True) as stack:
+        deployment = Deployment(stack, settings, folder)
         deployment.prepare()
         fill(deployment)
         (port,) = free_ports(1)
@@ -124,16 +124,15 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
             "max_streams": str(STREAMS + 10),
         }
         with service("services.serve", port, folder / "api.log", **ends) as url:
-            wait_until(lambda: _is_ready(url), 90, "the view has caught up")
+            wait_until(lambda: is_ready(url), 90, "the view has caught up")
             yield Bench(deployment, url)
         deployment.client.close()
 
 
-def _is_ready(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/readyz", timeout=5).status_code == 200
-    except requests.ConnectionError:
-        return False
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with serving(tmp_path_factory.mktemp("services"), Settings.of({}), ("kafka", "elasticsearch")) as one:
+        yield one
 
 
 def finished(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -143,15 +142,20 @@ def finished(process: subprocess.Popen[str]) -> dict[str, Any]:
     return found
 
 
-def test_decisions(bench: Bench) -> None:
-    finished(bench.load("decide", VISITORS, PER_SECOND, 10))  # warm
+def measured(bench: Bench, title: str) -> dict[str, Any]:
+    """Decisions at the rate, behind ten seconds of warming."""
+    finished(bench.load("decide", VISITORS, PER_SECOND, 10))
     before = bench.cpu_s()
     found = finished(bench.load("decide", VISITORS, PER_SECOND, SECONDS))
     found["cpu_ms_each"] = round((bench.cpu_s() - before) * 1000 / found["asked"], 3)
     rows = [["ms", *found["ms"].values()], ["processor of the API, each", found["cpu_ms_each"]]]
-    figures.show(f"{PER_SECOND} decisions a second, open loop", ["", *found["ms"]], rows)
-    figures.write("decisions", per_second=PER_SECOND, seconds=SECONDS, visitors=VISITORS, **found)
+    figures.show(f"{PER_SECOND} decisions a second, open loop, {title}", ["", *found["ms"]], rows)
     assert found["wrong"] == 0 and found["asked"] == PER_SECOND * SECONDS
+    return {"per_second": PER_SECOND, "seconds": SECONDS, "visitors": VISITORS, **found}
+
+
+def test_decisions(bench: Bench) -> None:
+    figures.write("decisions", **measured(bench, "API and index alone"))
 
 
 def test_streams(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""`scripts/run` as a process: Ctrl-C ends it in time, whatever Flink does, and leaves nothing behind."""
+"""`scripts/run` and `scripts/demo` as processes: Ctrl-C ends it in time, whatever Flink does, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -28,19 +28,9 @@ def hears_interrupts() -> None:
 class Run:
     """A live run in a folder of its own; what it says goes to a file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *words: str) -> None:
         self.folder, self._output = folder / "run", folder / "said.txt"
-        command = [
-            sys.executable,
-            "-m",
-            "cli.run",
-            "--rate",
-            "100",
-            "--workdir",
-            str(self.folder),
-            "--state-backend",
-            "rocksdb",
-        ]
+        command = [sys.executable, "-m", *words, "--workdir", str(self.folder)]
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 command,
@@ -79,10 +69,13 @@ def _is_java(process: psutil.Process, main: str) -> bool:
     return False
 
 
+LIVE = ("cli.run", "--rate", "100", "--state-backend", "rocksdb")
+
+
 @contextmanager
-def running(folder: Path) -> Iterator[Run]:
+def running(folder: Path, *words: str) -> Iterator[Run]:
     """A run that is ended in any case."""
-    run = Run(folder)
+    run = Run(folder, *(words or LIVE))
     try:
         yield run
     finally:
@@ -118,6 +111,21 @@ def test_a_second_interrupt_ends_the_run_at_once(tmp_path: Path) -> None:
         assert run.process.wait(30) == 130
         assert time.monotonic() - began < _AT_ONCE_S, run.output()
         run.assert_gone()
+
+
+def test_an_interrupted_demonstration_ends_in_time_with_all_its_processes(tmp_path: Path) -> None:
+    with running(tmp_path, "cli.demo", "--port", "0") as run:
+        wait_until(lambda: run.shows("fill a cart"), 300, "the page")
+        started = psutil.Process(run.process.pid).children(recursive=True)
+        said = [" ".join(one.cmdline()) for one in started]
+        for module in ("services.collect", "services.serve", "services.demo.serve", "examples.send_mail"):
+            assert any(module in words for words in said), said
+        began = time.monotonic()
+        run.interrupt()
+        assert run.process.wait(30) == 130, run.output()
+        assert time.monotonic() - began < PROMISED_S, run.output()
+        run.assert_gone()
+        assert not any(one.is_running() for one in started)
 
 
 def _is_pending(process: int) -> bool:

@@ -119,11 +119,12 @@ def shop(deploy_once: Deployer, tmp_path_factory: pytest.TempPathFactory) -> Ite
         ) as api,
     ):
         for url in (collector, api):
-            wait_until(lambda url=url: _is_ready(url), 90, f"{url} is ready")  # type: ignore[misc]
+            wait_until(lambda url=url: is_ready(url), 90, f"{url} is ready")  # type: ignore[misc]
         yield Shop(deployment, collector, api)
 
 
-def _is_ready(url: str) -> bool:
+def is_ready(url: str) -> bool:
+    """Whether a service says so."""
     try:
         return requests.get(f"{url}/readyz", timeout=5).status_code == 200
     except requests.ConnectionError:
