@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 import orjson
-from rich.table import Table
 
 from cli.options import CONTEXT, embedded_settings, reported_failures, settings_options
 from connectors.errors import BadInput
 from connectors.files.experiments import load
 from jobs import ends
 from jobs.offline.experiments import exposures
+from jobs.offline.experiments.definitions import definitions
 from jobs.settings import load as settings_of
 from stack.console import new_console
 
@@ -45,7 +45,10 @@ def show_all(folder: Path) -> None:
 
 @main.command()
 @click.argument("name")
-@_FOLDER
+@click.option(
+    "--experiments", "folder", type=click.Path(path_type=Path), help="Default: as the lake kept it."
+)
+@click.option("--version", type=click.IntRange(1), help="Default: the one in force, or the newest kept.")
 @click.option("--events", "events_path", type=click.Path(path_type=Path), required=True,
               help="The lake's folder, or JSON lines of events, plain or .gz.")  # fmt: skip
 @click.option("--exposures", "files", type=click.Path(path_type=Path), multiple=True,
@@ -59,9 +62,9 @@ def show_all(folder: Path) -> None:
 @_JSON
 @settings_options
 def analyse(
-    name: str, folder: Path, events_path: Path, files: tuple[Path, ...], planned: int, before_days: float,
-    currency: str | None, out: Path | None, as_json: bool, settings_file: Path | None,
-    assignments: tuple[str, ...],
+    name: str, folder: Path | None, version: int | None, events_path: Path, files: tuple[Path, ...],
+    planned: int, before_days: float, currency: str | None, out: Path | None, as_json: bool,
+    settings_file: Path | None, assignments: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Say what came of the experiment NAME; `holdout` is the global holdout.
 
@@ -70,8 +73,9 @@ def analyse(
     from jobs.offline.experiments import analysis, report, visitors
 
     with reported_failures():
+        running = definitions(name, folder, events_path, version)
         values = exposures.lines(files) if files else _topics(settings_file, assignments)
-        one, exposed = exposures.of_experiment(exposures.exposures(values), load(folder), name)
+        one, exposed = exposures.of_experiment(exposures.exposures(values), running, name)
         found = analysis.analysed(
             one, exposed, visitors.events(events_path),
             planned=planned, before_ms=int(before_days * 86_400_000), currency=currency,
@@ -81,12 +85,8 @@ def analyse(
     if as_json:
         click.echo(orjson.dumps(found.to_document()).decode())
     else:
-        table = Table(*report.HEAD, box=None, pad_edge=False)
-        for row in report.rows(found):
-            table.add_row(*row)
-        new_console(stderr=False).print(table)
-        click.echo(report.counts(found))
-        click.echo(report.verdict(found))
+        new_console(stderr=False).print(report.grid(found))
+        click.echo(f"{report.counts(found)}\n{report.verdict(found)}")
     sys.exit(1 if found.mismatch else 0)
 
 

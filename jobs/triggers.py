@@ -18,6 +18,7 @@ from connectors.contracts import topics
 from connectors.contracts.experiments import Experiments
 from connectors.errors import BadInput
 from connectors.files import experiments
+from connectors.lake import definitions
 from jobs import ends
 from jobs.active_rules import active_rules
 from jobs.command_line import settings_from
@@ -88,6 +89,8 @@ def main(argv: list[str]) -> None:
     settings = settings_from(argv)
     kafka = ends.kafka("triggers", settings)
     table = table_of(settings)
+    if settings.archive_dir:
+        definitions.keep(settings.archive_dir, experiments_of(table, settings))
     env = environment("triggers", settings)
     env.create_temporary_table("signal_topic", kafka.document_source(_SIGNALS_AND_ORDERS))
     build(env, table, settings)

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -31,10 +31,13 @@ SOON_S = 15.0
 class Post:
     """The mailer between a broker and an inbox."""
 
-    def __init__(self, kafka: str, inbox: Inbox, smtp_port: int, folder: Path) -> None:
+    def __init__(
+        self, kafka: str, inbox: Inbox, smtp_port: int, folder: Path, visitors: Sequence[str] = ("anna",)
+    ) -> None:
         self._kafka, self._inbox, self._folder = kafka, inbox, folder
         self._smtp = f"{LOOPBACK}:{smtp_port}"
-        (folder / "addresses.csv").write_text("anna,anna@shop.example\n", encoding="utf-8")
+        lines = "".join(f"{name},{name}@shop.example\n" for name in visitors)
+        (folder / "addresses.csv").write_text(lines, encoding="utf-8")
 
     @contextmanager
     def mailer(self) -> Iterator[subprocess.Popen[bytes]]:
@@ -65,6 +68,10 @@ class Post:
     def sent(self) -> list[str]:
         """The triggers of the mails that came, in their order."""
         return [str(mail["Message-ID"]).strip("<>").partition("@")[0] for mail in self._inbox.mails]
+
+    def recipients(self) -> list[str]:
+        """Who got a mail; one who got two is there twice."""
+        return sorted(str(mail["To"]).partition("@")[0] for mail in self._inbox.mails)
 
     def state(self, number: int) -> str | None:
         """What the ledger says of a trigger."""

@@ -144,6 +144,25 @@ def test_triggers_are_exposures_too(run: Callable[..., Any]) -> None:
     assert found["visitors"] == {"control": 200, "red": 200}
 
 
+def test_the_lake_keeps_experiments_as_they_ran(run: Callable[..., Any], tmp_path: Path) -> None:
+    exposed, bought = shop()
+    write_lake(tmp_path / "lake", bought)
+    lake, plan = ("--events", str(tmp_path / "lake")), tmp_path / "plan" / "a.yaml"
+    now = run(exposed, bought, "--json", *lake)
+    plan.write_text(
+        PLAN.replace("version: 2, arms: {control: 1, red: 1}", "version: 3, arms: {control: 1, blue: 1}")
+    )
+    told = run(exposed, bought, "--json", *lake)
+    assert told.exit_code == 2 and "no exposure of colours version 3" in told.stderr
+    before = run(exposed, bought, "--json", "--version", "2", *lake)
+    assert figures(before) == figures(now)
+    told = run(exposed, bought, "--version", "1", *lake)
+    assert told.exit_code == 2 and "of colours that were kept (2, 3) is required, 1 came" in told.stderr
+    plan.write_text(PLAN.replace("red: 1", "red: 2"))
+    told = run(exposed, bought, *lake)
+    assert told.exit_code == 2 and "version 2 has other arms, weights or layer already" in told.stderr
+
+
 def test_the_holdout_is_analysed_like_an_experiment(run: Callable[..., Any]) -> None:
     exposed, bought = shop()
     arms = {"control": "held_out", "red": "open"}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 from matplotlib.figure import Figure
+from rich.table import Table
 
 from jobs.offline.experiments.analysis import Analysis
 from jobs.offline.experiments.estimates import ALPHA, Estimate
@@ -42,6 +43,14 @@ def write(found: Analysis, folder: Path) -> Path:
 def rows(found: Analysis) -> list[tuple[str, ...]]:
     """The table of estimates, as `HEAD` has it."""
     return [_row(one) for one in found.estimates]
+
+
+def grid(found: Analysis) -> Table:
+    """The same for a terminal."""
+    made = Table(*HEAD, box=None, pad_edge=False)
+    for row in rows(found):
+        made.add_row(*row)
+    return made
 
 
 def verdict(found: Analysis) -> str:
