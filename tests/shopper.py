@@ -60,8 +60,12 @@ class Shopper:
         return found
 
     def shown_at_ms(self, filled: bool, page: Page | None = None) -> int:
-        """When a tab's slot was last filled, or emptied."""
-        rows = (page or self.page).evaluate("() => window.shown || []")
+        """When a tab's slot was last filled, or emptied; it may have to be drawn yet."""
+        tab = page or self.page
+        tab.wait_for_function(
+            "filled => (window.shown || []).some(([, isFilled]) => isFilled === filled)", arg=filled
+        )
+        rows = tab.evaluate("() => window.shown")
         return max(at for at, is_filled in rows if is_filled == filled)
 
     def mails(self) -> list[str]:

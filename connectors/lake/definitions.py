@@ -38,8 +38,8 @@ def keep(lake: str | Path, running: Experiments) -> None:
             with system.open_output_stream(path) as file:
                 file.write(one.model_dump_json(exclude_none=True).encode())
     except (ArrowException, OSError) as error:
-        told = f"{lake}: experiments cannot be kept: {plainly(error)}"
-        raise BadInput(told, "see archive_dir and the right to write") from error
+        why = f"{lake}: experiments cannot be kept: {plainly(error)}"
+        raise BadInput(why, "see archive_dir and the right to write") from error
 
 
 def kept(lake: str | Path, name: str, version: int | None = None) -> Experiments:

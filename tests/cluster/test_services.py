@@ -185,7 +185,9 @@ def arms_of(unit: str) -> Arms:
     return assign(Experiments.model_validate(EXPERIMENTS), unit)
 
 
-def test_each_abandoned_cart_is_one_mail_and_none_for_who_is_held_out(shop: Shop, tmp_path: Path) -> None:
+def test_an_abandoned_cart_is_one_mail_and_none_where_the_device_is_held_out(
+    shop: Shop, tmp_path: Path
+) -> None:
     wanted = [one for one in VISITORS if arms_of(one).get("offer") == "mail"]
     assert 0 < len(wanted) < len(VISITORS)
     with smtp_server() as (inbox, port):
