@@ -22,7 +22,7 @@ from state.logic import Out
 from state.options import Options
 from state.visitor import Visitor
 from state.visitors.logic import VisitorsLogic
-from state.visitors.rules import NoRules
+from state.visitors.rules import NoRules, Rules
 from state.visitors.scoring import Answer, Request, Scorer, matrix
 
 _SLICE = 2_000  # events that are taken together; what comes out does not depend on it
@@ -113,17 +113,20 @@ class _Engine(Protocol):
     def finish(self) -> Out: ...
 
 
-def run(events: Events, options: Options, scorer: Scorer, out: Out | None = None) -> int:
+def run(
+    events: Events, options: Options, scorer: Scorer | None, out: Out | None = None, pack: Rules | None = None
+) -> int:
     """Has the engine run over a history; the time of the last event.
 
     Args:
         events: the history.
         options: of the engine.
-        scorer: answers what is asked.
+        scorer: answers what is asked; None scores no visitor.
         out: gets the documents that the options want.
+        pack: the rules; None has none.
     """
     engine: _Engine = (
-        _Visitors(options, scorer) if events.are_judged else Engine(options, scorer=scorer, buckets=1)
+        _Visitors(options, scorer, pack) if events.are_judged else Engine(options, pack, scorer, buckets=1)
     )
     end_ms = 0
     for values, ends_at in _slices(events):
@@ -152,9 +155,9 @@ def _slices(events: Events) -> Iterator[tuple[list[bytes], int]]:
 class _Visitors:
     """VISITORS alone, over events that were judged before."""
 
-    def __init__(self, options: Options, scorer: Scorer) -> None:
+    def __init__(self, options: Options, scorer: Scorer | None, pack: Rules | None) -> None:
         self._live = Live(100_000)
-        logic = VisitorsLogic(options, NoRules(), scorer, lambda: 0)
+        logic = VisitorsLogic(options, pack or NoRules(), scorer, lambda: 0)
         self._bucket = Bucket[Visitor, Judged](0, logic, DictStore(), self._live.objects, Counts())
 
     def take(self, values: list[bytes], positions: None, ends_at: int) -> Out:

@@ -8,13 +8,18 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from connectors.adapters import Adapted, adapt
+from connectors.adapters.canonical import ADAPTER as _CANONICAL
 from connectors.errors import BadInput
+from connectors.files.messages import messages_of
+from connectors.files.refusals import ANY_RECORD, Refusals, nothing_valid
 from connectors.lake.reading import data_files, hours, message, read
 from connectors.lake.tables import EVENTS
 from connectors.wording import plainly
 from state.events import Event, read_event
 from state.vocabulary import HEARTBEAT
 
+CANONICAL = _CANONICAL.name
 _ORDER = ("event_time_ms", "sequence", "event_id")
 
 
@@ -53,7 +58,9 @@ class Messages:
         self._found = sorted((_with_sort_key(value) for value in values), key=lambda one: one[0])
         self._found = [one for one in self._found if one[0] >= 0]
         if not self._found:
-            raise BadInput("no valid event came", "training needs canonical events, one JSON object a line")
+            raise BadInput(
+                "no valid event came", "give canonical events, one JSON object a line, or --adapter"
+            )
 
     def messages(self) -> Iterator[tuple[int, bytes]]:
         """In the order of time."""
@@ -102,14 +109,20 @@ class Lake:
         return next(max(map(int, found["event_time_ms"])) for found in times if len(found))
 
 
-def read_events(path: Path) -> Events:
+def read_events(path: Path, adapter: str = CANONICAL) -> Events:
     """The events of a lake's folder, or of a JSON-lines file, plain or .gz.
+
+    Args:
+        path: the lake, or the file.
+        adapter: what the messages of the file are; that of another tracker may be .csv and .json, too.
 
     Raises:
         BadInput: the path cannot be read or holds no valid event.
     """
     if path.is_dir():
         return Lake(path)
+    if adapter != CANONICAL:
+        return _adapted(path, adapter)
     opener: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rb") as file:
@@ -118,3 +131,18 @@ def read_events(path: Path) -> Events:
         raise BadInput(
             f"{path} cannot be read: {plainly(error)}", "give a JSON-lines file, plain or .gz"
         ) from error
+
+
+def _adapted(path: Path, adapter: str) -> Messages:
+    """The events that an adapter makes of a file."""
+    documents, refusals, count = list[bytes](), Refusals(), 0
+    for line, payload in messages_of(path):
+        count += 1
+        for one in adapt(payload, adapter, ANY_RECORD):
+            if isinstance(one, Adapted):
+                documents.append(one.document)
+            else:
+                refusals.add(line, payload, one.verdict)
+    if not documents:
+        raise nothing_valid(path, adapter, count, refusals)
+    return Messages(documents)
