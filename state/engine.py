@@ -16,8 +16,9 @@ from state.devices.judged import Judged, bucket_of
 from state.devices.logic import DevicesLogic, Read
 from state.logic import NEVER, Out, SourcePosition
 from state.options import Options
+from state.segments.membership import Segments
 from state.visitor import Visitor
-from state.visitors.logic import VisitorsLogic
+from state.visitors.logic import NO_SEGMENTS, VisitorsLogic
 from state.visitors.rules import NoRules, Rules
 from state.visitors.scoring import Scorer
 
@@ -35,6 +36,7 @@ class Engine:
         now_ms: the wall clock, epoch milliseconds.
         key: makes pseudonyms of ids; None leaves them as they are.
         live: entities of a stage that are kept as objects between slices; the others are bytes.
+        segments: what a visitor may be in; none unless given.
     """
 
     def __init__(
@@ -46,10 +48,11 @@ class Engine:
         now_ms: Callable[[], int] = lambda: 0,
         key: bytes | None = None,
         live: int = 100_000,
+        segments: Segments = NO_SEGMENTS,
     ) -> None:
         options = options or Options(bounded=True)
         self.devices_logic = DevicesLogic(options, buckets, key)
-        self.visitors_logic = VisitorsLogic(options, pack or NoRules(), scorer, now_ms)
+        self.visitors_logic = VisitorsLogic(options, pack or NoRules(), scorer, now_ms, segments)
         self.counts, self._live = (Counts(), Counts()), (Live(live), Live(live))
         self.devices: list[Bucket[Device, Read]] = [
             Bucket(number, self.devices_logic, DictStore(), self._live[0].objects, self.counts[0])

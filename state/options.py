@@ -11,7 +11,19 @@ from state.logic import NEVER
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 # Kinds of documents that may be wanted (state/logic.py: Document.kind).
 KINDS = frozenset(
-    ("valid", "late", "rejected", "signal", "session", "alias", "features", "score", "shadow", "visitor")
+    (
+        "valid",
+        "late",
+        "rejected",
+        "signal",
+        "session",
+        "alias",
+        "features",
+        "score",
+        "shadow",
+        "visitor",
+        "segment",
+    )
 )
 
 

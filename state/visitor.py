@@ -127,6 +127,8 @@ class Asked(Struct, array_like=True, gc=False, omit_defaults=True):
         anchor: what the signal hangs on.
         asked_in: end of the slice; from then on it may be answered.
         moment: the features.
+        described: of the document: in which segments the visitor was.
+        changed_at: of the document: when one of them changed last.
     """
 
     model: str
@@ -134,6 +136,8 @@ class Asked(Struct, array_like=True, gc=False, omit_defaults=True):
     anchor: str
     asked_in: int
     moment: Moment
+    described: dict[str, Any] = {}
+    changed_at: int = 0
 
 
 class Score(Struct, array_like=True, gc=False, omit_defaults=True):
@@ -160,6 +164,41 @@ class Admission(Struct, array_like=True, gc=False, omit_defaults=True):
     last_at: int = 0
 
 
+class Stay(Struct, array_like=True, gc=False, omit_defaults=True):
+    """In which segment a visitor is, of one file of segments.
+
+    Attributes:
+        segment: its name; empty: none of them.
+        since: event time at which the visitor came into it.
+        before, before_since: the stay before it, if time alone ended that: a late event may bring it back.
+    """
+
+    segment: str
+    since: int
+    before: str = ""
+    before_since: int = 0
+
+
+class Membership(Struct, array_like=True, gc=False, omit_defaults=True):
+    """What is remembered for segments.
+
+    Attributes:
+        starts: of the newest sessions, the newest last.
+        due: when time alone may move the visitor on: never later than it does.
+        edition: of the segments by which the visitor was looked at last.
+        late_at: of the newest event that came behind the watermark.
+        stays: by name of the file.
+        changed_at: event time of the last change.
+    """
+
+    starts: list[int] = []
+    due: int = 0
+    edition: int = 0
+    late_at: int = 0
+    stays: dict[str, Stay] = {}
+    changed_at: int = 0
+
+
 class Visitor(Struct, array_like=True, gc=False, omit_defaults=True):
     """All of a visitor.
 
@@ -180,6 +219,8 @@ class Visitor(Struct, array_like=True, gc=False, omit_defaults=True):
         closing: the features of the session that ended, until they are in the document.
         orders: the ids of the last ones: an order that comes twice counts once.
         device: that the last event came from; empty where it is the visitor itself.
+        revenue: of all purchases.
+        segments: None before the first event, and after a word against consent.
     """
 
     id: str
@@ -207,3 +248,5 @@ class Visitor(Struct, array_like=True, gc=False, omit_defaults=True):
     closing: Moment | None = None
     orders: list[str] = []
     device: str = ""
+    revenue: float = 0.0
+    segments: Membership | None = None

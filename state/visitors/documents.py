@@ -130,17 +130,19 @@ def _present(moment: Moment, names: tuple[str, ...]) -> dict[str, str]:
     return {name: text for name in names if (text := getattr(moment, name)) is not None}
 
 
-def visitor_document(visitor: Visitor, moment: Moment, version: int, with_scores: bool) -> bytes:
-    """What is known of a visitor."""
+def visitor_document(visitor: Visitor, asked: Asked, version: int, with_scores: bool) -> bytes:
+    """What is known of a visitor; of one that has been silent for long, no features."""
+    moment = asked.moment
     document: dict[str, Any] = {
         "visitor_id": visitor.id,
-        "session_id": moment.session_id,
         "first_seen_ms": moment.first_seen,
         "last_seen_ms": moment.at,
         "context": _present(moment, _CONTEXT),
-        "features": _features(visitor.id, moment),
+        **asked.described,
         "version": version,
     }
+    if moment.values:
+        document["session_id"], document["features"] = moment.session_id, _features(visitor.id, moment)
     if with_scores:
         document["scores"] = [_score(model, score) for model, score in visitor.scores.items()]
     return _dumps(document)

@@ -57,6 +57,7 @@ def _add_purchase(visitor: Visitor, session: Session, event: Event) -> None:
     revenue = number_in(event.order, "revenue")
     if revenue is not None and abs(revenue) <= LARGEST:
         session.revenue = (session.revenue or 0.0) + revenue
+        visitor.revenue += revenue
 
 
 def _add_time(session: Session, gap: int) -> None:
@@ -202,4 +203,22 @@ def moment_of(visitor: Visitor, session: Session, closed_at: int = 0) -> Moment:
         session.entry_page,
         session.page,
         closed_at,
+    )
+
+
+def silent_moment_of(visitor: Visitor) -> Moment:
+    """What is still known when the last session is long over: its features are not."""
+    context = read_block(visitor.context)
+    return Moment(
+        visitor.last_at,
+        "",
+        visitor.last_event_id,
+        0,
+        visitor.last_event_type,
+        visitor.seen_since,
+        [],
+        b"",
+        text_in(context, "device"),
+        text_in(context, "country"),
+        text_in(context, "channel"),
     )

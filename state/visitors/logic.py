@@ -7,15 +7,17 @@ rules (state/rules/) → the models (models.py). What time brings about is in `s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from state.codec import Codec
-from state.devices.identity import ERASED, consent_status, device_of, other_device
+from state.devices.identity import ERASED, GRANTED, consent_status, device_of, other_device
 from state.devices.judged import ADMITTED, CARRIED, ECHO, ORDINARY, RELEASED, Judged, order_of, unpack_judged
 from state.documents import NOWHERE
 from state.events import Event, read_event
 from state.logic import NEVER, Logic, Out, SourcePosition
 from state.options import Options
 from state.rules.kinds.base import Emit
+from state.segments.membership import Segments
 from state.visitor import Session, Visitor
 from state.visitors import sessions
 from state.visitors.admission import Gate, may_be_shared
@@ -24,9 +26,12 @@ from state.visitors.features import add_event
 from state.visitors.models import Models
 from state.visitors.rules import Rules
 from state.visitors.scoring import Scorer, is_moment
+from state.visitors.segments import Memberships
 from state.visitors.signals import Signals
+from state.vocabulary import CONSENT
 
 CODEC = Codec(Visitor, version=1)
+NO_SEGMENTS = Segments([])
 
 
 class VisitorsLogic(Logic[Visitor, Judged]):
@@ -37,16 +42,35 @@ class VisitorsLogic(Logic[Visitor, Judged]):
         pack: the rules.
         scorer: the models; None scores no visitor.
         now_ms: the wall clock, epoch milliseconds.
+        segments: what a visitor may be in.
     """
 
     codec = CODEC
 
     def __init__(
-        self, options: Options, pack: Rules, scorer: Scorer | None, now_ms: Callable[[], int]
+        self,
+        options: Options,
+        pack: Rules,
+        scorer: Scorer | None,
+        now_ms: Callable[[], int],
+        segments: Segments = NO_SEGMENTS,
     ) -> None:
         self.options, self.pack = options, pack
-        self._signals = Signals(options, now_ms)
-        self._gate, self._models = Gate(options, self._signals), Models(options, scorer, self._signals)
+        signals = self._signals = Signals(options, now_ms)
+        self._gate, self._models = Gate(options, signals), Models(options, scorer, signals, self._described)
+        self._memberships = Memberships(options, segments, signals, self._models.changed)
+
+    @property
+    def segments(self) -> Segments:
+        """What a visitor may be in; others may take their place at any time."""
+        return self._memberships.segments
+
+    @segments.setter
+    def segments(self, segments: Segments) -> None:
+        self._memberships.segments = segments
+
+    def _described(self, visitor: Visitor, at: int) -> dict[str, Any]:
+        return self.segments.described(visitor, at)
 
     # ----------------------------------------------------------------------------------------- items
 
@@ -82,13 +106,21 @@ class VisitorsLogic(Logic[Visitor, Judged]):
         ):
             self._take_event(entity, item.event, out)
         elif item.role == ORDINARY:
-            if consent_status(item.event) == ERASED:
-                _erase(entity)
+            self._refused(entity, item, out)
         else:
             self._take_shared(entity, item, out)
 
+    def _refused(self, visitor: Visitor, item: Judged, out: Out) -> None:
+        """The gate has held an event back; for want of consent, then nobody is in a segment."""
+        if consent_status(item.event) == ERASED:
+            self._memberships.withdraw(visitor, item.at, out)
+            _erase(visitor)
+        elif not may_be_shared(visitor.admission, item):
+            self._memberships.withdraw(visitor, item.at, out)
+
     def _take_event(self, visitor: Visitor, event: Event, out: Out) -> None:
         at, previous_at = event.event_time_ms, visitor.last_at
+        self._memberships.before_event(visitor, at, out)
         session = self._session_of(visitor, event, out)
         add_event(visitor, session, event)
         session.last_at = visitor.last_at = at
@@ -96,6 +128,10 @@ class VisitorsLogic(Logic[Visitor, Judged]):
         visitor.context, visitor.device = event.kept_context, other_device(visitor.id, device_of(event))
         emit = self._emit(visitor, out)
         self.pack.on_event(visitor, session, event, previous_at, emit)
+        if event.kind == CONSENT and consent_status(event) not in (None, GRANTED):
+            self._memberships.withdraw(visitor, at, out)
+        else:
+            self._memberships.on_event(visitor, session, event, previous_at, out)
         if is_moment(session, event.kind, self.options):
             self._models.on_moment(visitor, session, self.slice_end, out)
         self._models.changed(visitor, at)
@@ -139,10 +175,19 @@ class VisitorsLogic(Logic[Visitor, Judged]):
         """What came behind the watermark takes back what was said wrongly."""
         if may_be_shared(entity.admission, item):
             self.pack.on_late(entity, item.event, self._emit(entity, out))
+            if item.role in (ORDINARY, ADMITTED):
+                self._memberships.on_late(entity, item.at, out)
 
     # --------------------------------------------------------------------------------------- time
 
     def settle(self, entity: Visitor, now: int, out: Out) -> None:
+        """Everything that time brings about before `now`, in order of time."""
+        while (due := _segments_due(entity)) < now:
+            self._settle_others(entity, due, out)
+            self._memberships.settle(entity, due + 1, out)
+        self._settle_others(entity, now, out)
+
+    def _settle_others(self, entity: Visitor, now: int, out: Out) -> None:
         """Waits that are over, the session's end, the document, answers of models; in order of time."""
         asked_in, closes_at = self.slice_end or now, sessions.closes_at(entity, self.options)
         if self._rules_due(entity) < now:
@@ -159,11 +204,11 @@ class VisitorsLogic(Logic[Visitor, Judged]):
 
     def next_due(self, entity: Visitor) -> int:
         """The earliest of all that may be due."""
-        session, due = entity.session, self._rules_due(entity)
-        if session is None:
-            due = min(due, self._forgotten_at(entity))
-        else:
+        session, due = entity.session, min(self._rules_due(entity), _segments_due(entity))
+        if session is not None:
             due = min(due, session.last_at + self.options.session_gap_ms)
+        elif _segments_due(entity) == NEVER:  # what is due yet is not forgotten
+            due = min(due, self._forgotten_at(entity))
         if entity.document_due:
             due = min(due, entity.document_due)
         return min(due, entity.asked[0].asked_in - 1) if entity.asked else due
@@ -174,6 +219,7 @@ class VisitorsLogic(Logic[Visitor, Judged]):
             entity.session is None
             and not entity.document_due
             and not entity.asked
+            and _segments_due(entity) == NEVER
             and self._forgotten_at(entity) < now
         )
 
@@ -183,6 +229,10 @@ class VisitorsLogic(Logic[Visitor, Judged]):
     def _forgotten_at(self, visitor: Visitor) -> int:
         silent_since = max(visitor.last_at, visitor.admission.last_at)
         return silent_since + self.options.memory_ms(visitor.purchases > 0)
+
+
+def _segments_due(visitor: Visitor) -> int:
+    return NEVER if visitor.segments is None else visitor.segments.due
 
 
 def _erase(visitor: Visitor) -> None:

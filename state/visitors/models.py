@@ -6,6 +6,9 @@ millisecond, as of then. Where a question of that time is not answered yet, the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from connectors.contracts.model_inputs import CHURN, INTENT
 from state.logic import Out
 from state.options import Options
@@ -17,7 +20,7 @@ from state.visitors.documents import (
     shadow_document,
     visitor_document,
 )
-from state.visitors.features import moment_of
+from state.visitors.features import moment_of, silent_moment_of
 from state.visitors.scoring import Answer, Request, Scorer
 from state.visitors.signals import Signals
 
@@ -31,10 +34,17 @@ class Models:
         options: switches and spans.
         scorer: answers; None asks no model.
         signals: for the wall clock.
+        described: members of the visitor's document that say in which segments it is at a time.
     """
 
-    def __init__(self, options: Options, scorer: Scorer | None, signals: Signals) -> None:
-        self._options, self._signals = options, signals
+    def __init__(
+        self,
+        options: Options,
+        scorer: Scorer | None,
+        signals: Signals,
+        described: Callable[[Visitor, int], dict[str, Any]],
+    ) -> None:
+        self._options, self._signals, self._described = options, signals, described
         self._scorer = scorer if options.scoring else None
         self._writes_visitors = "visitor" in options.emits
         self._is_interested = self._scorer is not None or "features" in options.emits
@@ -76,18 +86,22 @@ class Models:
     def document(self, visitor: Visitor, asked_in: int, out: Out) -> None:
         """The document is due: as of now, but it may have to wait for answers."""
         session = visitor.session
-        moment = visitor.closing if session is None else moment_of(visitor, session)
+        moment = (
+            (visitor.closing or silent_moment_of(visitor)) if session is None else moment_of(visitor, session)
+        )
         visitor.document_due, visitor.closing = 0, None
-        if moment is None:
-            return
+        changed_at = visitor.segments.changed_at if visitor.segments is not None else 0
+        described = self._described(visitor, max(moment.at, changed_at))
+        asked = Asked(_DOCUMENT, moment.at, "", asked_in, moment, described, changed_at)
         if visitor.asked:
-            visitor.asked.append(Asked(_DOCUMENT, moment.at, "", asked_in, moment))
+            visitor.asked.append(asked)
         else:
-            self._write(visitor, moment, out)
+            self._write(visitor, asked, out)
 
-    def _write(self, visitor: Visitor, moment: Moment, out: Out) -> None:
-        version = max([moment.at, *(score.scored_at for score in visitor.scores.values())])
-        document = visitor_document(visitor, moment, version, self._options.scoring)
+    def _write(self, visitor: Visitor, asked: Asked, out: Out) -> None:
+        scored_at = (score.scored_at for score in visitor.scores.values())
+        version = max([asked.at, asked.changed_at, *scored_at])
+        document = visitor_document(visitor, asked, version, self._options.scoring)
         out.add("visitor", visitor.id, visitor.id, version, document)
 
     def answer(self, visitor: Visitor, slice_end: int, out: Out) -> None:
@@ -97,7 +111,7 @@ class Models:
         visitor.asked = waiting[len(over) :]
         for asked in over:
             if asked.model == _DOCUMENT:
-                self._write(visitor, asked.moment, out)
+                self._write(visitor, asked, out)
             elif self._scorer is not None:
                 answer = self._scorer.answer(Request(asked.model, visitor.id, asked.moment))
                 self._take(visitor, asked, answer, out)

@@ -17,7 +17,7 @@ from stack.package import PACKAGES, ROOT, pack
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_COMMAND_LINES = 350, 60, 120
 # What the engine may import beside contracts: libraries that do no I/O. Who of ours imports whom: pyproject.toml.
 LIBRARIES = {"msgspec", "numpy", "orjson"}
-YAML = ("state/rules/", "state/triggers/actions.py")  # rules and actions are read from files
+YAML = ("state/rules/", "state/segments/language/", "state/triggers/actions.py")  # these are read from files
 # Modules whose VIEWS are statements: the jobs, and the stages that only stand inside of them.
 SQL = ROOT / "jobs" / "sql"
 STAGES = [job for job in JOBS if job != "suite"] + ["read", "devices", "ledger"]

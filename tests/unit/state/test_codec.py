@@ -15,7 +15,7 @@ from state.devices.device import Device
 from state.devices.judged import Judged
 from state.events import Event
 from state.logic import SourcePosition
-from state.visitor import Admission, Asked, Moment, Score, Session, Visitor, Wait
+from state.visitor import Admission, Asked, Membership, Moment, Score, Session, Stay, Visitor, Wait
 from state.visitors.ingest import CODEC as ADMISSIONS
 from state.visitors.logic import CODEC as VISITORS
 
@@ -30,6 +30,11 @@ VISITOR = Visitor(
     Session("s", 1, 5, b"{}", 9, 1, counts={14: 1}, kinds=[14], categories={"c"}, rules={"r/1": 1}),
     {"r/1": Wait(9, 5, "e", "s", 1, 2.5, b"{}", False, [1])}, {"r/1": [Wait(4, 3, "d", None)]}, {"q/1": {"a": 1}},
     Admission((4, 1, "granted"), 3, ["d"], 5), {"m": Score("1", 0.5, 5)}, {"m": "s"}, [Asked("m", 5, "s", 9, MOMENT)], 7, MOMENT,
+)  # fmt: skip
+
+AT = 1_700_000_000_000
+IN_A_SEGMENT = Visitor(
+    "v", segments=Membership([AT], AT, 12_345_678, 0, {"lifecycle": Stay("new", AT)}, AT)
 )  # fmt: skip
 
 
@@ -62,6 +67,15 @@ STORED: list[tuple[Codec[Any], str, Any]] = [
             "00803fa27476c0c0a12fa12f00"
         ),
         VISITOR,
+    ),
+    (
+        VISITORS,
+        (
+            "01dc001ba176000000000000cb00000000000000000000a0a0c400c080808094c000900080809000c090a0cb000000000000"
+            "00009691cf0000018bcfe56800cf0000018bcfe56800ce00bc614e0081a96c6966656379636c6594a36e6577cf0000018bcf"
+            "e56800a000cf0000018bcfe56800"
+        ),
+        IN_A_SEGMENT,
     ),
     (ADMISSIONS, "0194930401a76772616e7465640391a16405", VISITOR.admission),
 ]  # fmt: skip

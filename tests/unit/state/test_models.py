@@ -27,6 +27,7 @@ from tests.engine_runs import (
     scorer,
     written,
 )
+from tests.segment_files import segments_of
 
 STEP = Options().visitor_step_ms
 
@@ -205,8 +206,9 @@ def test_a_visitor_s_document_has_the_members_of_the_index() -> None:
 @pytest.mark.parametrize("kind", sorted(KINDS - {"late", "rejected", "alias"}))
 def test_a_document_without_readers_is_not_made(kind: str) -> None:
     events = visit("add_to_cart", *["page_view"] * 20)
-    whole = written(run(lines(events), scorer=scorer()))
-    out = written(run(lines(events), options=Options(bounded=True, emits=KINDS - {kind}), scorer=scorer()))
+    made = {"scorer": scorer(), "segments": segments_of()}
+    whole = written(run(lines(events), **made))
+    out = written(run(lines(events), options=Options(bounded=True, emits=KINDS - {kind}), **made))
     assert out == {key: times for key, times in whole.items() if key[0] != kind}
     assert any(key[0] == kind for key in whole)
 
