@@ -13,6 +13,7 @@ from connectors.files import messages
 from jobs.settings import Settings, Value, load
 from stack.console import new_console
 from stack.package import ROOT
+from stack.runs.demo import OF_THE_PAGE
 from stack.runs.feed import require_an_event
 from stack.runs.interrupts import STATUS
 from stack.runs.replay import CANONICAL
@@ -32,30 +33,27 @@ _DEFAULTS = {"model_dir": str(ROOT / "model_artifacts")}
 )  # fmt: skip
 @click.option("--seed", type=int, default=1, show_default=True, help="Live: seed of the generated shop.")
 @click.option(
-    "--replay",
-    "file",
-    type=click.Path(path_type=Path),
+    "--page", is_flag=True,
+    help="Live: serve the page of scripts/demo, too, with all that belongs to it; prints its address.",
+)  # fmt: skip
+@click.option(
+    "--replay", "file", type=click.Path(path_type=Path),
     help="Bounded: a JSON-lines file, plain or .gz, or the folder of a lake; for other adapters also .csv "
     "and .json (one message).",
-)
+)  # fmt: skip
 @click.option(
-    "--adapter",
-    type=click.Choice([CANONICAL, *(name for name in ADAPTERS if name != CANONICAL), AUTO]),
-    default="canonical",
-    show_default=True,
+    "--adapter", type=click.Choice([CANONICAL, *(name for name in ADAPTERS if name != CANONICAL), AUTO]),
+    default="canonical", show_default=True,
     help="Bounded: what the lines of the file are; auto recognises each.",
-)
+)  # fmt: skip
 @click.option(
-    "--dump",
-    "target",
-    type=click.Path(path_type=Path, file_okay=False),
+    "--dump", "target", type=click.Path(path_type=Path, file_okay=False),
     help="Bounded: folder for signals, sessions, rejected, ledger and summary.",
-)
+)  # fmt: skip
 @click.option(
-    "--parallelism",
-    type=click.IntRange(1, 64),
+    "--parallelism", type=click.IntRange(1, 64),
     help="Of every operator; wins over the setting. One instance of each keeps two to three cores busy.",
-)
+)  # fmt: skip
 @click.option(
     "--state-backend", type=click.Choice(["hashmap", "rocksdb"]), default="hashmap", show_default=True,
     help="Where Flink keeps state: on the heap, or on disk for state that outgrows memory.",
@@ -69,6 +67,7 @@ def main(
     seconds: int | None,
     rate: float,
     seed: int,
+    page: bool,
     file: Path | None,
     adapter: str,
     target: Path | None,
@@ -86,10 +85,10 @@ def main(
     console = new_console()
     try:
         with reported_failures():
-            _check(file, target, seconds, adapter)
-            settings = _settings(bool(file), parallelism, settings_file, assignments)
+            _check(file, target, seconds or page, adapter)
+            settings = _settings(bool(file), page, parallelism, settings_file, assignments)
             run_of = (console, settings, workdir, state_backend, file, adapter, target, rate, seed, seconds)
-            balanced = run_suite(*run_of)
+            balanced = run_suite(*run_of, page)
     except KeyboardInterrupt:
         console.print("stopped; nothing is left running")
         sys.exit(STATUS)
@@ -97,18 +96,19 @@ def main(
 
 
 def _settings(
-    bounded: bool, parallelism: int | None, settings_file: Path | None, assignments: tuple[str, ...]
+    bounded: bool, page: bool, parallelism: int | None, file: Path | None, assignments: tuple[str, ...]
 ) -> Settings:
-    defaults: dict[str, Value] = {**_DEFAULTS, **(REPLAY_SETTINGS if bounded else LIVE_SETTINGS)}
-    settings = load(settings_file, assignments, defaults).replace(bounded=bounded)
+    paces = {**LIVE_SETTINGS, **OF_THE_PAGE} if page else REPLAY_SETTINGS if bounded else LIVE_SETTINGS
+    defaults: dict[str, Value] = {**_DEFAULTS, **paces}
+    settings = load(file, assignments, defaults).replace(bounded=bounded)
     return settings.replace(parallelism=parallelism) if parallelism else settings
 
 
-def _check(file: Path | None, target: Path | None, seconds: int | None, adapter: str) -> None:
+def _check(file: Path | None, target: Path | None, of_live: object, adapter: str) -> None:
     if (file is None) != (target is None):
         raise click.UsageError("--replay FILE and --dump DIR go together")
-    if file and seconds:
-        raise click.UsageError("--seconds is for live runs; --replay ends with its file")
+    if file and of_live:
+        raise click.UsageError("--seconds and --page are for live runs; --replay ends with its file")
     if file and adapter == CANONICAL:
         require_an_event(file)
     elif file:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,13 +31,9 @@ from stack.runs.feed import Feeder
 from stack.runs.interrupts import ended_in_time
 from stack.runs.run_settings import LIVE_SETTINGS
 
+OF_THE_PAGE: Mapping[str, Value] = {"actions_file": str(Path(__file__).with_name("demo_actions.yaml"))}
 # One worker a job, and no models: a demonstration has one visitor, and is to be there soon.
-DEMO_SETTINGS: Mapping[str, Value] = {
-    **LIVE_SETTINGS,
-    "parallelism": 1,
-    "scoring": False,
-    "actions_file": str(Path(__file__).with_name("demo_actions.yaml")),
-}
+DEMO_SETTINGS: Mapping[str, Value] = {**LIVE_SETTINGS, **OF_THE_PAGE, "parallelism": 1, "scoring": False}
 # A page sends what waits every two seconds, which is the out-of-orderness bound; the rest is for the way.
 BEHIND_MS = 500
 _BEAT_S = 0.1
@@ -85,8 +81,11 @@ class Demo:
         }
 
     @contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self, jobs: Sequence[str] = ("suite", "triggers")) -> Iterator[None]:
         """Submits the jobs, starts everything, waits until the page can be used; event time goes on.
+
+        Args:
+            jobs: those that nobody else submits.
 
         Raises:
             StackError: something does not start.
@@ -94,10 +93,10 @@ class Demo:
         left = threading.Event()
         try:
             with ThreadPoolExecutor(1) as pool:
-                jobs = pool.submit(self._submit)
+                submitted = pool.submit(self._submit, jobs)
                 try:
                     self._start()
-                    jobs.result()
+                    submitted.result()
                 except BaseException:
                     self._deployment.stack.flink.stop_submissions()
                     raise
@@ -118,10 +117,9 @@ class Demo:
             if not process.running:
                 raise StackError(f"the {name} has ended with status {process.returncode}: see {process.log}")
 
-    def _submit(self) -> None:
+    def _submit(self, names: Sequence[str]) -> None:
         flink = self._deployment.stack.flink
-        jobs = [self._deployment.submit(name) for name in ("suite", "triggers")]
-        for job in jobs:
+        for job in [self._deployment.submit(name) for name in names]:
             flink.wait_tasks_running(job, _JOBS_S)
 
     def _start(self) -> None:
@@ -200,6 +198,20 @@ def run_demo(console: Console, settings: Settings, workdir: Path, port: int) -> 
             while True:
                 demo.require_all()
                 time.sleep(1)
+
+
+@contextmanager
+def beside(deployment: Deployment, workdir: Path, console: Console) -> Iterator[None]:
+    """The page beside a suite that is submitted by somebody else; prints its address.
+
+    Raises:
+        StackError: something does not start.
+    """
+    _make_environment()
+    demo = Demo(deployment, workdir / "data" / "demo")
+    with demo.running(("triggers",)):
+        console.print(f"a shop's page  {demo.url}")
+        yield
 
 
 def _require_free(port: int) -> None:

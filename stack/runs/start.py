@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from rich.console import Console
 
 from jobs.settings import Settings
 from stack.embedded import EmbeddedStack
+from stack.runs.demo import beside
 from stack.runs.deploy import Deployment
 from stack.runs.interrupts import ended_in_time
 from stack.runs.live import live
@@ -29,6 +31,7 @@ def run_suite(
     rate: float,
     seed: int,
     seconds: int | None,
+    page: bool,
 ) -> bool:
     """Runs to the end of the file, or live until it is stopped; returns whether the ledger balances."""
     stack = EmbeddedStack(
@@ -48,4 +51,5 @@ def run_suite(
         deployment.prepare()
         if file and target:
             return replay(deployment, file, target, console, adapter)
-        return live(deployment, console, rate=rate, seed=seed, seconds=seconds)
+        with beside(deployment, workdir, console) if page else nullcontext():
+            return live(deployment, console, rate=rate, seed=seed, seconds=seconds)

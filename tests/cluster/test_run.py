@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+import requests
 
 from stack.package import ROOT
 from tests.cluster.conftest import processes_of, wait_until, workers_of
@@ -126,6 +127,16 @@ def test_an_interrupted_demonstration_ends_in_time_with_all_its_processes(tmp_pa
         assert time.monotonic() - began < PROMISED_S, run.output()
         run.assert_gone()
         assert not any(one.is_running() for one in started)
+
+
+def test_a_live_run_serves_the_page_beside_the_generated_shop(tmp_path: Path) -> None:
+    with running(tmp_path, *LIVE, "--page", "--seconds", "20") as run:
+        wait_until(lambda: run.shows("a shop's page"), 300, "the page's address")
+        url = run.output().split("a shop's page")[1].split()[0]
+        wait_until(lambda: run.shows("visitor "), 240, "the first signal")
+        assert requests.get(f"{url}/demo/state", timeout=10).json()["facts"]["cart_timeout_ms"] == 20_000
+        assert run.process.wait(180) == 0, run.output()
+        run.assert_gone()
 
 
 def _is_pending(process: int) -> bool:

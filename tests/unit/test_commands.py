@@ -91,7 +91,11 @@ def test_what_ci_runs_is_scripts_test() -> None:
     ("command", "arguments", "words"),
     [
         (run.main, ["--replay", "x.jsonl"], "--replay FILE and --dump DIR go together"),
-        (run.main, ["--replay", "x.jsonl", "--dump", "d", "--seconds", "5"], "--seconds is for live runs"),
+        (
+            run.main,
+            ["--replay", "x.jsonl", "--dump", "d", "--seconds", "5"],
+            "--seconds and --page are for live runs",
+        ),
         (run.main, ["--replay", "x.jsonl", "--dump", "d"], "x.jsonl cannot be read"),
         (run.main, ["--set", "bounds=1"], "unknown setting 'bounds'"),
         (submit.main, ["segments"], "'segments' is not one of"),
