@@ -1,7 +1,8 @@
-"""Tutorials and the README do what they say: files are written, commands run or are at least well-formed."""
+"""Tutorials and the README do what they say: files are written, commands run. Those that need servers: tests/cluster/."""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections import Counter
@@ -18,13 +19,12 @@ from connectors.files.refusals import ANY_RECORD
 from jobs.offline.rules.trial import signals_of_values
 from jobs.settings import Settings
 from stack.package import ROOT
-from tests.walkthrough import Command, Written, steps, write
+from tests.walkthrough import PAGES, RUNS, Command, commands_of, steps, write_files
+from tests.walkthrough import commands as commands
 from tools.reference import COMMANDS
 
-PAGES = (
-    "README.md", "docs/tutorials/first-rule.md", "docs/tutorials/your-own-events.md", "docs/replay.md", "docs/lake.md",
-    "docs/audit.md", "docs/operations/deploy.md",
-)  # fmt: skip
+# Pages whose commands are parsed: those that run, and some whose commands take a cluster of one's own.
+PARSED = (*PAGES, "docs/replay.md", "docs/lake.md", "docs/audit.md", "docs/operations/deploy.md")
 OWN = tuple(name for name in COMMANDS if name not in ("scripts/collect", "scripts/serve"))
 
 
@@ -32,13 +32,11 @@ def page_of(path: str) -> str:
     return (ROOT / path).read_text(encoding="utf-8")
 
 
-def commands(page: str) -> list[Command]:
-    """The page's commands, once the files that it names are written."""
-    found = list(steps(page))
-    for step in found:
-        if isinstance(step, Written):
-            write(step, Path.cwd())
-    return [step for step in found if isinstance(step, Command)]
+def run(words: list[str]) -> str:
+    """What a command prints; it succeeds."""
+    result = CliRunner().invoke(COMMANDS[words[0]], words[1:], prog_name=words[0])
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 @pytest.fixture(autouse=True)
@@ -46,14 +44,41 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("page", PAGES)
+def test_every_command_of_the_pages_is_run_by_a_test() -> None:
+    run_somewhere = [command for some in RUNS.values() for command in some]
+    assert len(run_somewhere) == len(set(run_somewhere))
+    assert set.union(*map(commands_of, PAGES)) == set(run_somewhere)
+
+
+def test_the_tests_that_run_commands_take_them_from_the_table() -> None:
+    tests = {
+        node.name: {one.arg for one in node.args.args}
+        for level in ("unit", "cluster")
+        for path in (ROOT / "tests" / level).glob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    }
+    # scripts/test is what runs all of this; .ci/run calls it.
+    assert [name for name in RUNS if name not in tests] == []
+    assert [name for name in RUNS if "commands" not in tests[name]] == ["test_what_ci_runs_is_scripts_test"]
+
+
+@pytest.mark.parametrize("page", PARSED)
 def test_every_command_is_one_that_there_is_with_options_that_it_has(page: str) -> None:
-    """Parsed as the command parses it; what takes servers is run by the cluster level alone."""
-    for step in commands(page):
+    """Parsed as the command parses it."""
+    write_files(page, Path.cwd())
+    for step in steps(page):
+        if not isinstance(step, Command):
+            continue
         script, *words = step.words
         assert (ROOT / script).exists(), script
-        if script in COMMANDS and script in OWN:
+        if script in OWN:
             parsed(COMMANDS[script], script, words)
+
+
+def test_a_command_that_a_page_only_names_shows_its_help(commands: list[list[str]]) -> None:
+    for words in commands:
+        assert run([*words, "--help"]).startswith(f"Usage: {words[0]}"), words
 
 
 def parsed(command: click.Command, name: str, words: list[str]) -> None:
@@ -65,26 +90,25 @@ def parsed(command: click.Command, name: str, words: list[str]) -> None:
         parsed(subcommand, f"{name} {words[0]}", words[1:])
 
 
-def test_the_first_rule_goes_as_its_page_says() -> None:
-    run = [step for step in commands("docs/tutorials/first-rule.md") if step.words[0] == "scripts/rules"]
-    assert [step.words[1] for step in run] == ["validate", "explain", "test", "try"]
-    for step in run:
-        result = CliRunner().invoke(COMMANDS["scripts/rules"], step.words[1:])
-        assert result.exit_code == 0, result.output
-        assert step.shown and [line for line in step.shown if line not in result.output] == []
+def test_the_first_rule_goes_as_its_page_says(commands: list[list[str]]) -> None:
+    page = "docs/tutorials/first-rule.md"
+    write_files(page, Path.cwd())
+    shown = {tuple(step.words): step.shown for step in steps(page) if isinstance(step, Command)}
+    for words in commands:
+        output = run(words)
+        assert shown[tuple(words)] and [line for line in shown[tuple(words)] if line not in output] == []
 
 
-def test_the_rule_of_the_readme_is_one() -> None:
-    run = [step.words[1:] for step in commands("README.md") if step.words[0] == "scripts/rules"]
-    results = [CliRunner().invoke(COMMANDS["scripts/rules"], words) for words in run]
-    assert [result.exit_code for result in results] == [0, 0]
-    assert results[0].output == "1 rules are good: category_interest\n"
-    assert "fires at number 4 of a session" in results[1].output
+def test_the_rule_of_the_readme_is_one(commands: list[list[str]]) -> None:
+    write_files("README.md", Path.cwd())
+    validated, explained = map(run, commands)
+    assert validated == "1 rules are good: category_interest\n"
+    assert "fires at number 4 of a session" in explained
 
 
 def own_signals() -> tuple[list[dict[str, Any]], Counter[str]]:
     """Signals of the tutorial's file of events, and what was refused of it."""
-    commands("docs/tutorials/your-own-events.md")
+    write_files("docs/tutorials/your-own-events.md", Path.cwd())
     made, refused = [], Counter[str]()
     for _, message in messages_of(Path("my-segment.jsonl")):
         for one in adapt(message, "segment", ANY_RECORD):
