@@ -58,7 +58,7 @@ def show_drift(registry: Registry, name: str, file: Path | None, window_hours: f
     "--events",
     type=click.Path(path_type=Path),
     required=True,
-    help="What tells labels: a lake, or JSON lines.",
+    help="Events that give the labels: a lake, or JSON lines.",
 )
 @click.option("--every", default=5, show_default=True, help="As the setting score_every_events.")
 @click.option("--horizon-hours", default=72.0, show_default=True, help="Of churn.")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def main() -> None:
     """Behavioural rules as data: check, explain, try and apply them.
 
-    A rule is a YAML file; docs/rules.md tells what it may say. PATHS are such files and folders of them;
+    A rule is a YAML file; docs/rules.md lists its fields. PATHS are such files and folders of them;
     without one the shipped pack. Exit status: 0 done, 1 something does not answer, 2 a rule or an option is
     invalid.
     """

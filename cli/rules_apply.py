@@ -48,11 +48,11 @@ def apply(
     settings_file: Path | None,
     assignments: tuple[str, ...],
 ) -> None:
-    """Apply a new or changed rule: check, answer anew over history, compare, cut over, sweep.
+    """Apply a new or changed rule: check it, run it over history, compare, cut over, sweep.
 
     Readers of the index see the signals of one version, before and after. The old version's stale signals are
     retracted, those of other rules stay. A running job whose rules_dir is this folder follows it by itself,
-    within ten seconds; then what it still said by the old version is taken back, too.
+    within ten seconds; then the signals that it still made by the old version are retracted, too.
     """
     from jobs.offline.backfill import Pace
     from jobs.offline.rules import change as rule_change
@@ -64,7 +64,7 @@ def apply(
         settings = load_settings(settings_file, assignments, embedded_settings()).replace(rules_dir=alone)
         events = history_of(history, settings)
         after = rule_change.backfill(events, settings, pace, _is_lake(history))
-        click.echo(f"answered anew over {pace}", err=True)
+        click.echo(f"ran over {pace}", err=True)
         with elasticsearch_ends(url, settings_file, assignments).client() as client:
             name = new.rule.name
             before = rule_change.signals_of(client, rule_change.current(client), name)

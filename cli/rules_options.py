@@ -38,7 +38,7 @@ paths_argument = click.argument("paths", nargs=-1, type=click.Path(path_type=Pat
 
 
 def sweep(client: Elasticsearch, rule: Document, is_stale: Callable[[int], bool], seconds: float) -> None:
-    """Waits until a running job has looked at its folder, and takes back what it said until then."""
+    """Waits until a running job has looked at its folder, and retracts what it made until then."""
     from jobs.offline.rules import change as rule_change
 
     if seconds:

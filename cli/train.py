@@ -92,7 +92,7 @@ def main(
     if (model == "table") != (table_file is not None):
         raise click.UsageError("`table` and --table FILE go together")
     if scores and not file:
-        raise click.UsageError("--scores FILE goes with --events: these tell what came after")
+        raise click.UsageError("--scores FILE goes with --events: these show what came after")
     console = new_console()
     with reported_failures():
         if table_file:

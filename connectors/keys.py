@@ -1,4 +1,4 @@
-"""Where the key of pseudonyms lies: a file, or the environment."""
+"""Keys, from a file or from the environment; that of pseudonyms among them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,31 @@ from connectors.wording import plainly
 
 SMALLEST_KEY = 32  # bytes: as many as the hash has
 _VARIABLE = "FOOTFALL_PSEUDONYM_KEY"
+
+
+def read_key(file: str, setting: str, variable: str, sharers: str) -> bytes:
+    """A secret.
+
+    Args:
+        file: that holds it; empty reads the environment.
+        setting: that names the file.
+        variable: of the environment.
+        sharers: who must have the same.
+
+    Raises:
+        SettingError: there is none, it cannot be read, or it is shorter than SMALLEST_KEY bytes.
+    """
+    where = f"{setting} {file}" if file else variable
+    try:
+        key = Path(file).read_bytes() if file else os.environ.get(variable, "").encode()
+    except OSError as error:
+        raise SettingError(f"{where} cannot be read: {plainly(error)}") from error
+    if len(key.strip()) < SMALLEST_KEY:
+        raise SettingError(
+            f"{where}: a key of at least {SMALLEST_KEY} bytes is required, {len(key.strip())} came",
+            f"make one with `openssl rand -hex 32` and give {sharers} the same",
+        )
+    return key.strip()
 
 
 @dataclass(frozen=True)
@@ -29,14 +54,4 @@ class KeySource:
         Raises:
             SettingError: there is none, it cannot be read, or it is shorter than SMALLEST_KEY bytes.
         """
-        where = f"pseudonym_key_file {self.file}" if self.file else _VARIABLE
-        try:
-            key = Path(self.file).read_bytes() if self.file else os.environ.get(_VARIABLE, "").encode()
-        except OSError as error:
-            raise SettingError(f"{where} cannot be read: {plainly(error)}") from error
-        if len(key.strip()) < SMALLEST_KEY:
-            raise SettingError(
-                f"{where}: a key of at least {SMALLEST_KEY} bytes is required, {len(key.strip())} came",
-                "make one with `openssl rand -hex 32` and give every worker the same",
-            )
-        return key.strip()
+        return read_key(self.file, "pseudonym_key_file", _VARIABLE, "every worker")

@@ -106,7 +106,7 @@ class EngineSettings(SettingsGroup):
     rule_memory_ms: Positive = Options.rule_memory_ms
     """how long rules that look back for months remember (orders: the last of a visitor)"""
     visitor_memory_ms: ASecondOrMore = Options.visitor_memory_ms
-    """how long a silent visitor's identity and last word on consent are remembered"""
+    """how long a silent visitor's identity and last consent status are remembered"""
     scoring: bool = Options.scoring
     """false: no model scores anybody"""
     score_every_events: NotNegative = Options.score_every_events
@@ -114,7 +114,7 @@ class EngineSettings(SettingsGroup):
     score_max_events: Positive = Options.score_max_events
     """purchase intent up to this event of a session, none in the rest"""
     consent_required: bool = Options.consent_required
-    """true: only visitors whose last word on consent is granted get through"""
+    """true: only visitors whose last consent status is granted get through"""
     bot_events_per_minute: NotNegative = Options.bot_events_per_minute
     """more events of a visitor in a minute hold it back; 0 = no cap"""
     bot_events_per_day: NotNegative = Options.bot_events_per_day

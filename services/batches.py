@@ -2,7 +2,7 @@
 
 A letter holds the bytes of its event, the others cut away, so that it can be sent again. Its id is made
 of the batch's content: a batch that is sent twice leads to the same letters. An answer never depends on what
-is in a batch: a tracker that is told "bad request" would send it again for ever.
+is in a batch: a tracker that gets "bad request" would send it again for ever.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def seed_of(document: Any) -> object:
 
 
 def withdraws(document: Any) -> bool:
-    """Whether the batch's last word on consent is a no: then the id is taken off the device.
+    """Whether the batch's last consent status is a no: then the id is taken off the device.
 
     >>> word = {"name": "consent", "properties": {"status": "denied"}}
     >>> withdraws({"events": [{"name": "click"}, word]}), withdraws({"events": []})

@@ -123,8 +123,8 @@ class Decider:
         answers = decide(snapshot, content, arms, now_ms, slots, language)
         degraded = ["index"] if found.degraded or not in_time else []
         left_s = self._deadline_s - (asyncio.get_running_loop().time() - began)
-        told = (answers, unit, visitor_id, now_ms, content.version)
-        if not await self._exposures.acknowledged(*told, wait_s=left_s):
+        asked = (answers, unit, visitor_id, now_ms, content.version)
+        if not await self._exposures.acknowledged(*asked, wait_s=left_s):
             answers, degraded = withdrawn(answers, content, language), [*degraded, "exposures"]
         decision = Decision(now_ms, content.version, language, snapshot, arms, answers, degraded)
         self._remember(decision, content)

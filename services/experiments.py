@@ -35,8 +35,8 @@ class ExperimentsFolder(FollowedFolder[Experiments]):
         super().__init__("experiments", path, poll_ms, lambda: experiments.load(folder))
 
     def _checked(self, loaded: Experiments) -> Experiments:
-        if told := refrozen(loaded, self.current):
-            raise BadInput("\n".join(told), "give the changed experiment a new version")
+        if problems := refrozen(loaded, self.current):
+            raise BadInput("\n".join(problems), "give the changed experiment a new version")
         return loaded
 
 
@@ -89,14 +89,14 @@ class Exposures:
     def _new(
         self, answers: Sequence[Answer], unit: str, visitor_id: str, at_ms: int, content_version: str
     ) -> Iterator[Exposure]:
-        running, told = self._running(), set()
+        running, seen = self._running(), set()
         for answer in answers:
             for name, arm in exposed(answer).items():
                 version = running.version_of(name)
                 key = (unit, name, version or 0)
-                if version is None or key in self._known or name in told:
+                if version is None or key in self._known or name in seen:
                     continue
-                told.add(name)
+                seen.add(name)
                 yield Exposure(
                     experiment=name,
                     version=version,

@@ -47,7 +47,7 @@ class FollowedFolder(Generic[Loaded]):
             await asyncio.to_thread(self.look)
 
     def look(self) -> None:
-        """Takes what has changed; what is wrong is said once and leaves what is in force."""
+        """Takes what has changed; what is wrong is logged once and leaves what is in force."""
         signature = self._signature()
         if signature == self._seen:
             return

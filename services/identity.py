@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
-from pathlib import Path
 
-from connectors.errors import SettingError
-from connectors.wording import plainly
+from connectors import keys
 
-SMALLEST_KEY = 32  # bytes
 _VARIABLE = "FOOTFALL_VISITOR_KEY"
 _SIGNATURE_DIGITS = 32
 _ID_DIGITS = 32
@@ -22,19 +18,9 @@ def read_key(file: str) -> bytes:
     """The secret that signs cookies and visitors' tokens; collector and API must have the same.
 
     Raises:
-        SettingError: there is none, it cannot be read, or it is shorter than SMALLEST_KEY bytes.
+        SettingError: there is none, it cannot be read, or it is too short.
     """
-    where = f"key_file {file}" if file else _VARIABLE
-    try:
-        key = Path(file).read_bytes() if file else os.environ.get(_VARIABLE, "").encode()
-    except OSError as error:
-        raise SettingError(f"{where} cannot be read: {plainly(error)}") from error
-    if len(key.strip()) < SMALLEST_KEY:
-        raise SettingError(
-            f"{where}: a secret of at least {SMALLEST_KEY} bytes is required, {len(key.strip())} came",
-            "make one with `openssl rand -hex 32` and give collector and API the same",
-        )
-    return key.strip()
+    return keys.read_key(file, "key_file", _VARIABLE, "collector and API")
 
 
 def minted(seed: object, key: bytes) -> str:

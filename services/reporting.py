@@ -24,13 +24,13 @@ class Seldom:
 
     def __init__(self, every_s: float = 10.0) -> None:
         """Nothing is logged yet."""
-        self._every_s, self._said_s = every_s, float("-inf")
+        self._every_s, self._logged_s = every_s, float("-inf")
 
     def says(self, now_s: float) -> bool:
         """Whether to log it now."""
-        if now_s - self._said_s < self._every_s:
+        if now_s - self._logged_s < self._every_s:
             return False
-        self._said_s = now_s
+        self._logged_s = now_s
         return True
 
 

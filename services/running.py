@@ -10,10 +10,10 @@ from starlette.types import ASGIApp
 
 
 class Server(uvicorn.Server):
-    """Tells the application at the first signal that it is to end: it says so and closes its streams."""
+    """Calls the application at the first signal, so that it reports not ready and closes its streams."""
 
     def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
-        """Says whom to tell."""
+        """A server that calls `ending` once."""
         super().__init__(config)
         self._ending = ending
 

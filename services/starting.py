@@ -94,8 +94,8 @@ def check_content(file: Path | None = None, assignments: tuple[str, ...] = ()) -
                 f"content {piece.name}: experiment: one of {', '.join(sorted(arms)) or 'none'}"
                 f" is required, {piece.experiment.experiment} {piece.experiment.arm} came"
             )
-    told = f"{len(content.slots)} slots, {len(pieces)} contents, version {content.version}"
-    return f"{told}; {len(running.experiments)} experiments"
+    counted = f"{len(content.slots)} slots, {len(pieces)} contents, version {content.version}"
+    return f"{counted}; {len(running.experiments)} experiments"
 
 
 def _run(settings: ApiSettings | CollectorSettings, app: ASGIApp, service: Api | Collector) -> None:

@@ -1,4 +1,4 @@
-"""What is said of a defect of the engine: where the event lies and what was being done; never whose it is."""
+"""The report of a defect of the engine: the event's position and what was being done; never whose it is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def raise_defect(error: Exception, logic: Logic[Any, Any], culprit: object) -> None:
-    """Raises what is to be said of an error; comes back where it is not one of the logic's own.
+    """Raises the report of an error; returns where it is not one of the logic's own.
 
     Args:
         error: that was raised.

@@ -60,7 +60,7 @@ def _surveyed(
     positions: Sequence[SourcePosition] | None,
     spots: list[_Spot],
 ) -> Iterator[Out]:
-    """Notes where each item lies; gives what is said of values that hold none."""
+    """Notes where each item lies; gives the documents about values that hold none."""
     logic, out = bucket.logic, Out()
     for number, value in enumerate(values):
         items = read_items(logic, [value], [positions[number]] if positions else None, False, out)

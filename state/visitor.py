@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct, field
 
 Context = bytes  # the block of an event as JSON text (`Event.kept_context`); empty where there is none
-Word = tuple[int, int, str]  # what was said last, behind time and sequence of its event
+Word = tuple[int, int, str]  # status, behind time and sequence of its event
 
 
 class Wait(Struct, array_like=True, gc=False, omit_defaults=True):

@@ -15,7 +15,7 @@ import click
 from stack.package import ROOT
 
 WORDS = ROOT / "tools" / "words.toml"
-ENDINGS = ("*.py", "*.sql", "*.md", "*.yaml")
+ENDINGS = ("*.py", "*.sql", "*.md", "*.yaml", "*.ts", "*.html", "scripts/*")
 MAX_LINE = 130  # of a page, outside of tables and code
 MAX_CELL = 200  # of a table; a row cannot be broken into lines
 _CANNOT_BREAK = re.compile(r"\.jaas\.config=|^\{.*\}$")  # one setting, one message a line

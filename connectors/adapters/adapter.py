@@ -184,7 +184,7 @@ def _check(adapter: Adapter, document: Document, record: RecordMetadata) -> None
 def content_id(name: str, document: Document, seen: Counter[str]) -> str:
     """An id out of what happened, for trackers that give none: the same event again has the same id.
 
-    Equal events of one message are told apart by counting. Their index in it is no part of the id: another
+    Equal events of one message get a number each. Their index in it is no part of the id: another
     delivery may put them into other messages.
     """
     unknown = ("event_id", "received_at_ms", "source")

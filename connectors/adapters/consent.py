@@ -95,7 +95,7 @@ def settle(event: Document, answer: Words) -> None:
     """Gives a consent event its status. Any other event of a visitor that denies measuring is refused.
 
     Raises:
-        Refused: it is no word on consent, and its own message says that it may not be measured.
+        Refused: it is no consent event, and its own message forbids measuring.
     """
     if event.get("event_type") == "consent":
         if answer.measuring:

@@ -141,7 +141,7 @@ def convert(element: Document, message: Document, index: int) -> tuple[Document,
 
 
 def _consent(context: object) -> consent.Words:
-    """The words on consent in a call's context, in Segment's form or RudderStack's."""
+    """The consent statuses in a call's context, in Segment's form or RudderStack's."""
     if not isinstance(context, dict):
         return consent.Words()
     own = context.get("consent")

@@ -58,7 +58,7 @@ class Context(_Block):
     url: str | None = optional("Address of the page.")
     path: str | None = optional("Path of the page.")
     consent: str | None = optional(
-        "The visitor's word on consent as the tracker knew it: `granted`, `denied`."
+        "The visitor's consent status as the tracker knew it: `granted`, `denied`."
     )
 
 

@@ -61,7 +61,7 @@ class StateTooNew(
 
 class EngineDefect(
     FootfallError,
-    action="replay the event with scripts/why --slice PLACE and raise an issue with what that prints",
+    action="replay the event with scripts/why --slice TOPIC:PARTITION:OFFSET and report what it prints",
     status=FAILED,
 ):
     """The engine could not take an event or settle what was due: a defect of ours; names the source position.

@@ -10,7 +10,7 @@ MODELS = (INTENT, CHURN)
 DEVICES = ("mobile", "tablet")
 # A channel answers to the first word of its name: `organic`, `Organic Search`, `organic_social`.
 CHANNELS = ("direct", "organic", "paid", "email", "social", "referral")
-# Types of the visitor's latest event that are told apart.
+# Types of the visitor's latest event that are distinguished.
 LAST_TYPES = (
     "product_list_view", "search", "product_click", "product_view", "add_to_cart", "remove_from_cart",
     "cart_view", "checkout_start", "checkout_step",

@@ -63,7 +63,7 @@ def _adapter_of(message: bytes) -> str | None:
 
 
 def nothing_valid(path: Path, adapter: str, messages: int, refusals: Refusals) -> BadInput:
-    """What is to be said of a file that gives an adapter no event."""
+    """The message about a file of which an adapter makes no event."""
     if not messages:
         return BadInput(f"{path} holds no valid event in 0 lines", "give a file that has some")
     other = refusals.other_adapter(than=adapter)

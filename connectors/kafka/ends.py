@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from connectors.errors import SettingError
 from connectors.wording import plainly
+
+_VARIABLE = re.compile(r"\$\{env:(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class KafkaEnds:
     group_id: str
     start_from: str = "earliest"
     bounded: bool = False
-    properties: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold a password
 
     def client_properties(self) -> dict[str, str]:
         """Properties of a plain Kafka client."""
@@ -53,17 +57,37 @@ def meant_for(side: str, properties: Mapping[str, str]) -> dict[str, str]:
 def read_properties(path: str) -> dict[str, str]:
     """Kafka client properties from a file, `key=value` a line, `#` starts a comment; no path gives none.
 
+    In a value `${env:NAME}` is the variable of the environment: a password need not be in the file. No
+    message shows a value.
+
     Raises:
-        SettingError: the file cannot be read or a line has no `=`.
+        SettingError: the file cannot be read, a line has no `=`, or a variable is not set.
     """
     if not path:
         return {}
     try:
         lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"kafka_properties_file {path} cannot be read: {plainly(error)}") from error
-    pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
-    broken = [key for key, equals, _ in pairs if not equals]
-    if broken:
-        raise SettingError(f"kafka_properties_file {path}: every line needs key=value; got {broken[0]!r}")
-    return {key.strip(): value.strip() for key, _, value in pairs}
+    found = {}
+    for number, line in enumerate(lines, 1):
+        key, equals, value = line.partition("=")
+        if line and not line.startswith("#"):
+            if not equals:
+                raise SettingError(f"kafka_properties_file {path}:{number}: key=value is required")
+            found[key.strip()] = _filled(value.strip(), f"{path}:{number}")
+    return found
+
+
+def _filled(value: str, where: str) -> str:
+    """The value with the variables that it names."""
+
+    def of_environment(match: re.Match[str]) -> str:
+        if match[1] not in os.environ:
+            raise SettingError(
+                f"kafka_properties_file {where}: environment variable {match[1]} is required, it is not set",
+                "set it, or correct its name",
+            )
+        return os.environ[match[1]]
+
+    return _VARIABLE.sub(of_environment, value)

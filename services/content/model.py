@@ -89,7 +89,7 @@ class ItemRow(BaseModel):
 
 
 class Slot(BaseModel):
-    """A place on a page: the fields that it shows, and what it shows when nothing calls.
+    """A slot of a page: the fields that it shows, and its default.
 
     With `items` it shows items, too, and nothing where there are none.
     """

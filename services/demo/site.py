@@ -137,9 +137,9 @@ class Site:
         """The visitor gives an address, signs in or out, or is forgotten (all empty)."""
         if not web.may_call(request, []):
             return _json({"error": "another's page"}, 403)
-        said = orjson.loads(await request.body())
-        email = str(said.get("email") or "")[:_LONGEST_ADDRESS]
-        user = _user_of(email) if email and said.get("signed_in") else None
+        sent = orjson.loads(await request.body())
+        email = str(sent.get("email") or "")[:_LONGEST_ADDRESS]
+        user = _user_of(email) if email and sent.get("signed_in") else None
         if not email:
             self._addresses.know(self._visitor(request).ids, "")
         answer = _json({"email": email, "user_id": user})

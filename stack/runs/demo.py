@@ -230,7 +230,7 @@ def _make_environment() -> None:
     """Here it is seen: a first time takes a minute."""
     made = subprocess.run(["sh", "-c", ". scripts/_services"], cwd=ROOT, env={**os.environ, **_WHERE})
     if made.returncode:
-        raise StackError("the environment of the services could not be made", "read what is said above")
+        raise StackError("the environment of the services could not be made", "read the output above")
 
 
 def _announce(demo: Demo, settings: Settings, stack: EmbeddedStack, console: Console) -> None:

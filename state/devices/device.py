@@ -16,7 +16,7 @@ class Device(Struct, array_like=True, gc=False, omit_defaults=True):
         last_at: of the last event, epoch milliseconds.
         minute, in_minute, day, in_day: the last event's minute and day of the clock, and the events in them.
         ids: event time by event id, the oldest first; for the time that a second copy is looked for.
-        identity: the last user that it was identified with; consent: the last word on consent.
+        identity: the last user that it was identified with; consent: the last consent status.
         withdrawn: whether a word was ever other than granted.
         users: the users that it has had, the newest ones; users_no: how many.
         guest: what its visitor did as a guest and a rule may wait for, the oldest first.

@@ -1,7 +1,7 @@
 """A guest that signs in is one visitor with the user: the guest's latest events are shared with the user.
 
 A cart that a guest filled is the user's from the first event on that names the user. The guest's open waits
-are dropped without a word; what was said of the guest already can still be recovered by what the user does on
+are dropped silently; signals that the guest has already can still be recovered by what the user does on
 the same device.
 """
 

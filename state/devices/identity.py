@@ -35,7 +35,7 @@ def identified(event: Event) -> str | None:
 
 
 def consent_status(event: Event) -> str | None:
-    """The event's word on consent, if it is one."""
+    """The event's consent status, if it is a consent event."""
     if event.kind != CONSENT:
         return None
     status = event.properties.get("status")

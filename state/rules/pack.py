@@ -100,7 +100,7 @@ class Pack:
             on_event(visitor, session, event, emit)
 
     def on_late(self, visitor: Visitor, event: Event, emit: Emit) -> None:
-        """Takes an event that came behind the watermark: it only takes back what was said wrongly."""
+        """Takes an event that came behind the watermark: it only retracts wrong signals."""
         for on_late in self._on_late[event.kind]:
             on_late(visitor, event, emit)
 
@@ -171,7 +171,7 @@ class Pack:
             on_echo(visitor, event, emit)
 
     def release(self, visitor: Visitor) -> None:
-        """Drops the device's open waits and carts without a word: they are the user's now."""
+        """Drops the device's open waits and carts silently: they are the user's now."""
         for kind in self._waiting.values():
             kind.release(visitor)
 

@@ -26,7 +26,7 @@ class Change(SignalHead):
 
     @property
     def consent(self) -> Any:
-        """The word on consent that the signal carries."""
+        """The consent status that the signal carries."""
         return self.context.consent if self.context else None
 
     @property

@@ -1,4 +1,4 @@
-"""Whether an event may pass: consent on all devices of a user, caps of bots; and what is to be said of it.
+"""Whether an event may pass: consent on all devices of a user, caps of bots; the signal or letter about it.
 
 The front of VISITORS, and all of an ingest that is deployed alone (ingest.py): docs/visitors.md.
 """
@@ -70,7 +70,7 @@ class Gate:
         if _is_over_cap(item, options):
             self._throttle(known, item, out)
         if event.kind == CONSENT and event.properties.get("status") != ERASED:
-            return None  # a word on consent passes, whatever it says
+            return None  # a consent event passes, whatever its status
         if word[2] != GRANTED if word is not None else options.consent_required:
             return NO_CONSENT
         if known.throttled_at and event.event_time_ms < known.throttled_at + options.bot_quarantine_ms:

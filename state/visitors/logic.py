@@ -172,7 +172,7 @@ class VisitorsLogic(Logic[Visitor, Judged]):
             self.pack.echo(visitor, item.event, self._emit(visitor, out))
 
     def take_late(self, entity: Visitor, item: Judged, out: Out) -> None:
-        """What came behind the watermark takes back what was said wrongly."""
+        """What came behind the watermark retracts wrong signals."""
         if may_be_shared(entity.admission, item):
             self.pack.on_late(entity, item.event, self._emit(entity, out))
             if item.role in (ORDINARY, ADMITTED):

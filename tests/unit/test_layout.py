@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cli.submit import JOBS
+from connectors.models.registry import Registry
 from stack.package import PACKAGES, ROOT, pack
 
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_COMMAND_LINES = 350, 60, 120
@@ -113,6 +114,20 @@ def of_the_world(node: ast.AST) -> bool:
 def test_a_pure_module_reads_no_clock_file_or_environment(path: str) -> None:
     found = [node for node in ast.walk(tree(path)) if of_the_world(node)]
     assert [(node.lineno, ast.unparse(node)) for node in found] == []  # type: ignore[attr-defined]
+
+
+WRITES = ("add", "clear", "point")  # what writes the registry of models
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.startswith("udfs/")])
+def test_a_worker_never_writes_the_registry(path: str) -> None:
+    calls = [node.func for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
+    found = [ast.unparse(one) for one in calls if isinstance(one, ast.Attribute) and one.attr in WRITES]
+    assert [one for one in found if "registry" in one.lower()] == []
+
+
+def test_the_registry_is_written_by_these_methods() -> None:
+    assert all(hasattr(Registry, name) for name in WRITES)
 
 
 def test_files_of_commands_are_shorter() -> None:

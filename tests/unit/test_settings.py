@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from connectors.errors import SettingError
+from connectors.kafka.ends import KafkaEnds, read_properties
 from jobs.command_line import settings_from
 from jobs.settings import GROUPS, EngineSettings, Settings, load
 from services.settings import ApiSettings, CollectorSettings
@@ -218,3 +219,26 @@ def test_the_variables_of_the_services_are_no_misspelt_settings(monkeypatch: pyt
     for name in {*CollectorSettings.model_fields, *ApiSettings.model_fields} - set(Settings.model_fields):
         monkeypatch.setenv(f"FOOTFALL_{name.upper()}", "x")
     assert load() == Settings()
+
+
+def test_kafkas_properties_take_secrets_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "kafka.properties"
+    path.write_text('# a comment\nsasl.username=me\nflink.a="${env:WORD_A}" ${env:WORD_B}\n')
+    monkeypatch.setenv("WORD_A", "one=1")
+    monkeypatch.delenv("WORD_B", raising=False)
+    with pytest.raises(SettingError, match=r"kafka.properties:3: environment variable WORD_B"):
+        read_properties(str(path))
+    monkeypatch.setenv("WORD_B", "two")
+    assert read_properties(str(path)) == {"sasl.username": "me", "flink.a": '"one=1" two'}
+    ends = KafkaEnds("a:9092", "group", properties=read_properties(str(path)))
+    assert "one=1" not in repr(ends)
+
+
+def test_a_line_of_kafkas_properties_that_is_none_is_named_and_not_shown(tmp_path: Path) -> None:
+    path = tmp_path / "kafka.properties"
+    path.write_text("a=b\nthe-password\n")
+    with pytest.raises(SettingError, match="kafka.properties:2: key=value is required") as error:
+        read_properties(str(path))
+    assert "the-password" not in str(error.value)

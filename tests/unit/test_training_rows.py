@@ -102,7 +102,7 @@ def test_the_lake_gives_the_same_rows_as_its_lines(tmp_path):
 
 
 def test_what_was_judged_before_is_not_judged_again(tmp_path):
-    """A crowd on one device was let pass by the caps of its job, and its words on consent were heeded."""
+    """A crowd on one device was let pass by the caps of its job, and its consent events counted."""
     lines = [message(number, at=number, visitor="crowd") for number in range(400)]
     lines.append(message(401, "consent", at=500, visitor="crowd", properties={"status": "denied"}))
     lines.append(message(402, at=501, visitor="crowd"))

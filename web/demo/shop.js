@@ -94,8 +94,8 @@ export const account = {
   },
   async become(email, signedIn) {
     const answer = await fetch("/demo/me", { method: "POST", body: JSON.stringify({ email, signed_in: signedIn }) });
-    const said = await answer.json();
-    account.known({ email: said.email, user: said.user_id });
+    const session = await answer.json();
+    account.known({ email: session.email, user: session.user_id });
     window.footfallSlots?.renew();
   },
 };

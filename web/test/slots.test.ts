@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createAnswers, type Answer } from "../src/slots/answers";
 import { createApi } from "../src/slots/api";
-import { take, type Stream, type Told } from "../src/slots/stream";
+import { take, type Stream, type StreamEvent } from "../src/slots/stream";
 
 const answer = (slot: string, signalId?: string): Answer => ({
   slot,
@@ -13,14 +13,14 @@ const answer = (slot: string, signalId?: string): Answer => ({
 
 test("a block of the stream: kind, data, id, retry; comments and the unknown are passed over", () => {
   const stream: Stream = { last: "", retryMs: 0 };
-  const told: Told[] = [];
-  const hear = (block: string): void => take(block, stream, (event) => told.push(event));
+  const received: StreamEvent[] = [];
+  const hear = (block: string): void => take(block, stream, (event) => received.push(event));
   hear(": ping");
   hear("retry: 2500");
   hear("retry: soon");
   hear('id: s-1:7\r\nevent: signal\r\ndata: {"a":\r\ndata: 1}\r\nfuture: x');
   hear("id: s-2:8:expired");
-  assert.deepEqual(told, [{ kind: "signal", data: { a: 1 } }]);
+  assert.deepEqual(received, [{ kind: "signal", data: { a: 1 } }]);
   assert.deepEqual(stream, { last: "s-2:8:expired", retryMs: 2_500 });
 });
 

@@ -108,15 +108,15 @@ def _picture(estimates: list[Estimate]) -> bytes:
     figure = Figure(figsize=(7, 1 + 0.45 * len(estimates)), layout="constrained")
     axes = figure.add_subplot(xlabel="uplift, relative", title="95 %: thick one look, thin any look")
     axes.axvline(0, color="grey", linewidth=0.8)
-    for place, one in enumerate(reversed(estimates)):
+    for row, one in enumerate(reversed(estimates)):
         axes.plot(
             [one.always_low / one.control, one.always_high / one.control],
-            [place] * 2,
+            [row] * 2,
             color="C0",
             linewidth=1,
         )
-        axes.plot([one.relative_low, one.relative_high], [place] * 2, color="C0", linewidth=4)
-        axes.plot([one.relative], [place], marker="o", color="black")
+        axes.plot([one.relative_low, one.relative_high], [row] * 2, color="C0", linewidth=4)
+        axes.plot([one.relative], [row], marker="o", color="black")
     axes.set_yticks(range(len(estimates)), [f"{one.arm} {one.metric}" for one in reversed(estimates)])
     told = io.BytesIO()
     figure.savefig(told, dpi=110, metadata={"Software": None})

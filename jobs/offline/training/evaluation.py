@@ -44,7 +44,7 @@ class Judge:
     def __init__(self, labels: Bools, scores: Probabilities, threshold: float) -> None:
         order = np.argsort(-scores, kind="stable")
         self._order, self._hits, self._scores = order, labels[order], scores[order]
-        # Equal scores cannot be told apart: cuts are possible only where the score changes.
+        # Equal scores cannot be distinguished: cuts are possible only where the score changes.
         self._ends = np.flatnonzero(np.append(np.diff(self._scores) != 0, True))
         self._called = int((self._scores >= threshold).sum())
         clipped = np.clip(self._scores, 1e-7, 1 - 1e-7)
@@ -180,7 +180,7 @@ def last_action_rule(train: Examples, rows: Examples) -> Probabilities:
 
 
 def too_good(rows: Examples) -> dict[str, float]:
-    """Features that alone tell the labels apart with an AUC of TOO_GOOD or more: look for a leak there."""
+    """Features that alone separate the labels with an AUC of TOO_GOOD or more: look for a leak there."""
     found = {name: single_auc(rows.features[:, index], rows.labels) for index, name in enumerate(rows.names)}
     return {name: auc for name, auc in found.items() if auc >= TOO_GOOD}
 

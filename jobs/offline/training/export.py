@@ -158,6 +158,6 @@ def best_threshold(scores: Probabilities, labels: Bools) -> float:
     order = np.argsort(-scores, kind="stable")
     hits = np.cumsum(labels[order])
     f1 = 2 * hits / (np.arange(1, len(hits) + 1) + labels.sum())
-    # Equal scores cannot be told apart: only the last of each run is a possible cut.
+    # Equal scores cannot be distinguished: only the last of each run is a possible cut.
     ends = np.append(np.diff(scores[order]) != 0, True)
     return float(scores[order][np.argmax(np.where(ends, f1, -1))])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+import polars as pl
 
-from connectors.contracts.model_inputs import OFFERED
 from connectors.errors import BadInput
 from jobs.offline.training.events import Events
 from jobs.offline.training.examples import Examples
 from jobs.offline.training.monitor import ScoreLog
-from jobs.offline.training.rows import Moments, labelled_moments, numbered
+from jobs.offline.training.rows import Moments, labelled_moments, to_examples
 
 LOGGED = "logged"  # the point of the rows: the log does not say why a moment was scored
 
@@ -34,14 +33,4 @@ def logged_examples(log: ScoreLog, kind: str, events: Events, moments: Moments) 
             f"none of {len(log):,} scores of {kind} is a moment of these events: are they of one time, and is"
             " --every the setting of the job that scored?"
         )
-    return Examples(
-        features=log.vectors[rows["row"].to_numpy()],
-        names=OFFERED,
-        labels=rows["label"].to_numpy().astype(bool),
-        at_ms=rows["event_time_ms"].to_numpy(),
-        known_ms=rows["known_ms"].to_numpy(),
-        owners=numbered(rows, "visitor_id"),
-        sessions=numbered(rows, "session_id"),
-        points=np.full(len(rows), LOGGED),
-        last_actions=rows["event_type"].to_numpy().astype(str),
-    )
+    return to_examples(rows.with_columns(points=pl.lit(LOGGED)), log.vectors)

@@ -11,7 +11,7 @@ from connectors.contracts.model_inputs import CHURN, INTENT, OFFERED
 from connectors.errors import BadInput
 from jobs.offline.training.asked import Asked, asked_in
 from jobs.offline.training.events import Events
-from jobs.offline.training.examples import Examples, Integers
+from jobs.offline.training.examples import Examples, Floats, Integers
 from state.options import HOUR_MS as HOUR_MS
 from state.options import Options
 
@@ -109,10 +109,16 @@ def _churn(asked: Asked, moments: Moments) -> pl.DataFrame:
 
 
 def model_rows(model: str, events: Events, moments: Moments) -> Examples:
-    """The rows of one of MODELS; of churn without sessions that are too near to the end to know."""
+    """The rows of one of MODELS; of churn without sessions that are too near to the end to know.
+
+    Raises:
+        BadInput: there are none.
+    """
     found = labelled(model, events, moments)
     rows = found.known() if model == CHURN else found.rows
-    return to_examples(rows, found.asked)
+    if not len(rows):
+        raise BadInput("no training row came out of the events: is the horizon longer than the data?")
+    return to_examples(rows, found.asked.vectors)
 
 
 def numbered(rows: pl.DataFrame, name: str) -> Integers:
@@ -120,16 +126,10 @@ def numbered(rows: pl.DataFrame, name: str) -> Integers:
     return rows[name].rank("dense").to_numpy().astype(np.int64)
 
 
-def to_examples(rows: pl.DataFrame, asked: Asked) -> Examples:
-    """The rows as arrays.
-
-    Raises:
-        BadInput: there are none.
-    """
-    if not len(rows):
-        raise BadInput("no training row came out of the events: is the horizon longer than the data?")
+def to_examples(rows: pl.DataFrame, vectors: Floats) -> Examples:
+    """The rows as arrays; column `row` is the index of each one's vector."""
     return Examples(
-        features=asked.vectors[rows["row"].to_numpy()],
+        features=vectors[rows["row"].to_numpy()],
         names=OFFERED,
         labels=rows["label"].to_numpy().astype(bool),
         at_ms=rows["event_time_ms"].to_numpy(),

@@ -9,7 +9,7 @@ FROM (
     SELECT
         record_key, document, source_timestamp,
         COUNT(*) OVER (
-            PARTITION BY lane ORDER BY event_time_ms ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS place
+            PARTITION BY lane ORDER BY event_time_ms ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS number_so_far
     FROM (SELECT *, MOD(CHAR_LENGTH(record_key), 1) AS lane FROM events_adapted)
 )
-WHERE place > 0
+WHERE number_so_far > 0

@@ -1,4 +1,4 @@
-"""What comes behind the watermark takes back what was said wrongly, and changes nothing else."""
+"""What comes behind the watermark retracts wrong signals, and changes nothing else."""
 
 from __future__ import annotations
 

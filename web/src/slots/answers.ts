@@ -37,7 +37,7 @@ export const createAnswers = (): Answers => {
     const before = answers.get(answer.slot);
     if (JSON.stringify(before) === JSON.stringify(answer)) return;
     answers.set(answer.slot, answer);
-    listeners.get(answer.slot)?.forEach((tell) => tell());
+    listeners.get(answer.slot)?.forEach((notify) => notify());
   };
   const all = (): Answer[] => [...answers.values()];
 

@@ -7,7 +7,7 @@ export interface Decided {
 }
 
 /** As it comes: what is empty is left out. */
-interface Said {
+interface DecideBody {
   decided_at_ms: number;
   slots: (Omit<Answer, "fields"> & Partial<Answer>)[];
 }
@@ -46,8 +46,8 @@ export const createApi = (base: string, tokenUrl: string, language: () => string
     if (!held || held.expires_at_ms < Date.now() + 30_000) held = (await post(tokenUrl, {})) as typeof held;
     return held!.token;
   };
-  const one = async (slots: string[]): Promise<Said> =>
-    (await post(`${base}decide`, { slots, language: language() }, { Authorization: `Bearer ${await token()}` })) as Said;
+  const one = async (slots: string[]): Promise<DecideBody> =>
+    (await post(`${base}decide`, { slots, language: language() }, { Authorization: `Bearer ${await token()}` })) as DecideBody;
 
   return {
     token,

@@ -1,4 +1,4 @@
-// All pages of one browser share one stream: a lock chooses who leads, a channel tells the others.
+// All pages of one browser share one stream: a lock chooses who leads, a channel informs the others.
 import type { Answer, Answers } from "./answers";
 import type { Api } from "./api";
 import { lead, type Leader } from "./leader";

@@ -8,13 +8,13 @@ const isSafe = (link: string): boolean => /^https?:$/.test(new URL(link, locatio
 /** The template's content with fields as texts; addresses only where they lead to a page. */
 export const filled = (template: HTMLTemplateElement, fields: Record<string, Value>): DocumentFragment => {
   const made = document.importNode(template.content, true);
-  made.querySelectorAll<HTMLElement>("[data-field]").forEach((place) => {
-    place.textContent = `${fields[place.dataset.field!] ?? ""}`;
+  made.querySelectorAll<HTMLElement>("[data-field]").forEach((node) => {
+    node.textContent = `${fields[node.dataset.field!] ?? ""}`;
   });
   for (const name of ["href", "src"]) {
-    made.querySelectorAll(`[data-${name}]`).forEach((place) => {
-      const link = fields[place.getAttribute(`data-${name}`)!];
-      if (typeof link === "string" && isSafe(link)) place.setAttribute(name, link);
+    made.querySelectorAll(`[data-${name}]`).forEach((node) => {
+      const link = fields[node.getAttribute(`data-${name}`)!];
+      if (typeof link === "string" && isSafe(link)) node.setAttribute(name, link);
     });
   }
   return made;
@@ -60,20 +60,20 @@ export const slotElement = (answers: Answers, want: () => void): CustomElementCo
       this.nodes = [];
     }
 
-    /** Visibility is told by the page; who was shown what, the API knows itself. */
+    /** The page reports what was visible; the API knows what it has decided for whom. */
     private tellWhenSeen({ slot, content }: Answer): void {
       if (!content) return;
-      const tell = (name: string): void =>
+      const report = (name: string): void =>
         window.footfall?.track(name, { promotion_id: content, creative_slot: slot });
       this.watcher = new IntersectionObserver(
         (rows) => {
           if (!rows.some((row) => row.isIntersecting)) return;
           this.watcher!.disconnect();
-          tell("view_promotion");
+          report("view_promotion");
         },
         { threshold: SEEN },
       );
       this.watcher.observe(this);
-      this.onclick = () => tell("select_promotion");
+      this.onclick = () => report("select_promotion");
     }
   };

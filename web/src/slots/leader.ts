@@ -1,8 +1,8 @@
-// The one page of a browser that holds the stream. It hears signals, asks for decisions, and tells the other pages.
+// The one page of a browser that holds the stream. It receives signals, asks for decisions, and informs the other pages.
 import { retryAfterMs, retryMs } from "../tracker/sender";
 import type { Answers, Signal } from "./answers";
 import { Unavailable, type Api } from "./api";
-import { readStream, type Stream, type Told } from "./stream";
+import { readStream, type Stream, type StreamEvent } from "./stream";
 
 const GATHER_MS = 50; // signals come in groups
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -13,8 +13,8 @@ export interface Leader {
   stop(): void;
 }
 
-/** Leads until stopped; `said` brings what is new to the other pages. */
-export const lead = (api: Api, answers: Answers, last: string, said: (last: string) => void): Leader => {
+/** Leads until stopped; `publish` brings news to the other pages. */
+export const lead = (api: Api, answers: Answers, last: string, publish: (last: string) => void): Leader => {
   const stopped = new AbortController();
   const stream: Stream = { last, retryMs: 0 };
   const wanted = new Set(answers.wanted());
@@ -41,7 +41,7 @@ export const lead = (api: Api, answers: Answers, last: string, said: (last: stri
       if (isStopped()) return;
       clockMs = decided.decided_at_ms - Date.now();
       answers.set(decided.slots);
-      said(stream.last);
+      publish(stream.last);
       expire();
     } catch {
       soon(retryMs(0, 0, Math.random()));
@@ -51,13 +51,13 @@ export const lead = (api: Api, answers: Answers, last: string, said: (last: stri
     clearTimeout(deciding);
     if (!isStopped() && wanted.size) deciding = setTimeout(decide, ms);
   };
-  /** What has ended leaves at once; what comes in its place is decided. */
+  /** Removes what has ended at once, then asks for what to show instead. */
   const changed = (): void => {
-    if (answers.keep(isLive)) said(stream.last);
+    if (answers.keep(isLive)) publish(stream.last);
     expire();
     soon(GATHER_MS);
   };
-  const told = ({ kind, data }: Told): void => {
+  const onEvent = ({ kind, data }: StreamEvent): void => {
     tries = 0;
     if (kind === "snapshot") {
       const rows = (data as { signals: Signal[] }).signals;
@@ -75,7 +75,7 @@ export const lead = (api: Api, answers: Answers, last: string, said: (last: stri
     while (!isStopped()) {
       let answer: Response | undefined;
       try {
-        answer = await readStream(api.streamUrl, await api.token(), stream, stopped.signal, told);
+        answer = await readStream(api.streamUrl, await api.token(), stream, stopped.signal, onEvent);
       } catch (error) {
         answer = error instanceof Unavailable ? error.answer : undefined;
       }
@@ -90,7 +90,7 @@ export const lead = (api: Api, answers: Answers, last: string, said: (last: stri
     want(slots) {
       slots.forEach((slot) => wanted.add(slot));
       if (slots.some((slot) => !answers.get(slot))) soon(GATHER_MS);
-      else said(stream.last);
+      else publish(stream.last);
     },
     stop() {
       stopped.abort();

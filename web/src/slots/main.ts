@@ -51,7 +51,7 @@ if (!window.footfallSlots) {
     renew: shared.renew,
   };
   customElements.define("footfall-slot", slotElement(answers, shared.want));
-  addEventListener("footfall:consent", (told) => settle((told as CustomEvent<boolean>).detail));
+  addEventListener("footfall:consent", (event) => settle((event as CustomEvent<boolean>).detail));
   // A page in the back/forward cache leads nobody.
   addEventListener("pagehide", shared.stop);
   addEventListener("pageshow", (shown) => shown.persisted && settle(isKnown()));

@@ -1,7 +1,7 @@
 // Server-Sent Events over fetch: with a header for the token, the status of an answer, and silence noticed, none of
 // which EventSource has.
 
-export interface Told {
+export interface StreamEvent {
   kind: string;
   data: unknown;
 }
@@ -16,7 +16,7 @@ export interface Stream {
 const SILENCE_MS = 45_000; // the server says something every 15 s
 
 /** Takes a block of lines; what is no event of ours changes nothing. */
-export const take = (block: string, stream: Stream, told: (event: Told) => void): void => {
+export const take = (block: string, stream: Stream, onEvent: (event: StreamEvent) => void): void => {
   let kind = "message";
   const data: string[] = [];
   for (const line of block.split(/\r\n|\r|\n/)) {
@@ -26,7 +26,7 @@ export const take = (block: string, stream: Stream, told: (event: Told) => void)
     else if (name === "id") stream.last = value!;
     else if (name === "retry") stream.retryMs = +value! || stream.retryMs;
   }
-  if (data.length) told({ kind, data: JSON.parse(data.join("\n")) });
+  if (data.length) onEvent({ kind, data: JSON.parse(data.join("\n")) });
 };
 
 /** Reads a stream to its end, which is also its fault or its silence. The answer, when it was none with 200. */
@@ -35,7 +35,7 @@ export const readStream = async (
   token: string,
   stream: Stream,
   stop: AbortSignal,
-  told: (event: Told) => void,
+  onEvent: (event: StreamEvent) => void,
 ): Promise<Response | undefined> => {
   const silence = new AbortController();
   const end = (): void => silence.abort();
@@ -59,7 +59,7 @@ export const readStream = async (
       heard();
       const blocks = (text + value).split(/\r\n\r\n|\n\n|\r\r/);
       text = blocks.pop()!;
-      for (const block of blocks) take(block, stream, told);
+      for (const block of blocks) take(block, stream, onEvent);
     }
   } finally {
     clearTimeout(timer);

@@ -10,8 +10,8 @@ const take = (tracker: Tracker, row: Row | ArrayLike<unknown>): void => {
   const [command, name, fields] = Array.from(row as ArrayLike<unknown>) as [unknown, unknown, Fields | undefined];
   if (command === "event") return tracker.track(`${name as string}`, fields);
   if (command === "consent") return name === "update" ? tracker.consent(fields) : assume(tracker, fields);
-  const said = (command === "set" ? name : command === "config" ? fields : row) as Row | undefined;
-  if (said?.user_id !== undefined) tracker.is_(said.user_id);
+  const settings = (command === "set" ? name : command === "config" ? fields : row) as Row | undefined;
+  if (settings?.user_id !== undefined) tracker.is_(settings.user_id);
   const { event, ecommerce, user_id, ...rest } = row as Row;
   // gtm.js, gtm.dom, gtm.click …: the tag manager's own affairs.
   if (typeof event === "string" && !event.startsWith("gtm")) {

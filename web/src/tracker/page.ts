@@ -61,7 +61,7 @@ export const watchClicks = (tracker: Tracker): void =>
   on("click", (event) => {
     const { clientX: x, clientY: y, target } = event as MouseEvent;
     const element = (target as Element).closest("a,button,input,label") || (target as Element);
-    // One place on the screen: a label hands its click on to its field, and that is one click.
+    // One position on the screen: a label hands its click on to its field, and that is one click.
     const fields = { element: nameOf(element), x, y, link_url: element.getAttribute("href") };
     tracker.saw_("click", fields, `click${x} ${y}`);
   });
@@ -69,19 +69,19 @@ export const watchClicks = (tracker: Tracker): void =>
 export const watchForms = (tracker: Tracker): void => {
   const begun = new WeakSet<Element>();
   // The attribute: a field that is named "id" hides the member.
-  const tell = (name: string, form: Element): void => tracker.track(name, { form_id: form.getAttribute("id") });
+  const report = (name: string, form: Element): void => tracker.track(name, { form_id: form.getAttribute("id") });
   on("focusin", ({ target }) => {
     const { form } = target as HTMLInputElement;
     if (!form || begun.has(form)) return;
     begun.add(form);
-    tell("form_start", form);
+    report("form_start", form);
   });
-  on("submit", ({ target }) => tell("form_submit", target as Element));
+  on("submit", ({ target }) => report("form_submit", target as Element));
 };
 
 export const watchVideos = (tracker: Tracker): void => {
-  const told = new WeakMap<Element, number>();
-  const tell = (video: HTMLVideoElement, name: string): void =>
+  const reported = new WeakMap<Element, number>();
+  const report = (video: HTMLVideoElement, name: string): void =>
     tracker.track(name, {
       video_url: video.currentSrc.split("?")[0],
       video_percent: Math.round((video.currentTime / video.duration) * 100) || 0,
@@ -89,10 +89,10 @@ export const watchVideos = (tracker: Tracker): void => {
   const watch = (type: string, name: string, isDue: (last: number | undefined, now: number) => unknown): void =>
     on(type, ({ target, timeStamp }) => {
       const video = target as HTMLVideoElement;
-      if (video.localName !== "video" || !isDue(told.get(video), timeStamp)) return;
-      if (type === "ended") told.delete(video);
-      else told.set(video, timeStamp);
-      tell(video, name);
+      if (video.localName !== "video" || !isDue(reported.get(video), timeStamp)) return;
+      if (type === "ended") reported.delete(video);
+      else reported.set(video, timeStamp);
+      report(video, name);
     });
   watch("play", "video_start", (last) => last === undefined);
   watch("timeupdate", "video_progress", (last, now) => now - last! >= VIDEO_MS);

@@ -1,5 +1,5 @@
 // The tracker without a page: who, whether, what; a test gives it a clock, chance and a network.
-import { acting, heard, type Said } from "./consent";
+import { acting, heard, type Choices } from "./consent";
 import { createQueue } from "./queue";
 import { createSender, type Net } from "./sender";
 import type { Store } from "./store";
@@ -27,10 +27,10 @@ export interface Options {
 }
 
 const SEED = "seed";
-/** Holds "granted", LIMITED, or "denied" where no word is needed and the visitor has said no. */
+/** Holds "granted", LIMITED, or "denied" where no word is needed and the visitor has refused. */
 export const CONSENT = "consent";
 const LIMITED = "limited";
-const NOBODY_ACTS: Said = { ad_storage: "denied" };
+const NOBODY_ACTS: Choices = { ad_storage: "denied" };
 
 export interface Footfall {
   /** Something happened: a type of the contract, a name of GA4's with its parameters, or the shop's own. */
@@ -38,7 +38,7 @@ export interface Footfall {
   /** Who the visitor is from now on, until the page is left; null: signed out. */
   identify(userId: string | number | null): void;
   /** The visitor's word: "granted", "denied", or an object of Consent Mode. */
-  consent(said: unknown): void;
+  consent(choices: unknown): void;
   /** Sends now what waits. */
   flush(): void;
 }
@@ -51,7 +51,7 @@ export interface Tracker extends Footfall {
   /** All defaults are known: what was granted before counts again. */
   start_(): void;
   /** A default is no word of the visitor's. */
-  assume_(said: unknown): void;
+  assume_(choices: unknown): void;
   leave_(): void;
   /** Another page of the browser has changed what is stored of consent. */
   changed_(): void;
@@ -65,7 +65,7 @@ export const createTracker = (world: World, options: Options): Tracker => {
   let granted = false;
   let denied = false;
   let waiting = false;
-  let said: Said = {};
+  let choices: Choices = {};
   let seed = "";
   let userId: string | undefined;
   let count = 0;
@@ -74,7 +74,7 @@ export const createTracker = (world: World, options: Options): Tracker => {
     JSON.stringify({
       sent_at_ms: world.now_(),
       device_seed: seed,
-      context: { ...world.device_, consent: world.gpc_ ? "denied" : acting(said) },
+      context: { ...world.device_, consent: world.gpc_ ? "denied" : acting(choices) },
       events,
     } satisfies Batch);
   const sender = createSender(queue, store, world, (events) => granted && batchOf(events));
@@ -95,7 +95,7 @@ export const createTracker = (world: World, options: Options): Tracker => {
       properties,
     };
   };
-  /** Whether the same was said less than 50 ms ago: two listeners, one thing. */
+  /** Whether the same came less than 50 ms ago: two listeners heard one thing. */
   const isDouble = (same: string): boolean => {
     const now = world.now_();
     for (const [key, at] of seen) if (now - at >= DOUBLE_MS) seen.delete(key);
@@ -143,12 +143,12 @@ export const createTracker = (world: World, options: Options): Tracker => {
     forget();
     if (options.granted_) store.set_(CONSENT, "denied");
   };
-  /** What was said on an earlier page, or on another one just now: whether it is a yes. */
+  /** Takes the choice of an earlier page, or of another one just now; whether it is a yes. */
   const remember = (): boolean => {
     const word = store.get_(CONSENT);
     denied = word === "denied";
     if (!word) return options.granted_ && !world.gpc_;
-    if (!said.analytics_storage) said = { analytics_storage: "granted", ...(word === LIMITED && NOBODY_ACTS) };
+    if (!choices.analytics_storage) choices = { analytics_storage: "granted", ...(word === LIMITED && NOBODY_ACTS) };
     return !denied;
   };
 
@@ -161,30 +161,30 @@ export const createTracker = (world: World, options: Options): Tracker => {
       else track("identify", { user_id: id });
     },
     consent(words) {
-      said = heard(said, words);
+      choices = heard(choices, words);
       const own = heard({}, words).analytics_storage;
       if (own === "denied") return deny();
       if (own !== "granted") return;
-      const word = acting(said) === "denied" ? LIMITED : own;
+      const word = acting(choices) === "denied" ? LIMITED : own;
       const isNew = store.get_(CONSENT) !== word;
       store.set_(CONSENT, word);
       grant();
       if (isNew) track("consent", { status: own });
     },
     assume_(words) {
-      said = heard(said, words);
-      if (said.analytics_storage === "denied") {
+      choices = heard(choices, words);
+      if (choices.analytics_storage === "denied") {
         waiting = true;
         granted = false;
         queue.pause_();
-      } else if (said.analytics_storage) options.granted_ = true;
+      } else if (choices.analytics_storage) options.granted_ = true;
     },
     start_() {
       if (remember() && !waiting) grant();
     },
     changed_() {
       if (waiting) return;
-      said = {};
+      choices = {};
       if (remember()) grant();
       else if (granted) forget();
     },

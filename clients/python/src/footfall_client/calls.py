@@ -78,7 +78,7 @@ def _detail(text: str) -> object:
 
 
 class Events:
-    """Reads a stream line by line, remembers its place, and says how long to wait before coming back."""
+    """Reads a stream line by line, remembers the last id, and knows how long to wait before a new try."""
 
     def __init__(self) -> None:
         """Nothing was read yet."""

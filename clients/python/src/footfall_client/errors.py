@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class FootfallError(Exception):
-    """The API said no. `status` is HTTP's, 0 without an answer."""
+    """The API refused. `status` is HTTP's, 0 without an answer."""
 
     def __init__(self, status: int, detail: object) -> None:
         """Says why."""
