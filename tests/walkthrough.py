@@ -37,7 +37,7 @@ RUNS: dict[str, tuple[str, ...]] = {
         "scripts/run", "scripts/signals", "scripts/collect", "scripts/serve",
     ),
     "test_a_rule_of_ones_own_runs": (
-        "scripts/run --set rules_dir=my-rules", "scripts/signals --kind many_searches", "scripts/why VISITOR many_searches",
+        "scripts/run --set rules_dir=my-rules", "scripts/signals --kind many_searches", "scripts/why VISITOR many_searches --set rules_dir=my-rules",
     ),
     "test_a_live_run_ends_by_itself": ("scripts/run --seconds 120",),
     "test_a_file_is_replayed": ("scripts/run --replay events.jsonl.gz --dump out",),
