@@ -52,7 +52,7 @@ def test_holms_correction_is_that_of_experiments() -> None:
     assert holm(p).tolist() == pytest.approx(list(theirs.values())) and holm(p[:0]).tolist() == []
 
 
-def test_groups_that_do_not_differ_are_seldom_told_apart() -> None:
+def test_groups_that_do_not_differ_are_seldom_separated() -> None:
     """All patterns of a shop together: at most one shop in twenty alarms, and 3 standard errors."""
     chance, shops = np.random.default_rng(4), 200
     alarms = 0

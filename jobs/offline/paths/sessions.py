@@ -22,7 +22,7 @@ from state.visitor import Session, Visitor
 from state.visitors.rules import NoRules, Rules
 
 _LONGEST = 100  # characters of a page or category in a step's name
-_TOLD_EVERY = 1_000  # events
+_REPORT_EVERY = 1_000  # events
 Name = Callable[[Event], str]
 
 
@@ -174,14 +174,14 @@ class _Watched:
     """Events that say how many were read."""
 
     def __init__(self, events: Events, told: Callable[[int], None]) -> None:
-        self._events, self._told, self.are_judged = events, told, events.are_judged
+        self._events, self._reported, self.are_judged = events, told, events.are_judged
 
     def messages(self) -> Iterator[tuple[int, bytes]]:
         """In the order of time."""
         for count, one in enumerate(self._events.messages(), 1):
             yield one
-            if count % _TOLD_EVERY == 0:
-                self._told(count)
+            if count % _REPORT_EVERY == 0:
+                self._reported(count)
 
     def end_ms(self) -> int:
         """Time of the last event."""
