@@ -32,13 +32,14 @@ from jobs.settings import GROUPS, SettingsGroup
 from services import collect, serve
 from stack.package import ROOT
 from stack.runs.run_settings import LIVE_SETTINGS, REPLAY_SETTINGS
-from tools import lint, test
+from tools import lint, site, test
 
 COMMANDS: dict[str, click.Command] = {
     "scripts/run": run.main,
     "scripts/demo": demo.main,
     "scripts/test": test.main,
     "scripts/lint": lint.main,
+    "scripts/docs": site.main,
     "scripts/submit": submit.main,
     "scripts/signals": signals.main,
     "scripts/why": why.main,

@@ -45,11 +45,12 @@ LEVELS: tuple[Level, ...] = (
         ("pytest", "tests/cases"),
     ),
     Level("browser", "no JVM: what runs in a page, in a real Chromium", ("pytest", "tests/browser")),
+    Level("docs", "no JVM: the site of the documentation, every link and anchor checked", ("tools.site",)),
     Level("sql", "the SQL statements on a local Flink, tables in, tables out", ("pytest", "tests/sql")),
     Level("cluster", "real Kafka, Flink and Elasticsearch", ("pytest", "tests/cluster")),
     Level("bench", "measurements; only when asked for", ("pytest", "-s", "tests/bench")),
 )
-DEFAULT = ("lint", "unit", "cases", "browser", "sql", "cluster")
+DEFAULT = ("lint", "unit", "cases", "docs", "browser", "sql", "cluster")
 _BY_NAME = {level.name: level for level in LEVELS}
 _EPILOG = "\b\nLevels:\n" + "\n".join(f"  {level.name:<9}{level.help}" for level in LEVELS)
 
