@@ -48,7 +48,7 @@ _DEFAULTS = {"model_dir": str(ROOT / "model_artifacts")}
 )  # fmt: skip
 @click.option(
     "--dump", "target", type=click.Path(path_type=Path, file_okay=False),
-    help="Bounded: folder for signals, sessions, rejected, ledger and summary.",
+    help="Bounded: folder for signals, sessions, rejected, ledger and summary; items with valid_events.",
 )  # fmt: skip
 @click.option(
     "--parallelism", type=click.IntRange(1, 64),

@@ -144,7 +144,7 @@ class ItemSettings(SettingsGroup):
     """Recommendations."""
 
     valid_events: bool = False
-    """true: the suite writes valid events to their topic, for recommendations beside it"""
+    """true: the suite writes valid events to their topic for recommendations, which scripts/run runs, too"""
     items_decay_ms: ASecondOrMore = ItemOptions.items_decay_ms
     """what two items have had to do with each other counts 1/e after so long"""
     items_popularity_ms: ASecondOrMore = ItemOptions.items_popularity_ms

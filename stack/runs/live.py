@@ -112,7 +112,9 @@ def live(deployment: Deployment, console: Console, *, rate: float, seed: int, se
     """
     _announce(deployment, console)
     job = deployment.submit()
-    deployment.stack.flink.wait_tasks_running(job, 180.0)
+    beside = [deployment.submit("recommendations")] if deployment.settings.valid_events else []
+    for each in (job, *beside):
+        deployment.stack.flink.wait_tasks_running(each, 180.0)
     feeder, watch = Feeder(deployment.kafka_properties), Watch(deployment.client, console)
     patience_s = _BALANCE_DEADLINE_S
     with watch.looking():
@@ -129,7 +131,8 @@ def live(deployment: Deployment, console: Console, *, rate: float, seed: int, se
             patience_s = _LAST_BALANCE_S
         ledger = wait_for_balance(deployment, feeder, patience_s)
     if patience_s == _BALANCE_DEADLINE_S:
-        deployment.stack.flink.cancel(job)
+        for each in (job, *beside):
+            deployment.stack.flink.cancel(each)
     _summarise(deployment, ledger, watch, console)
     return ledger.balanced
 

@@ -53,7 +53,21 @@ def replay(
     else:
         feeder = (feed_lake if file.is_dir() else feed_file)(deployment, file, console, taken=1)
     times = run_to_the_end(deployment, gate, console, feeder.written)
+    if deployment.settings.valid_events:
+        recommend(deployment, target, console, feeder.written)
     return dump(deployment, feeder, target, times, console, adapter)
+
+
+def recommend(deployment: Deployment, target: Path, console: Console, records: int) -> None:
+    """Runs the job `recommendations` over the valid events that the suite has written; items to items.jsonl.
+
+    Raises:
+        StackError: the job fails.
+    """
+    job = deployment.submit("recommendations")
+    wait_for_the_end(deployment.stack.flink, job, "what goes with what", records, console)
+    items = documents(deployment.client, indices.ITEMS.alias)
+    write_lines(target / "items.jsonl", sorted(items, key=lambda row: str(row["item_id"])))
 
 
 def adapt_file(deployment: Deployment, file: Path, adapter: str, console: Console) -> Feeder:

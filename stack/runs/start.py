@@ -37,8 +37,8 @@ def run_suite(
     stack = EmbeddedStack(
         workdir,
         parallelism=settings.parallelism,
-        # Beside a live suite there is room for one more job: triggers, or the audit.
-        slots=settings.parallelism * (1 if file else 2),
+        # Beside a live suite there is room for one more job: triggers, or the audit; and for recommendations.
+        slots=settings.parallelism * (1 if file else 2 + settings.valid_events),
         state_backend=state_backend,
         console=console,
         lake=bool(settings.archive_dir),

@@ -131,9 +131,13 @@ class Stack:
             time.sleep(_LOOK_S)
         self.flink.wait_job(job, {"FINISHED"}, max(0.0, end - time.monotonic()))
 
-    def _fill(self, work: Work) -> Gate:
+    def empty(self) -> None:
+        """Topics and indices as on the first day."""
         drop_all(self._kafka, self.deployment.client)
         self.deployment.prepare()
+
+    def _fill(self, work: Work) -> Gate:
+        self.empty()
         gate = Gate(self._kafka, topics.EVENTS_RAW)
         feed_file(self.deployment, work.path, CONSOLE, taken=1)
         return gate
