@@ -55,6 +55,18 @@ def test_answers_are_typed(client: Client, played: Played) -> None:
         assert browser.visitor("v/2").known is False
 
 
+def test_items_of_a_slot_are_typed(client: Client, played: Played) -> None:
+    played.index.items_ |= {
+        "a": {"related": [{"item_id": "b", "cosine": 0.5, "llr": 2.0}]},
+        "b": {"price": 59.9, "category": "shoes"},
+    }
+    played.index.shelves["v-1"] = {"items": ["a"]}
+    played.feed.send(signal(kind="category_interest"))
+    (item,) = client.decide(["product_row"], visitor_id="v-1").slots["product_row"].items[:1]
+    assert (item.item_id, item.reason, item.because, item.price) == ("b", "related", "a", 59.9)
+    assert [one["item_id"] for one in client.related("a")] == ["b"]
+
+
 def test_errors_say_what_to_do(served: Running, client: Client, played: Played) -> None:
     with Client(served.url, "nonsense", timeout_s=10) as stranger, pytest.raises(Refused) as refused:
         stranger.visitor("v-1")

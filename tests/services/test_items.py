@@ -205,3 +205,15 @@ def test_a_decision_about_items_is_decided_again_from_the_log(
         found = row(served, http)
     (answer,) = again(caplog.messages[-1].encode(), played.api.content.content)
     assert [one.item_id for one in answer.items] == [one["item_id"] for one in found["items"]]
+
+
+def test_a_slow_index_leaves_the_default_by_the_deadline(
+    served: Running, played: Played, http: httpx.Client
+) -> None:
+    played.feed.send(signal(kind="category_interest"))
+    played.index.slow_s = 5.0
+    asked = {"slots": ["product_row"]}
+    answer = http.post(f"{served.url}/v1/decide", json=asked, headers=bearer())
+    found = decoded(answer, schemas.DecideResponse)
+    assert found["degraded"] == ["index"] and found["slots"][0]["fields"]
+    assert {one["reason"] for one in found["slots"][0]["items"]} == {"popular"}

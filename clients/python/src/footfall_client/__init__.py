@@ -2,7 +2,7 @@
 
 from footfall_client.clients import AsyncClient, Client
 from footfall_client.errors import FootfallError, Refused, Unavailable
-from footfall_client.models import Change, Decision, Signal, Slot, Snapshot, Taken, Visitor
+from footfall_client.models import Change, Decision, Item, Signal, Slot, Snapshot, Taken, Visitor
 
 __all__ = [
     "AsyncClient",
@@ -10,6 +10,7 @@ __all__ = [
     "Client",
     "Decision",
     "FootfallError",
+    "Item",
     "Refused",
     "Signal",
     "Slot",

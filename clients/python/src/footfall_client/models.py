@@ -55,6 +55,19 @@ class Visitor(_Read):
 
 
 @dataclass(frozen=True)
+class Item(_Read):
+    """An item of a slot, and why it is there: `related` to the item `because`, `category`, `popular`."""
+
+    item_id: str
+    reason: str
+    because: str | None = None
+    score: float | None = None
+    category: str | None = None
+    price: float | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True)
 class Slot(_Read):
     """What is shown in a slot; nothing where `fields` is empty."""
 
@@ -64,6 +77,12 @@ class Slot(_Read):
     fields: Mapping[str, Value] = field(default_factory=dict)
     because: Mapping[str, Any] | None = None
     passed_over: Mapping[str, str] = field(default_factory=dict)
+    items: list[Item] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        """The slot with its items."""
+        return super().read({**document, "items": [Item.read(one) for one in document.get("items", ())]})
 
 
 @dataclass(frozen=True)
