@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from cli.options import embedded_settings, report, reported_failures, settings_options
-from connectors.contracts.model_inputs import MODELS
+from connectors.contracts.model_inputs import MODELS, OPTIONAL
 from connectors.errors import BrokerUnavailable
 from connectors.models.registry import Registry
 from jobs import ends
@@ -20,7 +20,7 @@ from jobs.settings import load
 
 
 @click.command("watch")
-@click.argument("names", nargs=-1, type=click.Choice(MODELS))
+@click.argument("names", nargs=-1, type=click.Choice([*MODELS, *OPTIONAL]))
 @click.option(
     "--folder", type=click.Path(path_type=Path, file_okay=False), default=Path(".footfall/watch"),
     show_default=True, help="Keeps where the watch is, its findings and its page.",
@@ -51,7 +51,7 @@ def show_watch(
     settings_file: Path | None,
     assignments: tuple[str, ...],
 ) -> None:
-    """Watch NAMES, or all models, at work: drift of what they see, quality once labels are known.
+    """Watch NAMES, or those that every job has: drift of what they see, quality once labels are known.
 
     Runs until it is stopped; begun again on the same folder it goes on where it was. Give the settings of the
     running jobs, and to each folder one watch.

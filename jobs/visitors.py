@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from pyflink.table import StreamTableEnvironment
 
 from connectors.contracts import topics
-from connectors.contracts.model_inputs import MODELS, OFFERED
 from jobs import ends, read, routes
 from jobs.active_rules import active_rules
 from jobs.command_line import settings_from
@@ -20,8 +19,7 @@ from jobs.statements import statement
 from jobs.wiring import VALUES, VERSION, Inserts, add_view, add_views, environment, hosted, publish, values
 from state.options import Options
 from udfs.logics import MakeVisitors
-from udfs.model_scorer import Scorer
-from udfs.models import registry_at
+from udfs.models import opened
 
 READS = ("device_documents",)
 VIEWS = ("slices/judged", "slices/visitor_slices", "slices/visitor_inputs")
@@ -52,7 +50,7 @@ def build_alone(env: StreamTableEnvironment, settings: Settings) -> None:
 def host(env: StreamTableEnvironment, settings: Settings, emits: Iterable[str]) -> None:
     """Puts the operator behind `visitor_inputs`."""
     if settings.scoring:
-        Scorer(registry_at(settings.model_dir), OFFERED).open(MODELS)
+        opened(settings.model_dir)
     rules = active_rules(settings)
     publish(env, **{f"rule.{rule.name}": rule.version for rule in rules})
     options = Options.of(settings, emits, VERSION)

@@ -36,6 +36,7 @@ class Score(BaseModel):
     version: str | None = None
     score: float
     scored_at_ms: int | None = None
+    cluster: str | None = Field(None, description="of a model that has clusters: the visitor's")
 
 
 class Visitor(BaseModel):

@@ -141,11 +141,12 @@ class Asked(Struct, array_like=True, gc=False, omit_defaults=True):
 
 
 class Score(Struct, array_like=True, gc=False, omit_defaults=True):
-    """The last score of a model."""
+    """The last score of a model, and the name of the visitor's cluster where the model has clusters."""
 
     version: str
     score: float
     scored_at: int
+    cluster: str = ""
 
 
 class Admission(Struct, array_like=True, gc=False, omit_defaults=True):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.contracts.experiments import Experiments
-from connectors.contracts.model_inputs import MODELS, OFFERED
+from connectors.contracts.model_inputs import MODELS, OPTIONAL
 from connectors.keys import KeySource
 from state.devices.logic import DevicesLogic
 from state.items.logic import ItemsLogic
@@ -17,13 +17,11 @@ from state.items.pairs import PairsLogic
 from state.options import Options
 from state.rules.language.loading import AnyRule
 from state.triggers.actions import ActionTable
-from state.visitor import Moment
 from state.visitors.ingest import AdmissionLogic
 from state.visitors.logic import VisitorsLogic
-from state.visitors.scoring import BatchScorer, matrix
+from state.visitors.scoring import BatchScorer
 from udfs.keyed import Hosted
-from udfs.model_scorer import Scorer
-from udfs.models import ModelMetrics, registry_at
+from udfs.models import ModelMetrics, batched, opened
 from udfs.rules import RulesWatch
 from udfs.triggers import CountedTriggers
 
@@ -93,16 +91,9 @@ class MakeVisitors:
         return Hosted(logic, lambda: watch.renew(logic))
 
     def _scorer(self, group: Any) -> BatchScorer:
-        models = Scorer(registry_at(self.model_dir), OFFERED)
-        models.open(MODELS)
-        metrics = ModelMetrics(group, models, MODELS)
-
-        def score(names: list[str], moments: list[Moment]) -> list[Any]:
-            answers = models.score(names, matrix(moments))
-            metrics.count()
-            return answers
-
-        return BatchScorer(score)
+        models = opened(self.model_dir)
+        metrics = ModelMetrics(group, models, (*MODELS, *OPTIONAL))
+        return batched(models, metrics.count)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import onnx
 import onnxruntime
 import orjson
 
-from connectors.contracts.model_manifest import INPUT_NAME, OUTPUT_NAME, Manifest
+from connectors.contracts.model_manifest import CLUSTER_NAME, INPUT_NAME, OUTPUT_NAME, Manifest
 from connectors.errors import ModelRefused
 from connectors.models.files import GOLDEN, GRAPH, read_golden, read_graph, read_manifest
 from connectors.models.registry import Pointer, Registry
@@ -23,6 +23,7 @@ from connectors.wording import plainly
 
 Matrix = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
 
 GOLDEN_TOLERANCE = 1e-5
 ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
@@ -41,10 +42,15 @@ class Model:
         Args:
             rows: float32, one row a request, the manifest's inputs in their order; NaN is a missing value.
         """
+        return self.assign(rows)[0]
+
+    def assign(self, rows: Matrix) -> tuple[Scores, Numbers]:
+        """The same, and for each row the number of its cluster; no numbers where there are no clusters."""
         if not len(rows):
-            return np.empty(0)
-        answer = self.session.run([OUTPUT_NAME], {INPUT_NAME: self._filled(rows)})[0]
-        return np.asarray(answer, dtype=np.float64).reshape(-1)
+            return np.empty(0), np.empty(0, np.int64)
+        answers = self.session.run(list(self.manifest.outputs), {INPUT_NAME: self._filled(rows)})
+        numbers = answers[1] if self.manifest.clusters else np.empty(0, np.int64)
+        return np.asarray(answers[0], dtype=np.float64).reshape(-1), numbers
 
     def _filled(self, rows: Matrix) -> Matrix:
         """The rows with what the manifest says for a missing value, where it says something."""
@@ -75,7 +81,7 @@ def load(folder: Traversable | Path, offered: Iterable[str] | None = None) -> Mo
     _check_offered(folder, manifest, offered)
     graph = read_graph(folder, manifest)
     golden = read_golden(folder, manifest)
-    check_graph(graph, len(manifest.inputs), str(folder))
+    check_graph(graph, len(manifest.inputs), str(folder), manifest.outputs)
     model = Model(manifest, open_session(graph, str(folder)))
     _check_golden(folder, model, golden)
     return model
@@ -105,13 +111,14 @@ def _check_offered(folder: Traversable | Path, manifest: Manifest, offered: Iter
         )
 
 
-def check_graph(content: bytes, inputs: int, where: str) -> None:
+def check_graph(content: bytes, inputs: int, where: str, outputs: tuple[str, ...] = (OUTPUT_NAME,)) -> None:
     """Refuses a graph that reaches outside itself or has another shape.
 
     Args:
         content: bytes of the ONNX file.
         inputs: number of columns that the input must have.
         where: for the message.
+        outputs: names that it must give.
 
     Raises:
         ModelRefused: external data, an operator or function outside the standard, another input or output.
@@ -126,7 +133,7 @@ def check_graph(content: bytes, inputs: int, where: str) -> None:
         raise ModelRefused(
             f"{where}: {GRAPH} brings functions of its own", "export it with standard operators only"
         )
-    _check_shape(proto.graph, inputs, where)
+    _check_shape(proto.graph, inputs, outputs, where)
 
 
 def _graphs(graph: Any) -> Iterator[Any]:
@@ -151,14 +158,14 @@ def _check_nodes(graph: Any, where: str) -> None:
             )
 
 
-def _check_shape(graph: Any, inputs: int, where: str) -> None:
+def _check_shape(graph: Any, inputs: int, outputs: tuple[str, ...], where: str) -> None:
     weights = {tensor.name for tensor in graph.initializer}
     came = [_described(value) for value in graph.input if value.name not in weights]
     wanted = [f"{INPUT_NAME} float32[n, {inputs}]"]
     if came != wanted:
         raise ModelRefused(f"{where}: the graph must take {wanted}, it takes {came}")
-    if [value.name for value in graph.output] != [OUTPUT_NAME]:
-        raise ModelRefused(f"{where}: the graph must give {OUTPUT_NAME!r} alone")
+    if tuple(value.name for value in graph.output) != outputs:
+        raise ModelRefused(f"{where}: the graph must give {' and '.join(map(repr, outputs))} alone")
 
 
 def _described(value: Any) -> str:
@@ -196,10 +203,16 @@ def golden_rows(content: bytes) -> tuple[Matrix, Scores]:
     return np.asarray(rows, dtype=np.float32), np.asarray([line["score"] for line in lines], dtype=np.float64)
 
 
+def golden_numbers(content: bytes) -> list[int]:
+    """Numbers of the clusters in golden.jsonl; none where there are no clusters."""
+    lines = map(orjson.loads, content.splitlines())
+    return [line[CLUSTER_NAME] for line in lines if CLUSTER_NAME in line]
+
+
 def _check_golden(folder: Traversable | Path, model: Model, content: bytes) -> None:
     try:
         rows, expected = golden_rows(content)
-        came = model.score(rows)
+        came, numbers = model.assign(rows)
     except Exception as error:  # whatever the rows or the runtime raise, the version is unfit
         raise ModelRefused(f"{folder}/{GOLDEN}: cannot be scored: {plainly(error)}") from error
     if not len(expected):
@@ -211,3 +224,5 @@ def _check_golden(folder: Traversable | Path, model: Model, content: bytes) -> N
     worst = float(np.abs(came - expected).max())
     if worst > GOLDEN_TOLERANCE:
         raise ModelRefused(f"{folder}: golden rows differ by {worst:.2g}, {GOLDEN_TOLERANCE} is allowed")
+    if numbers.tolist() != golden_numbers(content):
+        raise ModelRefused(f"{folder}: a golden row is in another cluster", "fit the clusters again")

@@ -76,6 +76,21 @@ class ServedVersion:
         return stability_index(self.bins, reference) if reference and self.bins is not None else 0.0
 
 
+@dataclass
+class Scored:
+    """What a version says of some rows.
+
+    Attributes:
+        scores: with the fallback where there is none.
+        faults: why, by row.
+        clusters: name of each row's cluster; empty where there are none.
+    """
+
+    scores: Scores
+    faults: dict[int, str]
+    clusters: list[str]
+
+
 class Scorer:
     """Scores rows by the name of their model.
 
@@ -105,15 +120,19 @@ class Scorer:
         self._look_at = -np.inf
         self.counts: Counter[str] = Counter()
 
-    def open(self, names: Sequence[str]) -> None:
+    def open(self, names: Sequence[str], optional: Sequence[str] = ()) -> None:
         """Loads the live version of each model.
+
+        Args:
+            names: of the models that must have one.
+            optional: of those that may get one while the job runs.
 
         Raises:
             ModelRefused: a model has none, or it does not pass; a job must not start without its models.
         """
-        for name in names:
+        for name in (*names, *optional):
             served = ServedVersion(self._registry.stamp(name), self._loaded(name, LIVE))
-            if served.model is None:
+            if served.model is None and name not in optional:
                 raise ModelRefused(f"{name}: no version is live under {self._registry.root}", "promote one")
             self._served[name, LIVE] = self._with_columns(served)
             self._served[name, SHADOW] = ServedVersion()
@@ -125,7 +144,9 @@ class Scorer:
         return served.model.manifest if served and served.model else None
 
     def score(self, names: Sequence[str], rows: Matrix) -> list[Answer]:
-        """The answer to each row: model, score, evidence (band, reasons, fallback), and the shadow's score.
+        """The answer to each row: model, score, evidence (band, cluster, reasons, fallback), shadow.
+
+        An optional model without a live version answers nothing.
 
         Args:
             names: the model that each row is for.
@@ -143,8 +164,11 @@ class Scorer:
 
     def _answers(self, name: str, rows: Matrix) -> list[Answer]:
         served = self._served[name, LIVE]
+        if served.model is None:
+            return [{}] * len(rows)
         manifest = served.loaded.manifest
-        scores, faults = self._scored(served, rows)
+        found = self._scored(served, rows)
+        scores, faults = found.scores, found.faults
         served.rows, served.fallbacks = served.rows + len(rows), served.fallbacks + len(faults)
         self.counts.update(rows=len(rows), fallbacks=len(faults))
         reasons = _reasons(served, rows, scores)
@@ -153,41 +177,47 @@ class Scorer:
         answers = []
         rounded, bands = np.round(scores, ROUND).tolist(), _bands(manifest, scores)
         for index, (score, band) in enumerate(zip(rounded, bands, strict=True)):
-            evidence: Answer = {"band": band}
+            evidence: Answer = {"band": band, **_cluster_of(found, index)}
             if index in faults:
                 evidence["fallback"] = faults[index]
             if index in reasons:
                 evidence["reasons"] = reasons[index]
             answer: Answer = {"model": reference, "score": score, "evidence": evidence}
             if shadow:
-                answer["shadow"] = {"version": shadow[0], "score": shadow[1][index]}
+                answer["shadow"] = shadow[index]
             answers.append(answer)
         self._judge(name, served)
         return answers
 
-    def _scored(self, served: ServedVersion, rows: Matrix) -> tuple[Scores, dict[int, str]]:
-        """Scores with the fallback where there is none, and why."""
+    def _scored(self, served: ServedVersion, rows: Matrix) -> Scored:
         manifest = served.loaded.manifest
         try:
-            scores = served.loaded.score(rows[:, served.columns])
+            scores, numbers = served.loaded.assign(rows[:, served.columns])
+            names = [manifest.clusters[number].name for number in numbers.tolist()]
         except Exception as error:  # a row must not end the job; the version is judged by its fallbacks
             _LOG.warning("%s %s cannot score: %s", manifest.name, manifest.version, plainly(error))
-            return np.full(len(rows), manifest.fallback), dict.fromkeys(range(len(rows)), "runtime_error")
+            faults = dict.fromkeys(range(len(rows)), "runtime_error")
+            return Scored(np.full(len(rows), manifest.fallback), faults, [])
         bad = ~np.isfinite(scores) | (scores < 0) | (scores > 1)
         faults = dict.fromkeys(np.flatnonzero(bad).tolist(), "not_a_probability")
         scores = np.where(bad, manifest.fallback, scores)
         if manifest.scores:
             counts = binned(scores[~bad], manifest.scores)
             served.bins = counts if served.bins is None else served.bins + counts
-        return scores, faults
+        return Scored(scores, faults, names)
 
-    def _shadowed(self, name: str, rows: Matrix) -> tuple[str, list[float]] | None:
+    def _shadowed(self, name: str, rows: Matrix) -> list[Answer]:
+        """What the shadow says of each row; nothing where none shadows."""
         served = self._served[name, SHADOW]
         if served.model is None:
-            return None
-        scores, _ = self._scored(served, rows)
+            return []
+        found, version = self._scored(served, rows), served.model.manifest.version
         self.counts["shadow_rows"] += len(rows)
-        return served.model.manifest.version, np.round(scores, ROUND).tolist()
+        scores = np.round(found.scores, ROUND).tolist()
+        return [
+            {"version": version, "score": score, **_cluster_of(found, index)}
+            for index, score in enumerate(scores)
+        ]
 
     def _look(self) -> None:
         """Follows the pointers that have changed."""
@@ -242,8 +272,16 @@ class Scorer:
         del self._before[name]
 
 
+def _cluster_of(found: Scored, index: int) -> Answer:
+    """The cluster of a row, as a member; none where there are no clusters, or no number came."""
+    is_known = found.clusters and index not in found.faults
+    return {"cluster": found.clusters[index]} if is_known else {}
+
+
 def _bands(manifest: Manifest, scores: Scores) -> list[str]:
     """`Manifest.band` of each score."""
+    if manifest.clusters:
+        return ["low"] * len(scores)
     reached = (scores >= manifest.threshold).astype(int)
     return [BANDS[number] for number in reached + (scores >= max(manifest.high, manifest.threshold))]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from connectors.contracts.model_inputs import MODELS, OFFERED, OPTIONAL
 from connectors.models.registry import Registry
+from state.visitor import Moment
+from state.visitors.scoring import Answer, BatchScorer, matrix
 from udfs.model_scorer import Scorer
 
 COUNTS = ("rows", "fallbacks", "swaps", "refused", "taken_back", "shadow_rows")
@@ -16,6 +19,28 @@ COUNTS = ("rows", "fallbacks", "swaps", "refused", "taken_back", "shadow_rows")
 def registry_at(model_dir: str) -> Registry:
     """The registry in a folder; without one, the models that travel with the job."""
     return Registry(Path(model_dir) if model_dir else files("model_artifacts"))
+
+
+def opened(model_dir: str) -> Scorer:
+    """The live models of the registry in a folder.
+
+    Raises:
+        ModelRefused: a model has no version that can be used.
+    """
+    models = Scorer(registry_at(model_dir), OFFERED)
+    models.open(MODELS, OPTIONAL)
+    return models
+
+
+def batched(models: Scorer, then: Callable[[], None] = lambda: None) -> BatchScorer:
+    """The models as the engine asks them; `then` is called behind each round."""
+
+    def score(names: list[str], moments: list[Moment]) -> list[Answer]:
+        answers = models.score(names, matrix(moments))
+        then()
+        return answers
+
+    return BatchScorer(score, lambda name: models.live(name) is not None)
 
 
 class ModelMetrics:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from connectors.contracts.features import NAMES
 
-INTENT, CHURN = "purchase_intent", "churn_risk"
-MODELS = (INTENT, CHURN)
+INTENT, CHURN, CLUSTER = "purchase_intent", "churn_risk", "visitor_cluster"
+MODELS = (INTENT, CHURN)  # a job does not start without them
+OPTIONAL = (CLUSTER,)  # asked as soon as a version is live
 
 DEVICES = ("mobile", "tablet")
 # A channel answers to the first word of its name: `organic`, `Organic Search`, `organic_social`.

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 MODEL_SCHEMA = "model/1"
 INPUT_NAME = "features"
 OUTPUT_NAME = "score"
+CLUSTER_NAME = "cluster"
 VERSION_PATTERN = re.compile(r"[0-9]{8}-[0-9a-f]{8}")
 _NAME = r"^[a-z][a-z0-9_]{0,62}$"
 _SHA256 = "^[0-9a-f]{64}$"
@@ -68,11 +69,11 @@ class Training(BaseModel):
         from_ms: event time of the first training row, epoch milliseconds.
         to_ms: event time of the last row of the training window, epoch milliseconds.
         rows: of the training part.
-        positives: rows of them whose label is true.
-        label: what the score is the probability of.
+        positives: rows of them whose label is true; 0 of clusters, which have no label.
+        label: what the score is the probability of; of clusters, what it says.
         points: moments of a session at which rows were taken.
         seed: of everything random.
-        algorithm: lightgbm, network or logistic.
+        algorithm: lightgbm, network or logistic; of clusters kmeans, hierarchical, dbscan or hdbscan.
         parameters: hyperparameters.
     """
 
@@ -87,6 +88,22 @@ class Training(BaseModel):
     seed: int
     algorithm: str
     parameters: dict[str, Any] = {}
+
+
+class Cluster(BaseModel):
+    """One group of visitors.
+
+    Attributes:
+        name: stays the same from version to version as long as mostly the same visitors are in it.
+        share: of the visitors that it was found among.
+        description: what sets it apart, in words.
+    """
+
+    model_config = _STRICT
+
+    name: str = Field(pattern=_NAME)
+    share: float = Field(ge=0, le=1)
+    description: str
 
 
 class Manifest(BaseModel):
@@ -106,6 +123,8 @@ class Manifest(BaseModel):
         statistics: of each input in the training part.
         scores: of the model's own scores in the test part.
         importance: share of each input in the model's decisions, the greatest first.
+        clusters: what the graph's second output numbers from 0; none of a model that only scores. The score
+            then says how clearly a visitor belongs to its cluster: 0 on a border, 1 in the centre.
         code_version: of Footfall.
     """
 
@@ -125,6 +144,7 @@ class Manifest(BaseModel):
     statistics: dict[str, Distribution] = {}
     scores: Distribution | None = None
     importance: dict[str, float] = {}
+    clusters: tuple[Cluster, ...] = ()
     code_version: str
 
     @property
@@ -132,8 +152,15 @@ class Manifest(BaseModel):
         """Names of the inputs, in their order."""
         return tuple(column.name for column in self.inputs)
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of what the graph gives."""
+        return (OUTPUT_NAME, CLUSTER_NAME) if self.clusters else (OUTPUT_NAME,)
+
     def band(self, score: float) -> str:
-        """`high`, `medium` or `low`."""
+        """`high`, `medium` or `low`; which cluster somebody is in is no news: always `low`."""
+        if self.clusters:
+            return "low"
         if score >= max(self.high, self.threshold):
             return "high"
         return "medium" if score >= self.threshold else "low"
@@ -144,6 +171,8 @@ class Manifest(BaseModel):
             raise ValueError("two inputs have one name")
         if not self.version.endswith(self.sha256[:8]):
             raise ValueError(f"version {self.version} is not of the graph {self.sha256[:8]}")
+        if len({cluster.name for cluster in self.clusters}) != len(self.clusters):
+            raise ValueError("two clusters have one name")
         unknown = sorted(set(self.statistics) - set(self.names))
         if unknown:
             raise ValueError(f"statistics of {unknown[0]}, which is no input")

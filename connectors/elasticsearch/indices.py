@@ -116,7 +116,13 @@ VISITORS = Index(
         "scores": {
             "type": "nested",
             "dynamic": "strict",
-            "properties": {"model": _KEYWORD, "version": _KEYWORD, "score": _DOUBLE, "scored_at_ms": _TIME},
+            "properties": {
+                "model": _KEYWORD,
+                "version": _KEYWORD,
+                "score": _DOUBLE,
+                "scored_at_ms": _TIME,
+                "cluster": _KEYWORD,
+            },
         },
         "live_signals": _KEYWORD,
         "context": _ATTRIBUTES,
@@ -223,7 +229,7 @@ SHADOW_SCORES = Index(
         "model": _object(name=_KEYWORD, version=_KEYWORD, sha256=_KEYWORD),
         "score": _DOUBLE,
         "evidence": _STORED,
-        "shadow": _object(version=_KEYWORD, score=_DOUBLE),
+        "shadow": _object(version=_KEYWORD, score=_DOUBLE, cluster=_KEYWORD),
         "version": _LONG,
     },
 )

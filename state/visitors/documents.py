@@ -149,12 +149,13 @@ def visitor_document(visitor: Visitor, asked: Asked, version: int, with_scores: 
 
 
 def _score(model: str, score: Score) -> dict[str, Any]:
-    return {
+    document: dict[str, Any] = {
         "model": model,
         "version": score.version,
         "score": score.score,
         "scored_at_ms": score.scored_at,
     }
+    return document | ({"cluster": score.cluster} if score.cluster else {})
 
 
 def score_document(visitor_id: str, asked: Asked, answer: Answer, now_ms: int) -> tuple[str, bytes]:

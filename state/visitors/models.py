@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from connectors.contracts.model_inputs import CHURN, INTENT
+from connectors.contracts.model_inputs import CHURN, CLUSTER, INTENT
 from state.logic import Out
 from state.options import Options
 from state.visitor import Asked, Moment, Score, Session, Visitor
@@ -59,11 +59,13 @@ class Models:
     def on_session_end(
         self, visitor: Visitor, session: Session, closed_at: int, asked_in: int, out: Out
     ) -> None:
-        """Churn risk is; it is one signal of a visitor, which each session renews."""
+        """Churn risk is, which each session renews, and the visitor's cluster where clusters are live."""
         if self._is_interested or visitor.document_due:
             moment = moment_of(visitor, session, closed_at)
             self._document_features(visitor, moment, out)
             self._ask(visitor, Asked(CHURN, closed_at, "visitor", asked_in, moment))
+            if self._scorer is not None and self._scorer.serves(CLUSTER):
+                self._ask(visitor, Asked(CLUSTER, closed_at, "visitor", asked_in, moment))
             visitor.closing = moment if visitor.document_due else None
 
     def _document_features(self, visitor: Visitor, moment: Moment, out: Out) -> None:
@@ -117,8 +119,11 @@ class Models:
                 self._take(visitor, asked, answer, out)
 
     def _take(self, visitor: Visitor, asked: Asked, answer: Answer, out: Out) -> None:
+        if not answer:
+            return
         model, emits, now_ms = asked.model, self._options.emits, self._signals.now_ms()
-        visitor.scores[model] = Score(answer["model"]["version"], answer["score"], asked.at)
+        cluster = answer["evidence"].get("cluster", "")
+        visitor.scores[model] = Score(answer["model"]["version"], answer["score"], asked.at, cluster)
         if "score" in emits:
             name, document = score_document(visitor.id, asked, answer, now_ms)
             out.add("score", visitor.id, name, asked.at, document)

@@ -47,7 +47,10 @@ class Scorer(Protocol):
         """Notes a question, whosever it is."""
 
     def answer(self, request: Request) -> Answer:
-        """The answer to a question, whether it was noted or not."""
+        """The answer to a question, noted or not; empty when its model is not there any more."""
+
+    def serves(self, model: str) -> bool:
+        """Whether a model that need not be there has a live version."""
 
 
 class BatchScorer:
@@ -55,10 +58,15 @@ class BatchScorer:
 
     Args:
         score: the names of the models and the moments → the answers.
+        serves: whether an optional model has a live version.
     """
 
-    def __init__(self, score: Callable[[list[str], list[Moment]], Sequence[Answer]]) -> None:
-        self._score = score
+    def __init__(
+        self,
+        score: Callable[[list[str], list[Moment]], Sequence[Answer]],
+        serves: Callable[[str], bool] = lambda model: False,
+    ) -> None:
+        self._score, self.serves = score, serves
         self._waiting: dict[tuple[str, str, str], Request] = {}
         self._answers: dict[tuple[str, str, str], Answer] = {}
 

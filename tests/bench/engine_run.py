@@ -10,16 +10,14 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from connectors.contracts.model_inputs import MODELS, OFFERED
-from connectors.models.registry import Registry
 from state.documents import NOWHERE
 from state.engine import Engine
 from state.logic import Out, SourcePosition
 from state.options import Options
 from state.rules.language.loading import SHIPPED, load
 from state.rules.pack import Pack
-from state.visitors.scoring import BatchScorer, matrix
-from udfs.model_scorer import Scorer
+from state.visitors.scoring import BatchScorer
+from udfs.models import batched, opened
 
 _TIME = re.compile(rb'"event_time_ms":(\d+)')
 # What the suite emits.
@@ -39,9 +37,7 @@ def rules(options: Options) -> Pack:
 
 def models(folder: Any) -> BatchScorer:
     """The live versions of a registry, as a worker asks them."""
-    scorer = Scorer(Registry(folder), OFFERED)
-    scorer.open(MODELS)
-    return BatchScorer(lambda names, moments: scorer.score(names, matrix(moments)))
+    return batched(opened(str(folder)))
 
 
 def calm_collector() -> None:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import orjson
 
 from connectors.contracts import topics
-from connectors.contracts.model_inputs import MODELS, OFFERED
 from connectors.elasticsearch import indices
 from connectors.kafka.topic_reader import read_topic
 from jobs import devices, visitors
@@ -22,9 +21,8 @@ from state.engine import Engine
 from state.logic import Document as Row
 from state.logic import Out, SourcePosition
 from state.options import Options
-from state.visitors.scoring import BatchScorer, matrix
-from udfs.model_scorer import Scorer
-from udfs.models import registry_at
+from state.visitors.scoring import BatchScorer
+from udfs.models import batched, opened
 from udfs.rules import compiled
 
 Document = dict[str, Any]
@@ -87,9 +85,7 @@ def engine(settings: Settings) -> Engine:
 
 
 def _scorer(settings: Settings) -> BatchScorer:
-    models = Scorer(registry_at(settings.model_dir), OFFERED)
-    models.open(MODELS)
-    return BatchScorer(lambda names, moments: models.score(names, matrix(moments)))
+    return batched(opened(settings.model_dir))
 
 
 def newest(rows: Iterable[Row]) -> dict[str, ById]:

@@ -11,7 +11,7 @@ from connectors.errors import ModelRefused
 from connectors.models.registry import SHADOW, Registry
 from jobs.offline import models as roles
 from state.drift import distribution
-from tests import models
+from tests import clusters, models
 from tests.models import NAMES, graph
 from udfs.model_scorer import POLL_SECONDS, Limits, Scorer
 
@@ -217,3 +217,80 @@ def test_swaps_under_load_score_every_row_once_by_a_version_that_was_live(world)
     world.wait()
     assert scored(scorer)[0]["model"]["version"] == versions[0]
     assert scorer.counts["rows"] == 3 * (batches + 1)
+
+
+# ------------------------------------------------------------------------------------------ clusters
+
+CLUSTER = "visitor_cluster"
+SHORT_LONG = np.array([[1, 0], [3, 0], [30, 0]], np.float32)
+
+
+def cluster_world(world, **changes):
+    """A job whose model is live, and a version of clusters that is not."""
+    world.promote(world.version(-1.0))
+    manifest = models.write(world.folder / "built", **clusters.two_clusters(**changes))
+    roles.publish(world.registry, world.folder / "built" / manifest.version)
+    scorer = Scorer(world.registry, NAMES, clock=lambda: world.now)
+    scorer.open([INTENT], [CLUSTER])
+    return scorer, manifest.version
+
+
+def test_clusters_are_served_from_the_moment_they_are_live(world):
+    scorer, version = cluster_world(world)
+    assert scorer.live(CLUSTER) is None
+    assert scorer.score([CLUSTER, INTENT], ROWS[:2])[0] == {}, (
+        "a question of before a restart is answered, too"
+    )
+    roles.promote(world.registry, CLUSTER, version)
+    world.wait()
+    answers = scorer.score([CLUSTER] * 3, SHORT_LONG)
+    assert [answer["evidence"] for answer in answers] == [
+        {"band": "low", "cluster": "short"}, {"band": "low", "cluster": "short"}, {"band": "low", "cluster": "long"},
+    ]  # fmt: skip
+    assert [answer["score"] for answer in answers] == [
+        pytest.approx(1 - 1 / 19, abs=1e-6), pytest.approx(1 - 1 / 17, abs=1e-6), pytest.approx(1 - 10 / 28, abs=1e-6),
+    ]  # fmt: skip
+    assert answers[0]["model"]["version"] == version
+
+
+def test_another_version_of_clusters_shadows_and_takes_over(world):
+    scorer, first = cluster_world(world)
+    roles.promote(world.registry, CLUSTER, first)
+    manifest = models.write(
+        world.folder / "built", **clusters.two_clusters(border=25.0, clusters=("few", "many"))
+    )
+    roles.publish(world.registry, world.folder / "built" / manifest.version)
+    roles.promote(world.registry, CLUSTER, manifest.version, role=SHADOW)
+    world.wait()
+    answer = scorer.score([CLUSTER], np.array([[15, 0]], np.float32))[0]
+    assert answer["evidence"]["cluster"] == "long"
+    assert answer["shadow"] == {
+        "version": manifest.version,
+        "score": pytest.approx(1 - 13 / 33),
+        "cluster": "few",
+    }
+    roles.promote(world.registry, CLUSTER, manifest.version)
+    world.wait()
+    assert scorer.score([CLUSTER], np.array([[15, 0]], np.float32))[0]["evidence"]["cluster"] == "few"
+
+
+def test_a_row_that_is_in_no_cluster_says_so(world):
+    scorer, version = cluster_world(world)
+    roles.promote(world.registry, CLUSTER, version)
+    world.wait()
+    (answer,) = scorer.score([CLUSTER], np.array([[np.inf, 0]], np.float32))
+    assert answer["score"] == 0.0
+    assert answer["evidence"] == {"band": "low", "fallback": "not_a_probability"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"golden": [{"features": [1.0], "cluster": 1, "score": 1 - 1 / 19}]}, "another cluster"),
+        ({"golden": [{"features": [1.0], "score": 1 - 1 / 19}]}, "another cluster"),
+        ({"content": graph((0.0,))}, "must give 'score' and 'cluster'"),
+    ],
+)
+def test_clusters_that_are_not_what_they_say_are_refused(world, changes, words):
+    with pytest.raises(ModelRefused, match=words):
+        cluster_world(world, **changes)

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from cli import models as command
 from cli import watch as cli_watch
 from connectors.contracts import topics
-from connectors.contracts.model_inputs import CHURN, INTENT, MODELS, OFFERED
+from connectors.contracts.model_inputs import CHURN, CLUSTER, INTENT, MODELS, OFFERED
 from connectors.errors import BadInput, BrokerUnavailable
 from connectors.models.registry import Registry
 from jobs.offline import prometheus
@@ -205,6 +205,15 @@ def test_what_is_left_out_is_counted(traffic: Topics, tmp_path: Path) -> None:
     unknown = {**late, "scored_at_ms": one.scored_ms, "model": {"version": "20200101-00000000"}}
     one.add_scores([late, unknown])
     assert (one.counts["late"], one.counts["unknown_version"]) == (1, 1)
+
+
+def test_clusters_are_watched_for_drift_alone(traffic: Topics) -> None:
+    manifest, hour = loaded(CHURN).manifest, 3_600_000
+    one = Watch(CLUSTER, Spans(hour, hour, hour), lambda version: manifest)
+    scores = [orjson.loads(m) for m in traffic[topics.SCORES.name]]
+    one.add_scores({**score, "kind": CLUSTER} for score in scores if score["kind"] == CHURN)
+    one.add_features(map(orjson.loads, traffic[topics.FEATURES.name]))
+    assert {finding.what for finding in one.close()} == {"drift"} and not list(one.maturing.rows())
 
 
 def test_too_many_scores_become_a_sample_of_the_visitors(

@@ -73,6 +73,10 @@ class Notes:
         """Says what leads to nothing."""
         return _ANSWER
 
+    def serves(self, model: str) -> bool:
+        """Only what every job asks is noted."""
+        return False
+
     def _put_away(self) -> None:
         rows = pl.DataFrame([_row(one) for one in self._asked], schema=_SCHEMA, orient="row")
         self._parts.append((rows, matrix([one.moment for one in self._asked])))

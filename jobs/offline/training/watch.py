@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from connectors.contracts.model_inputs import OFFERED
+from connectors.contracts.model_inputs import OFFERED, OPTIONAL
 from connectors.contracts.model_manifest import Distribution, Manifest
 from jobs.offline.training.evaluation import Estimate, estimates
 from jobs.offline.training.maturing import Document, Maturing, Waiting, hashed, labelled
@@ -134,7 +134,8 @@ class Watch:
                 key = self._window(document)
                 if key and self._is_new(key, document):
                     groups.setdefault(key, []).append(document)
-                    self.maturing.add_score(document)
+                    if self.model not in OPTIONAL:  # nothing that happens says whether a cluster is right
+                        self.maturing.add_score(document)
         for key, group in groups.items():
             self.tallies[key].add(log_of(group), self._references(key[1]))
 

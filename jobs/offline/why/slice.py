@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from connectors.contracts.model_inputs import MODELS, OFFERED
 from connectors.errors import BadInput, EngineDefect, FootfallError, ModelRefused
 from connectors.kafka.topic_reader import read_topic
 from connectors.keys import KeySource
@@ -26,10 +25,8 @@ from state.engine import Engine
 from state.events import Event, read_event
 from state.logic import SourcePosition
 from state.options import Options
-from state.visitors.scoring import BatchScorer, matrix
 from udfs.logics import now_ms
-from udfs.model_scorer import Scorer
-from udfs.models import registry_at
+from udfs.models import batched, opened
 from udfs.rules import compiled
 
 _POSITION = re.compile(r"(.+):(\d+):(\d+)")
@@ -95,10 +92,8 @@ def engine_of(settings: Settings) -> Engine:
     """An engine as the job has it; where its models cannot be used here, no visitor is scored."""
     options, scorer = Options.of(settings), None
     if settings.scoring:
-        models = Scorer(registry_at(settings.model_dir), OFFERED)
         try:
-            models.open(MODELS)
-            scorer = BatchScorer(lambda names, moments: models.score(names, matrix(moments)))
+            scorer = batched(opened(settings.model_dir))
         except ModelRefused:
             options = options.replace(scoring=False)
     key = KeySource(settings.pseudonym_key_file).read() if settings.pseudonymise else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 
@@ -12,7 +13,7 @@ from connectors.contracts.signals import Signal
 from state.engine import Engine
 from state.logic import Out
 from state.options import KINDS, Options
-from state.visitor import Moment
+from state.visitor import Moment, Score
 from state.visitors.scoring import BatchScorer, Request, matrix
 from tests.engine_runs import (
     HOUR,
@@ -153,6 +154,64 @@ def test_what_a_model_takes_is_what_it_was_trained_with() -> None:
     (row,) = matrix([moment])
     assert row[:55].tolist() == [1.0] * 55
     assert row[55:].sum() == 3  # is_mobile, from_organic, last_search
+
+
+# ------------------------------------------------------------------------------------------ clusters
+
+
+def clustering() -> BatchScorer:
+    """A model of clusters that says how many events the visitor's session had; the others as ever."""
+
+    def answered(name: str, moment: Moment) -> Document:
+        if name != "visitor_cluster":
+            return answer(name, moment)
+        said = {"band": "low", "cluster": f"of_{moment.event_no}"}
+        return {"model": {"name": name, "version": "7", "sha256": "0" * 64}, "score": 0.25, "evidence": said}
+
+    def score(names: list[str], moments: list[Moment]) -> list[Document]:
+        return [answered(*each) for each in zip(names, moments, strict=True)]
+
+    return BatchScorer(score, lambda model: model == "visitor_cluster")
+
+
+@pytest.mark.parametrize("slice_ms", [50, MINUTE, HOUR])
+def test_a_visitor_s_cluster_is_asked_for_when_a_session_has_ended(slice_ms: int) -> None:
+    events = [*visit("page_view", "page_view"), event("v", "page_view", HOUR)]
+    for values in (lines(events), lines(events)[::-1] * 2):
+        out = run(values, slice_ms, scorer=clustering())
+        found = [one for one in documents(out, "score") if one["kind"] == "visitor_cluster"]
+        assert [one["evidence"]["cluster"] for one in found] == ["of_2", "of_1"]
+        assert [one["scored_at_ms"] - T0 for one in found] == [30 * MINUTE + 1_000, 90 * MINUTE]
+        assert not [one for one in documents(out, "signal") if one["kind"] == "visitor_cluster"]
+        last = max(documents(out, "visitor"), key=lambda one: one["version"])
+        assert last["scores"][-1] == {
+            "model": "visitor_cluster", "version": "7", "score": 0.25, "scored_at_ms": T0 + 90 * MINUTE, "cluster": "of_1",
+        }  # fmt: skip
+
+
+def test_without_clusters_the_engine_asks_for_none() -> None:
+    out = run(lines(visit("page_view")), scorer=scorer())
+    assert {one["kind"] for one in documents(out, "score")} == {"churn_risk"}
+
+
+def test_a_question_whose_model_is_gone_leads_to_nothing() -> None:
+    gone = BatchScorer(
+        lambda names, moments: [
+            {} if name == "visitor_cluster" else answer(name, moment)
+            for name, moment in zip(names, moments, strict=True)
+        ],
+        lambda model: True,
+    )
+    out = run(lines(visit("page_view", "page_view")), scorer=gone)
+    assert [one["kind"] for one in documents(out, "score")] == ["churn_risk"]
+    assert [one["model"] for one in documents(out, "visitor")[-1]["scores"]] == ["churn_risk"]
+
+
+def test_scores_of_before_clusters_are_read_and_those_of_now_come_back() -> None:
+    old = msgspec.msgpack.encode(["3", 0.5, 7])
+    assert msgspec.msgpack.decode(old, type=Score) == Score("3", 0.5, 7)
+    now = Score("3", 0.5, 7, "cluster_2")
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(now), type=Score) == now
 
 
 # -------------------------------------------------------------------------------- the visitor's document
