@@ -17,9 +17,9 @@ WEIGHTS = {
     "page_view": 1,
     "product_view": 1,
     "product_click": 1,
-    "custom:favourite": 2,
-    "add_to_cart": 3,
-    "purchase": 5,
+    "custom:favourite": 1,
+    "add_to_cart": 1,
+    "purchase": 1,
 }
 DAY_MS = 86_400_000
 GAP_MS, TAU_MS, MEMORY_MS = 1_800_000, 7 * DAY_MS, 14 * DAY_MS
@@ -57,7 +57,7 @@ class Answers:
                     if one != other:
                         self._meet(one, other, event["event_time_ms"], weight)
                 for other in before[-5:]:
-                    if other not in products:
+                    if other not in products and products != before[-1:]:
                         self._meet(one, other, event["event_time_ms"], weight)
                         self._meet(other, one, event["event_time_ms"], weight)
             before = [one for one in before if one not in products] + products

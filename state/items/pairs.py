@@ -80,7 +80,8 @@ class PairsLogic(Logic[Visit, Event | Erased]):
     def _see(self, visit: Visit, event: Event, found: list[Product]) -> None:
         weight = weight_of(event) if visit.counted < MOST_OF_SESSION else 0.0
         names = [product.id for product in found]
-        before = [name for name in visit.recent if name not in names] if weight else []
+        goes_on = weight and names != visit.recent[-1:]  # look, click and cart of a product are one step
+        before = [name for name in visit.recent if name not in names] if goes_on else []
         sighting = Sighting(event.event_time_ms, event.sequence, event.event_id, weight, found, before)
         self._sighted.append(sighting)
         if weight:

@@ -11,14 +11,15 @@ from msgspec import Struct
 from state.events import Block, Event, number_in, text_in
 from state.vocabulary import ADD_TO_CART, KIND, PURCHASE
 
-# What one event counts. A list of impressions, a removal and a refund say nothing of what goes together.
+# What one event counts. A list of impressions, a removal and a refund say nothing of what goes together. A
+# cart or an order counts as a look does: with more, what is shown is worse (docs/recommendations.md).
 WEIGHTS: dict[str, float] = {
     "page_view": 1.0,  # where it names a product
     "product_view": 1.0,
     "product_click": 1.0,
-    "custom:favourite": 2.0,
-    "add_to_cart": 3.0,
-    "purchase": 5.0,
+    "custom:favourite": 1.0,
+    "add_to_cart": 1.0,
+    "purchase": 1.0,
 }
 MOST_IN_BASKET = 20  # products of one event
 LONGEST_ID = 200  # characters; what is longer is no product's id
