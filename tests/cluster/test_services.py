@@ -252,7 +252,7 @@ def _is_recovered(shop: Shop, visitor: str) -> bool:
 def test_at_rest_the_view_is_the_index_for_every_visitor(shop: Shop) -> None:
     timeout_ms = shop.deployment.settings.cart_timeout_ms
     run_shop(shop.feeder, rate=100, seed=5, seconds=20, cart_timeout_ms=timeout_ms)
-    shop.pass_to(8)  # two hours from now: every cart is abandoned, every session is over
+    shop.pass_to(6.9)  # 54 minutes from now: every cart is abandoned, every session is over
 
     def of_the_index() -> dict[str, dict[str, tuple[str, int]]]:
         found: dict[str, dict[str, tuple[str, int]]] = {visitor: {} for visitor in VISITORS}
