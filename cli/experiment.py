@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -15,12 +14,12 @@ from connectors.files.experiments import load
 from jobs import ends
 from jobs.offline.experiments import exposures
 from jobs.offline.experiments.definitions import definitions
+from jobs.offline.memberships import moves_of_path
 from jobs.settings import load as settings_of
 from stack.console import new_console
 
-_FOLDER = click.option(
-    "--experiments", "folder", type=click.Path(path_type=Path), required=True, help="Folder of *.yaml."
-)
+_PATH = click.Path(path_type=Path)
+_FOLDER = click.option("--experiments", "folder", type=_PATH, required=True, help="Folder of *.yaml.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="All figures as one JSON object.")
 
 
@@ -45,26 +44,26 @@ def show_all(folder: Path) -> None:
 
 @main.command()
 @click.argument("name")
-@click.option(
-    "--experiments", "folder", type=click.Path(path_type=Path), help="Default: as the lake kept it."
-)
+@click.option("--experiments", "folder", type=_PATH, help="Default: as the lake kept it.")
 @click.option("--version", type=click.IntRange(1), help="Default: the one in force, or the newest kept.")
-@click.option("--events", "events_path", type=click.Path(path_type=Path), required=True,
+@click.option("--events", "events_path", type=_PATH, required=True,
               help="The lake's folder, or JSON lines of events, plain or .gz.")  # fmt: skip
-@click.option("--exposures", "files", type=click.Path(path_type=Path), multiple=True,
+@click.option("--exposures", "files", type=_PATH, multiple=True,
               help="JSON lines of exposures or triggers; repeatable. Default: their topics.")  # fmt: skip
 @click.option("--planned", type=click.IntRange(100), default=10_000, show_default=True,
               help="Units that you plan for; fix it before the first look.")  # fmt: skip
 @click.option("--before-days", type=click.FloatRange(0), default=14.0, show_default=True,
               help="Span before the exposure whose orders are covariates.")  # fmt: skip
 @click.option("--currency", help="Of revenue. Default: the commonest.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for report.html and report.json.")
+@click.option("--by", type=click.Choice(["segment"]), help="Each segment by itself, as of the exposure, too.")
+@click.option("--segments", "lifecycle", type=_PATH, help="Folder or file of segments. Default: the shipped.")
+@click.option("--out", type=_PATH, help="Folder for report.html and report.json.")
 @_JSON
 @settings_options
 def analyse(
     name: str, folder: Path | None, version: int | None, events_path: Path, files: tuple[Path, ...],
-    planned: int, before_days: float, currency: str | None, out: Path | None, as_json: bool,
-    settings_file: Path | None, assignments: tuple[str, ...],
+    planned: int, before_days: float, currency: str | None, by: str | None, lifecycle: Path | None,
+    out: Path | None, as_json: bool, settings_file: Path | None, assignments: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Say what came of the experiment NAME; `holdout` is the global holdout.
 
@@ -73,26 +72,23 @@ def analyse(
     from jobs.offline.experiments import analysis, report, visitors
 
     with reported_failures():
+        settings = settings_of(settings_file, assignments, embedded_settings())
         running = definitions(name, folder, events_path, version)
-        values = exposures.lines(files) if files else _topics(settings_file, assignments)
+        broker = ends.kafka("experiment", settings)
+        values = exposures.lines(files) if files else exposures.messages(broker.client_properties())
         one, exposed = exposures.of_experiment(exposures.exposures(values), running, name)
         found = analysis.analysed(
             one, exposed, visitors.events(events_path),
             planned=planned, before_ms=int(before_days * 86_400_000), currency=currency,
+            moves=moves_of_path(events_path, settings, lifecycle) if by else None,
         )  # fmt: skip
         if out:
             click.echo(f"report: {report.write(found, out)}", err=True)
     if as_json:
         click.echo(orjson.dumps(found.to_document()).decode())
     else:
-        new_console(stderr=False).print(report.grid(found))
-        click.echo(f"{report.counts(found)}\n{report.verdict(found)}")
+        new_console(stderr=False).print(*report.shown(found), sep="\n")
     sys.exit(1 if found.mismatch else 0)
-
-
-def _topics(settings_file: Path | None, assignments: tuple[str, ...]) -> Iterator[bytes]:
-    settings = settings_of(settings_file, assignments, embedded_settings())
-    return exposures.messages(ends.kafka("experiment", settings).client_properties())
 
 
 @main.command()

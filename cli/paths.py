@@ -32,6 +32,9 @@ from stack.console import new_console, progress
 @click.option("--repeats", is_flag=True, help="A step that follows itself counts again.")
 @click.option("--goal", default="purchase", show_default=True, help="Event type that makes a buyer.")
 @click.option("--funnel", default="funnel_step", show_default=True, help="A rule of the kind funnel.")
+@click.option("--segment", metavar="NAME", help="Only sessions that began in this segment.")
+@click.option("--segments", "lifecycle", type=click.Path(path_type=Path),
+              help="Folder or file of the segments. Default: the shipped ones.")  # fmt: skip
 @click.option("--min-support", "support", default="0.05", show_default=True,
               help="Sessions that must have a pattern: a share (0.05, 5%) or a number (50).")  # fmt: skip
 @click.option("--min-length", "shortest", type=click.IntRange(1), default=2, show_default=True,
@@ -55,6 +58,7 @@ from stack.console import new_console, progress
 @settings_options
 def main(
     path: Path, adapter: str, steps: str, leave_out: tuple[str, ...], repeats: bool, goal: str, funnel: str,
+    segment: str | None, lifecycle: Path | None,
     support: str, shortest: int, max_length: int, max_gap: int, any_gap: bool, all_patterns: bool, most: int,
     method: str, top: int, out: Path | None, as_json: bool, settings_file: Path | None,
     assignments: tuple[str, ...],
@@ -68,7 +72,9 @@ def main(
         limits = Limits(1, max_length, None if any_gap else max_gap, most)
         question = Question(support, limits, method, shortest, all_patterns)
         wanted = Wanted(steps, goal, frozenset(leave_out), repeats)
-        run = Run(path, adapter, wanted, question, funnel, load(settings_file, assignments))
+        run = Run(
+            path, adapter, wanted, question, funnel, load(settings_file, assignments), lifecycle, segment
+        )
         found = answer(run, lambda what: progress(console, what, None))
         if out:
             console.print(f"report: {report.write(found, out, top)}")

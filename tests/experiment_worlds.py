@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from jobs.offline.experiments.by_segment import by_segment
 from jobs.offline.experiments.estimates import metric
 from jobs.offline.experiments.sequential import Floats, always_valid_p, ratio_p
 
@@ -85,3 +86,28 @@ def world(chance: np.random.Generator, visitors: int, uplift: float, conversion:
     after = {name: values.astype(float) for name, values in columns.items()}
     old = {f"{name}_before": (before > 0).astype(float) for name in after} | {"revenue_before": before}
     return pl.DataFrame({"arm": np.where(offer, "offer", "control"), **after, **old})
+
+
+def segmented(chance: np.random.Generator, visitors: int, uplifts: dict[str, float]) -> pl.DataFrame:
+    """Rows of visitors in segments of unlike size; the arm `offer` does something only where an uplift says so."""
+    names = ("new", "casual", "at_risk", None)
+    sizes = chance.multinomial(visitors, [0.45, 0.3, 0.15, 0.1])
+    parts = [
+        world(chance, size, uplifts.get(name or "", 0.0)).with_columns(
+            pl.lit(name, pl.String).alias("segment")
+        )
+        for name, size in zip(names, sizes.tolist(), strict=True)
+    ]
+    return pl.concat(parts)
+
+
+def segment_alarms(seed: int, runs: int, visitors: int, uplifts: dict[str, float]) -> tuple[float, float]:
+    """Share of runs that say that effects differ: by the interaction of any metric, by any segment."""
+    chance, alarms = np.random.default_rng(seed), np.zeros(2)
+    for _ in range(runs):
+        found = by_segment(segmented(chance, visitors, uplifts), "control", visitors)
+        alarms += [
+            min(one.p_holm for one in found.interactions) < 0.05,
+            min(one.p_holm for one in found.estimates) < 0.05,
+        ]
+    return float(alarms[0] / runs), float(alarms[1] / runs)

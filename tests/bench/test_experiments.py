@@ -34,3 +34,11 @@ def test_coverage_of_a_planted_uplift() -> None:
         f"95 % interval has the uplift of 20 %: { ({name: f'{one:.1%}' for name, one in found.items()}) }"
     )
     assert min(found.values()) >= 0.93
+
+
+def test_interactions_with_segments() -> None:
+    none, planted = (worlds.segment_alarms(1, 100, 4_000, uplifts) for uplifts in ({}, {"at_risk": 1.0}))
+    CONSOLE.print(
+        f"no interaction: {none[0]:.1%} alarm, by segment {none[1]:.1%}; planted: {planted[0]:.1%} found"
+    )
+    assert max(none) <= 0.05 + 3 * (0.05 * 0.95 / 100) ** 0.5 and planted[0] >= 0.8

@@ -13,13 +13,14 @@ import pytest
 from click.testing import CliRunner
 
 from cli.paths import main
+from jobs.offline.memberships import Lifecycle
 from jobs.offline.paths.running import funnel_rule
 from jobs.offline.paths.sessions import Sessions, Wanted, sessions_of
 from jobs.offline.training.events import Messages
 from jobs.settings import Settings
 from state.options import Options
 from tests import datasets, path_oracle
-from tests.engine_runs import HOUR, MINUTE, event, lines
+from tests.engine_runs import DAY, HOUR, MINUTE, T0, event, lines
 from tests.lake_files import write_lake
 from udfs.rules import compiled
 
@@ -29,7 +30,7 @@ OPTIONS = Options(bounded=True, scoring=False, emits=frozenset())
 
 def sessions(events: Iterable[Document], wanted: Wanted | None = None) -> Sessions:
     funnel = compiled([funnel_rule(Settings(), "funnel_step")], OPTIONS)
-    return sessions_of(Messages(lines(events)), OPTIONS, wanted or Wanted(), funnel, lambda _: None)
+    return sessions_of(Messages(lines(events)), OPTIONS, wanted or Wanted(), funnel, Lifecycle())
 
 
 def paths(found: Sessions) -> list[list[str]]:
@@ -142,8 +143,9 @@ def test_where_sessions_drop_off(run: Callable[..., Any]) -> None:
     found = figures(run([*shop(), *visit("w", "page_view")], "--json"))["funnel"]
     assert [(one["step"], one["sessions"], one["dropped"]) for one in found] == [
         ("view", 60, 1), ("cart", 20, 40), ("checkout", 20, 0), ("purchase", 20, 0),
-    ]  # fmt: skip
-    assert [one["share"] for one in found] == pytest.approx([60 / 61, 1 / 3, 1, 1])
+    ] * 2  # fmt: skip
+    assert {one["segment"] for one in found} == {"all", "new"}
+    assert [one["share"] for one in found[:4]] == pytest.approx([60 / 61, 1 / 3, 1, 1])
 
 
 def test_another_goal_and_funnel_may_be_given(run: Callable[..., Any], tmp_path: Path) -> None:
@@ -154,7 +156,7 @@ def test_another_goal_and_funnel_may_be_given(run: Callable[..., Any], tmp_path:
     (tmp_path / "f.yaml").write_text(head + steps)
     folder = ("--set", f"rules_dir={tmp_path}", "--funnel", "search_funnel", "--goal", "search", "--json")
     found = figures(run(shop(), *folder))
-    assert [(one["step"], one["sessions"]) for one in found["funnel"]] == [
+    assert [(one["step"], one["sessions"]) for one in found["funnel"] if one["segment"] == "all"] == [
         ("product_view", 60),
         ("search", 20),
     ]
@@ -203,6 +205,12 @@ def test_another_trackers_file_is_adapted(tmp_path: Path) -> None:
         (("--min-support", "0"), "'0' came"),
         (("--min-support", "lots"), "'lots' came"),
         (("--funnel", "cart"), "one of the funnels funnel_step is required, 'cart' came"),
+        (
+            ("--segment", "vip"),
+            "one of the segments engaged, new, casual, at_risk, lapsed is required, 'vip' came",
+        ),
+        (("--segment", "lapsed"), "at least 10 sessions of segment lapsed are required, 0 came"),
+        (("--segments", "absent.yaml"), "absent.yaml"),
         (("--most", "3"), "more than 3 patterns are in 3 sessions or more"),
         (("--set", "session_gap=5"), "session_gap"),
         (("--events", "absent.jsonl"), "absent.jsonl cannot be read"),
@@ -229,3 +237,25 @@ def test_too_little_is_refused_and_a_small_group_is_not_compared(run: Callable[.
 def test_listed_patterns_are_the_commonest_first(run: Callable[..., Any]) -> None:
     counts = [one["sessions"] for one in figures(run(shop(), "--json"))["patterns"]]
     assert all(one >= other for one, other in pairwise(counts)) and counts
+
+
+def test_sessions_of_a_segment_are_those_that_began_in_it(run: Callable[..., Any]) -> None:
+    """Who comes back after 20 days of silence was lapsed, and is casual from the event on with which it is back."""
+    back = [
+        one
+        for number in range(30)
+        for one in visit(f"v{number}", "search", "click", at=20 * DAY + number * HOUR)
+    ]
+    table = sessions([*shop(), *back]).table
+    moves = {
+        (row[0], row[1] // HOUR): row[2]
+        for row in table.select("visitor_id", "started_at_ms", "segment").iter_rows()
+    }
+    assert [moves[f"v{number}", T0 // HOUR + number] for number in range(60)] == ["new"] * 60
+    later = {moves[f"v{number}", T0 // HOUR + 20 * 24 + number] for number in range(30)}
+    assert "new" not in later and None not in later
+    name = sorted(map(str, later))[0]
+    found = figures(run([*shop(), *back], "--segment", name, "--min-support", "2", "--json"))
+    assert found["segment"] == name and found["sessions"] == list(table["segment"]).count(name) >= 10
+    assert {tuple(one["steps"]) for one in found["patterns"]} == {("search", "click")}
+    assert {one["segment"] for one in found["funnel"]} == {"all", "new", *later}

@@ -9,9 +9,11 @@ import numpy as np
 import polars as pl
 
 from connectors.contracts.experiments import Experiment
+from jobs.offline.experiments.by_segment import BySegment, by_segment
 from jobs.offline.experiments.estimates import Estimate, estimates
 from jobs.offline.experiments.sequential import RATIO_ALPHA, ratio_p
 from jobs.offline.experiments.visitors import Events, Rows, rows
+from jobs.offline.memberships import as_of
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Analysis:
         currency, other_currencies: of revenue; orders without it.
         planned: units for which the intervals are narrowest that always hold.
         estimates: of each arm and metric.
+        by_segment: the same in each segment, and the interaction; None where it was not asked for.
     """
 
     experiment: str
@@ -44,6 +47,7 @@ class Analysis:
     other_currencies: int
     planned: int
     estimates: list[Estimate]
+    by_segment: BySegment | None = None
 
     @property
     def mismatch(self) -> bool:
@@ -63,6 +67,7 @@ def analysed(
     planned: int,
     before_ms: int,
     currency: str | None = None,
+    moves: pl.DataFrame | None = None,
 ) -> Analysis:
     """All figures of an experiment.
 
@@ -73,6 +78,7 @@ def analysed(
         planned: units of all arms, fixed before the first look.
         before_ms: span of the covariates.
         currency: of revenue; None takes the commonest.
+        moves: from segment to segment (jobs/offline/memberships.py), to look at each segment by itself.
     """
     compared: Rows = rows(exposed, found, before_ms, currency)
     split = first_by_unit(exposed)
@@ -83,7 +89,13 @@ def analysed(
         float(ratio_p(arrivals(split["arm"], one), [one.arms[arm] for arm in sorted(one.arms)])[-1]),
         compared.currency, compared.other_currencies, planned,
         estimates(compared.visitors, one.control, planned),
+        None if moves is None else _by_segment(compared.visitors, moves, one, planned),
     )  # fmt: skip
+
+
+def _by_segment(visitors: pl.DataFrame, moves: pl.DataFrame, one: Experiment, planned: int) -> BySegment:
+    """By the segment at the first exposure: what comes after it may be the arm's own doing."""
+    return by_segment(as_of(visitors, moves, "exposed_id", "exposed_ms"), one.control, planned)
 
 
 def first_by_unit(exposed: pl.DataFrame) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import orjson
 from matplotlib.figure import Figure
 from rich.table import Table
 
+from jobs.offline.experiments import segment_report
 from jobs.offline.experiments.analysis import Analysis
 from jobs.offline.experiments.estimates import ALPHA, Estimate
 from jobs.offline.experiments.sequential import RATIO_ALPHA
@@ -45,10 +46,19 @@ def rows(found: Analysis) -> list[tuple[str, ...]]:
     return [_row(one) for one in found.estimates]
 
 
-def grid(found: Analysis) -> Table:
-    """The same for a terminal."""
-    made = Table(*HEAD, box=None, pad_edge=False)
-    for row in rows(found):
+def shown(found: Analysis) -> Iterable[Table | str]:
+    """What a terminal shows."""
+    yield _grid(HEAD, rows(found))
+    if found.by_segment is not None:
+        yield _grid(segment_report.HEAD, segment_report.rows(found.by_segment))
+        yield from segment_report.lines(found.by_segment)
+    yield counts(found)
+    yield verdict(found)
+
+
+def _grid(head: Sequence[str], cells: Iterable[Sequence[str]]) -> Table:
+    made = Table(*head, box=None, pad_edge=False)
+    for row in cells:
         made.add_row(*row)
     return made
 
@@ -91,7 +101,12 @@ def _page(found: Analysis) -> Iterable[str]:
     yield f" Intervals of any look are narrowest at {found.planned:,} units.</p><h2>Uplift</h2>"
     yield table(HEAD, rows(found))
     picture = base64.b64encode(_picture(found.estimates)).decode()
-    yield f'<img style="max-width:70%" alt="uplift" src="data:image/png;base64,{picture}"><h2>Checks</h2>'
+    yield f'<img style="max-width:70%" alt="uplift" src="data:image/png;base64,{picture}">'
+    if found.by_segment is not None:
+        yield "<h2>By segment</h2><p>As of the first exposure.</p>"
+        yield table(segment_report.HEAD, segment_report.rows(found.by_segment))
+        yield "".join(f"<p>{escape(line)}</p>" for line in segment_report.lines(found.by_segment))
+    yield "<h2>Checks</h2>"
     split = [(arm, f"{count:,}", f"{found.visitors[arm]:,}") for arm, count in found.units.items()]
     yield table(("arm", "units", "visitors compared"), split)
     yield f"<ul><li>split by weights: p = {found.ratio_p:.3g}, alarm below {RATIO_ALPHA}</li>"

@@ -78,7 +78,8 @@ class Rows:
     """What is analysed.
 
     Attributes:
-        visitors: arm, converted, orders, priced, revenue; each with `_before` too.
+        visitors: visitor_id, exposed_id (who it was to us at the first exposure), exposed_ms, arm; converted,
+            orders, priced, revenue, each with `_before` too.
         crossed: visitors who were exposed to two arms or more; they are left out.
         currency: of all revenue.
         other_currencies: orders that do not count for revenue, as they are of another one or of none.
@@ -99,8 +100,9 @@ def rows(exposed: pl.DataFrame, found: Events, before_ms: int, currency: str | N
         before_ms: so long before the exposure counts as the time before.
         currency: of revenue; None takes the commonest.
     """
-    by_visitor = exposed.with_columns(_canonical("visitor_id", found.users)).group_by("visitor_id")
-    visitors = by_visitor.agg(
+    named = exposed.with_columns(_canonical("visitor_id", found.users), exposed_id="visitor_id")
+    visitors = named.group_by("visitor_id").agg(
+        pl.col("exposed_id").sort_by("at_ms").first(),
         pl.col("arm").sort_by("at_ms").first(),
         pl.col("arm").n_unique().alias("arms"),
         pl.col("at_ms").min().alias("exposed_ms"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from connectors.errors import BadInput
 from jobs.active_rules import active_rules
+from jobs.offline.memberships import Lifecycle
 from jobs.offline.paths.analysis import Answer, Question, analysed
 from jobs.offline.paths.sessions import Wanted, sessions_of
 from jobs.offline.training.events import read_events
@@ -32,6 +33,8 @@ class Run:
         question: what is asked.
         funnel: name of a rule of that kind.
         settings: of the job: session gap, consent, the folder of rules.
+        lifecycle: folder or file of segments; None has the shipped ones.
+        segment: only sessions that began in it.
     """
 
     path: Path
@@ -40,6 +43,8 @@ class Run:
     question: Question
     funnel: str
     settings: Settings
+    lifecycle: Path | None = None
+    segment: str | None = None
 
 
 def answer(run: Run, bar: Bar) -> Answer:
@@ -54,17 +59,20 @@ def answer(run: Run, bar: Bar) -> Answer:
     """
     run.wanted.check()
     run.question.least(1)  # refuses a bad support before the long work
-    rule = funnel_rule(run.settings, run.funnel)
+    lifecycle, rule = Lifecycle(run.lifecycle), funnel_rule(run.settings, run.funnel)
+    if run.segment is not None:
+        lifecycle.require(run.segment)
     options = Options.of(run.settings, ()).replace(bounded=True, scoring=False)
     with bar("events") as update:
         events = read_events(run.path, run.adapter)
-        found = sessions_of(events, options, run.wanted, compiled([rule], options), update)
+        found = sessions_of(events, options, run.wanted, compiled([rule], options), lifecycle, update)
     with bar("patterns") as update:
         return analysed(
             found,
             run.question,
             goal=run.wanted.goal,
             funnel=[step.name for step in rule.steps],
+            segment=run.segment,
             progress=update,
         )
 

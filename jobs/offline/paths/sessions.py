@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ import polars as pl
 
 from connectors.contracts.vocabulary import EVENT_TYPES, known_type
 from connectors.errors import BadInput
+from jobs.offline.memberships import Lifecycle, as_of, moves_in
 from jobs.offline.paths.sequences import Integers, Sequences
-from jobs.offline.training.asked import run
 from jobs.offline.training.events import Events
 from state.events import Event, text_in
 from state.options import Options
@@ -83,7 +83,7 @@ class Sessions:
     Attributes:
         table: a row each session, in order of its beginning: session_id, visitor_id, started_at_ms, reached
             (the furthest step of the funnel, 0 where it came to none), goal_at (position of the first goal,
-            null where there is none).
+            null where there is none), segment (as of its beginning, null where the visitor was in none).
         steps: of all sessions behind one another, indices of `names`.
         owner: of each step, the row of its session.
         names: of steps.
@@ -189,7 +189,12 @@ class _Watched:
 
 
 def sessions_of(
-    events: Events, options: Options, wanted: Wanted, funnel: Rules, progress: Callable[[int], None]
+    events: Events,
+    options: Options,
+    wanted: Wanted,
+    funnel: Rules,
+    lifecycle: Lifecycle,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Sessions:
     """The sessions of a history.
 
@@ -198,8 +203,10 @@ def sessions_of(
         options: of the engine: what ends a session, who is held back.
         wanted: what is a step.
         funnel: a pack with one rule of the kind funnel.
+        lifecycle: the segments that visitors are in.
         progress: hears how many events were read.
     """
     notes = _Notes(wanted, funnel)
-    run(_Watched(events, progress), options, None, pack=notes)
-    return notes.taken(wanted.repeats)
+    moves = moves_in(_Watched(events, progress), options, lifecycle, notes)
+    found = notes.taken(wanted.repeats)
+    return replace(found, table=as_of(found.table, moves, "visitor_id", "started_at_ms"))

@@ -20,8 +20,9 @@ from state.devices.judged import Judged
 from state.engine import FINAL, Engine
 from state.logic import Out
 from state.options import Options
+from state.segments.membership import Segments
 from state.visitor import Visitor
-from state.visitors.logic import VisitorsLogic
+from state.visitors.logic import NO_SEGMENTS, VisitorsLogic
 from state.visitors.rules import NoRules, Rules
 from state.visitors.scoring import Answer, Request, Scorer, matrix
 
@@ -118,7 +119,12 @@ class _Engine(Protocol):
 
 
 def run(
-    events: Events, options: Options, scorer: Scorer | None, out: Out | None = None, pack: Rules | None = None
+    events: Events,
+    options: Options,
+    scorer: Scorer | None,
+    out: Out | None = None,
+    pack: Rules | None = None,
+    segments: Segments = NO_SEGMENTS,
 ) -> int:
     """Has the engine run over a history; the time of the last event.
 
@@ -128,9 +134,12 @@ def run(
         scorer: answers what is asked; None scores no visitor.
         out: gets the documents that the options want.
         pack: the rules; None has none.
+        segments: what a visitor may be in.
     """
     engine: _Engine = (
-        _Visitors(options, scorer, pack) if events.are_judged else Engine(options, pack, scorer, buckets=1)
+        _Visitors(options, scorer, pack, segments)
+        if events.are_judged
+        else Engine(options, pack, scorer, buckets=1, segments=segments)
     )
     end_ms = 0
     for values, ends_at in _slices(events):
@@ -159,9 +168,11 @@ def _slices(events: Events) -> Iterator[tuple[list[bytes], int]]:
 class _Visitors:
     """VISITORS alone, over events that were judged before."""
 
-    def __init__(self, options: Options, scorer: Scorer | None, pack: Rules | None) -> None:
+    def __init__(
+        self, options: Options, scorer: Scorer | None, pack: Rules | None, segments: Segments
+    ) -> None:
         self._live = Live(100_000)
-        logic = VisitorsLogic(options, pack or NoRules(), scorer, lambda: 0)
+        logic = VisitorsLogic(options, pack or NoRules(), scorer, lambda: 0, segments)
         self._bucket = Bucket[Visitor, Judged](0, logic, DictStore(), self._live.objects, Counts())
 
     def take(self, values: list[bytes], positions: None, ends_at: int) -> Out:
