@@ -65,7 +65,7 @@ def moves_in(
         events: the history.
         options: of the engine.
         lifecycle: the segments.
-        pack: of rules, for whoever wants to hear of the events at the same time.
+        pack: of rules, which hear of the events at the same time.
     """
     out = Out()
     run(events, options.replace(emits=frozenset({"signal"})), None, out, pack, lifecycle.segments)
