@@ -75,7 +75,7 @@ def _options(name: str, settings: Settings) -> dict[str, str]:
         # Names by which a savepoint finds state again, see `hosted`.
         "table.exec.uid.generation": "ALWAYS",
         # What the job works with, for commands that explain its answers: numbers and switches, no secrets.
-        _JOB_PARAMETERS: _joined(settings.numbers()),
+        _JOB_PARAMETERS: _joined({"version": VERSION, **settings.numbers()}),
     }
 
 

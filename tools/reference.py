@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from cli import (
     audit,
     demo,
+    doctor,
     erase,
     experiment,
     heartbeat,
@@ -53,6 +54,7 @@ COMMANDS: dict[str, click.Command] = {
     "scripts/erase": erase.main,
     "scripts/merge": merge.main,
     "scripts/audit": audit.main,
+    "scripts/doctor": doctor.main,
     "scripts/heartbeat": heartbeat.main,
     "scripts/replay-rejected": replay_rejected.main,
     "scripts/collect": collect.main,
