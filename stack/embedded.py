@@ -23,7 +23,7 @@ from stack.elasticsearch import ElasticsearchNode
 from stack.errors import NotEnoughMemory, StackError, WorkdirBusy
 from stack.fetching import RichProgress
 from stack.flink import FlinkCluster
-from stack.kafka import KafkaBroker
+from stack.kafka import KafkaBroker, Secured
 from stack.memory import MemorySampler
 
 PARTS = ("kafka", "elasticsearch", "flink")
@@ -65,6 +65,7 @@ class EmbeddedStack:
         flink_overrides: Mapping[str, object] | None = None,
         lake: bool = False,
         quick: bool = False,
+        secured: Secured | None = None,
     ) -> None:
         """Describe the stack; `start` (or `with`) runs it.
 
@@ -80,6 +81,7 @@ class EmbeddedStack:
             flink_overrides: Flink configuration values by full key.
             lake: give Flink what a job needs that writes Parquet.
             quick: let Java compile once and quickly: warm at once, but slower than it could become.
+            secured: give Kafka a second listener, with TLS and SASL.
 
         Raises:
             StackError: if `parts` names an unknown part.
@@ -93,7 +95,7 @@ class EmbeddedStack:
         self._parallelism, self._slots = parallelism, slots or parallelism
         self._state_backend, self._flink_overrides = state_backend, flink_overrides
         self._parts, self._keep_data, self._cache_dir = tuple(parts), keep_data, cache_dir
-        self._lake, self._quick = lake, quick
+        self._lake, self._quick, self._secured = lake, quick, secured
         self._console = console or new_console()
         self._components: dict[str, _Component] = {}
         self._memory = MemorySampler()
@@ -174,7 +176,7 @@ class EmbeddedStack:
     def _make(self, part: str, files: list[Path]) -> _Component:
         folders = (files, self._conf, self._data, self.log_dir)
         if part == "kafka":
-            return KafkaBroker(*folders)
+            return KafkaBroker(*folders, self._secured)
         if part == "elasticsearch":
             return ElasticsearchNode(*folders, quick=True)
         return FlinkCluster(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kafka import KafkaAdminClient
@@ -24,7 +26,7 @@ _SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT",
     # Topics are made by the suite with the partitions it wants; a typing error must not make one.
     "auto.create.topics.enable": "false",
     # There is one broker, so nothing can have more than one replica.
@@ -49,6 +51,16 @@ _SETTINGS = {
     "log.cleaner.threads": "1",
 }
 
+# Of the second listener; what it needs of the broker beside keys and users.
+_MECHANISM = "SCRAM-SHA-512"
+_SECURE = {
+    "sasl.enabled.mechanisms": _MECHANISM,
+    "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": (
+        "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    ),
+    "ssl.keystore.type": "PEM",
+}
+
 _LOG4J = """\
 rootLogger.level = INFO
 rootLogger.appenderRef.console.ref = console
@@ -59,12 +71,27 @@ appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss,SSS} %-5p %c - %m%n
 """
 
 
+@dataclass(frozen=True)
+class Secured:
+    """A second listener, with TLS and SCRAM-SHA-512.
+
+    Attributes:
+        keystore: PEM file with the broker's private key (PKCS 8) and its certificate.
+        users: their passwords, by name.
+    """
+
+    keystore: Path
+    users: Mapping[str, str] = field(repr=False)
+
+
 class KafkaBroker:
     """One Kafka broker on a free loopback port."""
 
     name = "Kafka"
 
-    def __init__(self, jars: list[Path], conf_dir: Path, data_dir: Path, log_dir: Path) -> None:
+    def __init__(
+        self, jars: list[Path], conf_dir: Path, data_dir: Path, log_dir: Path, secured: Secured | None = None
+    ) -> None:
         """Choose the ports and describe the process; nothing runs yet.
 
         Args:
@@ -72,9 +99,11 @@ class KafkaBroker:
             conf_dir: receives server.properties.
             data_dir: the broker's log segments; kept data are used again.
             log_dir: receives kafka.log.
+            secured: a listener with TLS and SASL beside the plain one.
         """
         self._conf, self._data = conf_dir / "kafka", data_dir / "kafka"
-        self.port, self._controller_port = free_ports(2)
+        self.port, self._controller_port, self._secured_port = free_ports(3)
+        self._secured = secured
         self.log = log_dir / "kafka.log"
         java: list[str | Path] = [
             java_binary(),
@@ -91,6 +120,8 @@ class KafkaBroker:
             "-t",
             _CLUSTER_ID,
         ]
+        for name, password in (secured.users if secured else {}).items():
+            format_arguments += ["--add-scram", f"{_MECHANISM}=[name={name},password={password}]"]
         self._formatter = ManagedProcess(
             "Kafka's storage format",
             [*java, *format_arguments, "-c", properties],
@@ -103,6 +134,11 @@ class KafkaBroker:
     def bootstrap_servers(self) -> str:
         """host:port of the broker."""
         return f"{LOOPBACK}:{self.port}"
+
+    @property
+    def secured_servers(self) -> str:
+        """host:port of the listener with TLS and SASL, where there is one."""
+        return f"{LOOPBACK}:{self._secured_port}"
 
     @property
     def address(self) -> str:
@@ -161,10 +197,15 @@ class KafkaBroker:
     def _write_config(self) -> None:
         self._conf.mkdir(parents=True, exist_ok=True)
         self._data.mkdir(parents=True, exist_ok=True)
-        listeners = f"PLAINTEXT://{self.bootstrap_servers},CONTROLLER://{LOOPBACK}:{self._controller_port}"
-        settings = _SETTINGS | {
-            "listeners": listeners,
-            "advertised.listeners": f"PLAINTEXT://{self.bootstrap_servers}",
+        public, secure = f"PLAINTEXT://{self.bootstrap_servers}", {}
+        if self._secured:
+            public += f",SASL_SSL://{self.secured_servers}"
+            secure = {**_SECURE, "ssl.keystore.location": str(self._secured.keystore)}
+        settings = {
+            **_SETTINGS,
+            **secure,
+            "listeners": f"{public},CONTROLLER://{LOOPBACK}:{self._controller_port}",
+            "advertised.listeners": public,
             "controller.quorum.voters": f"1@{LOOPBACK}:{self._controller_port}",
             "log.dirs": str(self._data),
         }

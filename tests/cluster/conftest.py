@@ -20,6 +20,7 @@ from connectors.elasticsearch import indices
 from connectors.flink.rest import TERMINAL_STATES
 from jobs.settings import Settings
 from stack.embedded import EmbeddedStack
+from stack.kafka import Secured
 from stack.package import ROOT
 from stack.runs.deploy import Deployment, drop_all
 from stack.runs.dump import documents
@@ -28,6 +29,7 @@ from stack.runs.run_settings import REPLAY_SETTINGS
 CONSOLE = Console(stderr=True)
 Document = dict[str, Any]
 Deploy = Callable[..., Deployment]
+USERS = {"footfall": "a-password-of-the-test"}  # of the listener with TLS and SASL
 SLOTS = 6  # for as many jobs of one worker each
 ROCKSDB = ("-Dstate.backend.type=rocksdb", "-Dexecution.checkpointing.incremental=true")
 _FLINK = {
@@ -45,10 +47,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a broker on loopback, signed by itself; its key is in the file beside it."""
+    folder = tmp_path_factory.mktemp("certificate")
+    asked = (
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=footfall",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+    )
+    written = ("-keyout", folder / "key.pem", "-out", folder / "certificate.pem", "-days", "2")
+    subprocess.run(["openssl", "req", "-x509", *asked, *written], check=True, capture_output=True)
+    texts = [(folder / name).read_text("utf-8") for name in ("key.pem", "certificate.pem")]
+    (folder / "keystore.pem").write_text("".join(texts), "utf-8")
+    return folder / "certificate.pem"
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterator[EmbeddedStack]:
     folder = tmp_path_factory.mktemp("stack")
+    secured = Secured(certificate.with_name("keystore.pem"), USERS)
     with EmbeddedStack(
-        folder, slots=SLOTS, console=CONSOLE, flink_overrides=_FLINK, lake=True, quick=True
+        folder, slots=SLOTS, console=CONSOLE, flink_overrides=_FLINK, lake=True, quick=True, secured=secured
     ) as running:
         yield running
     wait_until(lambda: not processes_of(folder), 5, "nothing of the stack is left")
