@@ -76,27 +76,30 @@ class PairsLogic(Logic[Visit, Event | Erased]):
             self._listen(entity, item)
         elif found := products_of(item):
             self._see(entity, item, found)
+        if entity.seen and item.event_time_ms > entity.ends - self._options.session_gap_ms // 2:
+            self._note(entity)  # the document must not take the session for over
 
     def _see(self, visit: Visit, event: Event, found: list[Product]) -> None:
-        weight = weight_of(event) if visit.counted < MOST_OF_SESSION else 0.0
-        names = [product.id for product in found]
+        names, counts = [product.id for product in found], weight_of(event)
+        weight = counts if visit.counted < MOST_OF_SESSION else 0.0
         goes_on = weight and names != visit.recent[-1:]  # look, click and cart of a product are one step
         before = [name for name in visit.recent if name not in names] if goes_on else []
         sighting = Sighting(event.event_time_ms, event.sequence, event.event_id, weight, found, before)
         self._sighted.append(sighting)
-        if weight:
-            visit.counted += 1
-            _remember(visit.recent, names, BEFORE)
-            _remember(visit.latest, names, BEFORE)
-            _remember(visit.seen, names, _SEEN)
-            if event.kind == PURCHASE:
-                _remember(visit.bought, names, _BOUGHT)
-            visit.due = visit.due or self._end_of_step(event.event_time_ms)
+        if not counts:
+            return
+        visit.counted += 1
+        for kept, most in ((visit.recent, BEFORE), (visit.latest, BEFORE), (visit.seen, _SEEN)):
+            _remember(kept, names, most)
+        if event.kind == PURCHASE:
+            _remember(visit.bought, names, _BOUGHT)
+        self._note(visit)
 
     def _listen(self, visit: Visit, event: Event) -> None:
         """Of who takes consent back nothing is remembered but which event was the last."""
         if (consent_status(event) or GRANTED) != GRANTED:
-            visit.due = visit.due or (self._end_of_step(event.event_time_ms) if visit.latest else 0)
+            if visit.latest:
+                self._note(visit)
             _forget(visit)
 
     def take_late(self, entity: Visit, item: Event | Erased, out: Out) -> None:
@@ -123,9 +126,8 @@ class PairsLogic(Logic[Visit, Event | Erased]):
         while entity.late and entity.late[0].event_time_ms < now:
             self.take(entity, entity.late.pop(0), out)
         if 0 < entity.due < now:
-            entity.due = 0
-            document = visit_document(entity, self._options.session_gap_ms)
-            out.add("visitor_items", entity.id, entity.id, entity.last[0], document)
+            entity.due, entity.ends = 0, entity.last[0] + self._options.session_gap_ms
+            out.add("visitor_items", entity.id, entity.id, entity.last[0], visit_document(entity))
 
     def next_due(self, entity: Visit) -> int:
         """The earliest of all that may be due."""
@@ -143,12 +145,13 @@ class PairsLogic(Logic[Visit, Event | Erased]):
         span = options.visitor_memory_ms if visit.bought else options.dedup_ttl_ms
         return visit.last[0] + max(span, options.session_gap_ms)
 
-    def _end_of_step(self, at: int) -> int:
+    def _note(self, visit: Visit) -> None:
+        """The visitor's document is written when the step is over."""
         step = self._options.visitor_step_ms
-        return at // step * step + step - 1
+        visit.due = visit.due or (visit.last[0] // step + 1) * step - 1
 
 
-def visit_document(visit: Visit, session_gap_ms: int) -> bytes:
+def visit_document(visit: Visit) -> bytes:
     """What a server must know to show items to the visitor: the newest first."""
     return orjson.dumps(
         {
@@ -156,7 +159,7 @@ def visit_document(visit: Visit, session_gap_ms: int) -> bytes:
             "items": visit.latest[::-1],
             "seen": visit.seen[::-1],
             "bought": visit.bought[::-1],
-            "session_ends_ms": visit.last[0] + session_gap_ms,
+            "session_ends_ms": visit.ends,
             "version": visit.last[0],
         }
     )

@@ -21,6 +21,7 @@ class Visit(Struct, array_like=True, omit_defaults=True):
         bought: different products that were bought, the oldest first.
         late: events that came behind the watermark and wait for those before them.
         due: when the visitor's document is to be written; 0: it says all.
+        ends: when the session is over, as the document says.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Visit(Struct, array_like=True, omit_defaults=True):
     bought: list[str] = []
     late: list[Event] = []
     due: int = 0
+    ends: int = 0
 
 
 CODEC = Codec(Visit, version=1)

@@ -4,26 +4,26 @@ and how long a view takes to change what goes with a product."""
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+import requests
 
 from connectors.contracts import topics
 from connectors.elasticsearch import indices
 from connectors.kafka.topic_reader import read_topic
+from stack.ports import free_ports
 from stack.runs.dump import documents
 from stack.runs.feed import Feeder
 from tests import datasets, item_oracle
 from tests.cluster.conftest import Deployer, Document, wait_until
+from tests.cluster.test_services import SERVICE_KEY, service
 
-STREAM, DAY_MS = "rees46_0000_0214", 86_400_000
+STREAM = "rees46_0000_0214"
 STEP_MS = 60_000
 _DEADLINE_S = 150.0
-
-
-def related(documents_: list[Document]) -> dict[str, dict[str, float]]:
-    return {one["item_id"]: {row["item_id"]: row["cosine"] for row in one["related"]} for one in documents_}
 
 
 class Beside:
@@ -158,3 +158,43 @@ def _view(visitor: str, event_id: str, product: str | None, at_ms: int) -> Docum
         "visitor_id": visitor,
     }
     return found | ({"product": {"product_id": product}} if product else {})
+
+
+def test_the_api_shows_items_of_the_real_index(beside: Beside, tmp_path: Path) -> None:
+    """Behind the test above: a visitor's item leads to the other one that was seen with it."""
+    settings = beside.deployment.settings
+    ends = {
+        "kafka_bootstrap_servers": settings.kafka_bootstrap_servers,
+        "elasticsearch_url": settings.elasticsearch_url,
+        "decide_deadline_ms": "2000",
+    }
+    (port,) = free_ports(1)
+    with service("services.serve", port, tmp_path / "api.log", **ends) as url, requests.Session() as http:
+        http.headers["authorization"] = f"Bearer {SERVICE_KEY}"
+        wait_until(lambda: _answers(http, f"{url}/readyz"), 60, "the API is ready")
+        beside.feed([_view("late", "late-1", "live-7", int(time.time() * 1000))])
+        asked = {"visitor_id": "late", "slots": ["product_row"]}
+
+        def shown() -> list[Document]:
+            beside.feed(
+                [
+                    _view(f"clock-{n}", f"d-{n}-{time.time_ns()}", None, int(time.time() * 1000))
+                    for n in range(20)
+                ]
+            )
+            (slot,) = http.post(f"{url}/v1/decide", json=asked, timeout=10).json()["slots"]
+            return list(slot.get("items", ()))
+
+        wait_until(lambda: any(one["reason"] == "related" for one in shown()), 60, "what goes with it")
+        found = shown()
+        assert (found[0]["item_id"], found[0]["because"]) == ("other-7", "live-7")
+        assert {one["reason"] for one in found[1:]} == {"popular"} and len(found) == 6
+        related = http.get(f"{url}/v1/items/live-7/related", timeout=10).json()["related"]
+        assert [one["item_id"] for one in related] == ["other-7"]
+
+
+def _answers(http: requests.Session, url: str) -> bool:
+    try:
+        return http.get(url, timeout=5).status_code == 200
+    except requests.ConnectionError:
+        return False

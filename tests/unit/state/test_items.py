@@ -197,6 +197,21 @@ def test_withdrawn_consent_leaves_nothing_to_show() -> None:
     }  # fmt: skip
 
 
+def test_what_is_bought_after_very_many_events_is_known() -> None:
+    views = [view("v", n, f"p{n}") for n in range(250)]
+    documents = ItemHost(ItemOptions()).run(lines([*views, view("v", 250, "p7", "purchase")]))
+    assert newest(documents, "visitor_items")["v"]["bought"] == ["p7"]
+
+
+def test_the_document_does_not_take_a_session_for_over_that_goes_on() -> None:
+    gap = OPTIONS.session_gap_ms
+    pages = [event("v", "page_view", n * gap // 3) for n in range(1, 10)]
+    documents = ItemHost(ItemOptions()).run(lines([view("v", 0, "a"), *pages]))
+    written = [orjson.loads(one.body) for one in documents if one.kind == "visitor_items"]
+    assert 2 < len(written) < 8 and written[-1]["session_ends_ms"] >= T0 + 3 * gap + gap // 2
+    assert {tuple(one["seen"]) for one in written} == {("a",)}
+
+
 def test_an_erased_visitor_leaves_nothing() -> None:
     order = {"visitor_id": "v", "erased_at_ms": T0 + 300, "quiet_until_ms": T0 + 900, "version": T0 + 300}
     host = ItemHost(ItemOptions())
