@@ -9,7 +9,7 @@ from connectors.models.files import AnyManifest
 from connectors.models.registry import Pointer, Registry
 from jobs.offline.times import stamp
 
-_SHOWN = ("average_precision", "auc", "recall@20", "map@20")
+_SHOWN = ("average_precision", "auc", "recall@20", "map@20", "silhouette")
 
 
 def facts_of(registry: Registry, name: str, version: str) -> str:
@@ -47,10 +47,26 @@ def _of_model(manifest: Manifest) -> list[str]:
     importance = ", ".join(f"{name} {share:.0%}" for name, share in list(manifest.importance.items())[:5])
     return [
         f"{manifest.name} {manifest.version}, sha256 {manifest.sha256}",
-        f"score: probability of {training.label}",
-        f"{training.algorithm}, trained on {training.rows:,} rows, {training.positives:,} positive,",
+        *(_clusters(manifest) if manifest.clusters else _probability(manifest)),
         f"  from {stamp(training.from_ms)} to {stamp(training.to_ms)}, at: {', '.join(training.points)}",
+        f"{len(manifest.inputs)} inputs; most used: {importance}",
+    ]
+
+
+def _probability(manifest: Manifest) -> list[str]:
+    training = manifest.training
+    return [
+        f"score: probability of {training.label}",
         f"medium from {manifest.threshold:.4f}, high from {manifest.high:.4f}",
         f"fallback: {manifest.fallback:.4f}",
-        f"{len(manifest.inputs)} inputs; most used: {importance}",
+        f"{training.algorithm}, trained on {training.rows:,} rows, {training.positives:,} positive,",
+    ]
+
+
+def _clusters(manifest: Manifest) -> list[str]:
+    training = manifest.training
+    return [
+        f"score: {training.label}",
+        *(f"{one.name}: {one.description}" for one in manifest.clusters),
+        f"{training.algorithm}, found among {training.rows:,} visitors,",
     ]

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from cli.models import main
 from connectors.models.files import GOLDEN, MANIFEST
 from connectors.models.registry import Registry
-from tests import models
+from tests import clusters, models
 
 NAME = "purchase_intent"
 
@@ -43,6 +43,14 @@ def test_a_version_goes_its_way(run, versions):
     assert run("verify")[1].count("is sound") == 4, "two versions and two roles"
     assert run("shadow", NAME, "--off")[0] == 0
     assert run("rollback", NAME) == (0, f"{NAME} {first}; before: none\n")
+
+
+def test_clusters_are_shown_as_clusters(run, tmp_path):
+    manifest = models.write(tmp_path / "built", metrics={"silhouette": 0.61}, **clusters.two_clusters())
+    assert run("publish", tmp_path / "built" / manifest.version)[0] == 0
+    assert "silhouette 0.610" in run("list")[1]
+    shown = run("show", "visitor_cluster", manifest.version)[1]
+    assert "short: \nlong: \n" in shown and "probability" not in shown
 
 
 def test_errors_name_what_is_wrong(run, versions, tmp_path):
