@@ -54,13 +54,12 @@ def _by_number(axes: Any, fitted: Fitted) -> None:
     """Silhouette by number of clusters; filled where clusters are large enough and cores agree."""
     for index, algorithm in enumerate(ALGORITHMS):
         mine = [one for one in fitted.candidates if one.method.algorithm == algorithm]
-        for one in mine:
-            face = colour(index) if one.is_eligible else "white"
-            axes.plot(len(one.cores.counts), one.silhouette, "o", color=colour(index), markerfacecolor=face)
-        if mine:
-            places = [(len(one.cores.counts), one.silhouette) for one in mine]
-            line = "-" if algorithm in (KMEANS, HIERARCHICAL) else "none"  # the others find their own number
-            axes.plot(*zip(*places, strict=True), ".", linestyle=line, color=colour(index), label=algorithm)
+        for eligible, face in ((False, "white"), (True, colour(index))):
+            places = [(len(one.cores.counts), one.silhouette) for one in mine if eligible <= one.is_eligible]
+            line = "-" if algorithm in (KMEANS, HIERARCHICAL) and not eligible else "none"
+            label = algorithm if places and not eligible else None
+            style = {"color": colour(index), "linestyle": line, "marker": "o", "markerfacecolor": face}
+            axes.plot(*np.transpose(places or np.empty((0, 2))), label=label, linewidth=0.8, **style)
     chosen = fitted.chosen
     axes.plot(
         len(chosen.cores.counts), chosen.silhouette, "o", color="black", markersize=13, fillstyle="none"
