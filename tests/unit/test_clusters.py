@@ -16,7 +16,10 @@ from jobs.offline.segments.fitting import Candidate, Fitted
 from jobs.offline.segments.methods import BY_DENSITY, BY_REACH, HIERARCHICAL, KMEANS, Method
 from jobs.offline.segments.naming import matched
 from jobs.offline.segments.scaling import CONSIDERED, Scaling, fit_scaling
-from tests.clusters import blobs, naive
+from jobs.offline.segments.visitors import visitors_of
+from jobs.offline.training.events import Messages
+from tests.clusters import blobs, naive, shop
+from tests.engine_runs import DAY, Document, lines
 from udfs.model_runtime import open_session
 
 SIZES = (300, 200, 100)
@@ -211,3 +214,27 @@ def test_the_graph_says_what_a_naive_answer_says(algorithm: str) -> None:
     for index in range(0, 600, 7):
         cluster, clearly = naive(scaling, fitted[0], columns[index].tolist())
         assert (int(numbers[index]), float(scores[index])) == (cluster, pytest.approx(clearly, abs=1e-5))
+
+
+# ---------------------------------------------------------------------------------------- visitors
+
+
+def test_a_visitor_s_row_is_as_of_its_last_session_and_knows_nothing_later() -> None:
+    first = shop(200)
+    later = [
+        {**one, "event_id": f"{one['event_id']}-b", "event_time_ms": one["event_time_ms"] + 5 * DAY}
+        for one in first
+    ]
+    once, twice = (visitors_of(Messages(lines(events))) for events in (first, first + later))
+    assert (len(once), len(once.moments), len(twice), len(twice.moments)) == (200, 200, 200, 400)
+    sessions = OFFERED.index("visitor_sessions")
+    assert set(once.rows[:, sessions]) == {1.0} and set(twice.rows[:, sessions]) == {2.0}
+    before = twice.moments[twice.moments[:, sessions] == 1]
+    assert np.array_equal(np.sort(before, axis=0), np.sort(once.rows, axis=0), equal_nan=True)
+    assert (once.from_ms, once.to_ms) == (min_end(first), max(one["event_time_ms"] for one in first))
+
+
+def min_end(events: list[Document]) -> int:
+    """When the first session ended."""
+    last = {one["visitor_id"]: one["event_time_ms"] for one in events}
+    return min(last.values())
