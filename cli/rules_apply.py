@@ -69,7 +69,7 @@ def apply(
             name = new.rule.name
             before = rule_change.signals_of(client, rule_change.current(client), name)
             change = rule_change.compare(before, after)
-            _show(name, old, new, change, before, after)
+            show(name, old, new, change, before, after)
             if not dry_run:
                 ref = {"name": name, "version": new.rule.version}
                 indices = rule_change.cut_over(client, name, rule_change.result(before, after, ref))
@@ -84,9 +84,7 @@ def _is_lake(history: Path | None) -> bool:
     return history is not None and history.is_dir()
 
 
-def _show(
-    name: str, old: Loaded | None, new: Loaded, change: Change, before: Signals, after: Signals
-) -> None:
+def show(name: str, old: Loaded | None, new: Loaded, change: Change, before: Signals, after: Signals) -> None:
     """Gained and lost signals: counts on standard error, one line a signal on standard output."""
     was = f"version {old.rule.version}" if old else "new"
     counts = ", ".join(f"{count} {kind}" for kind, count in change.counts().items())

@@ -18,6 +18,7 @@ TOPICS = {
     "rejected": topics.EVENTS_REJECTED,
     "alias": topics.ALIASES,
     "signal": topics.SIGNALS,
+    "segment": topics.SEGMENTS,
     "features": topics.FEATURES,
     "score": topics.SCORES,
     "valid": topics.EVENTS_VALID,
@@ -25,7 +26,7 @@ TOPICS = {
     "visitor": topics.VISITORS,
 }
 # In the suite sessions and visitors go straight to the index; valid events have a topic where asked for.
-OF_THE_SUITE = ("late", "rejected", "alias", "signal", "features", "score")
+OF_THE_SUITE = ("late", "rejected", "alias", "signal", "segment", "features", "score")
 
 
 def of_the_suite(settings: Settings) -> tuple[str, ...]:

@@ -130,6 +130,8 @@ class RuleSettings(SettingsGroup):
 
     rules_dir: str = ""
     """folder of the active rules (*.yaml); empty = the shipped pack"""
+    segments_dir: str = ""
+    """folder of the active segments (*.yaml, cutoffs.json); empty = the shipped ones"""
     model_dir: str = ""
     """folder of the models, the same for all workers; empty = those that travel along"""
     actions_file: str = ""

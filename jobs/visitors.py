@@ -12,7 +12,7 @@ from pyflink.table import StreamTableEnvironment
 
 from connectors.contracts import topics
 from jobs import ends, read, routes
-from jobs.active_rules import active_rules
+from jobs.active_rules import active_rules, active_segments
 from jobs.command_line import settings_from
 from jobs.settings import Settings
 from jobs.statements import statement
@@ -24,8 +24,8 @@ from udfs.models import opened
 READS = ("device_documents",)
 VIEWS = ("slices/judged", "slices/visitor_slices", "slices/visitor_inputs")
 OWN_VIEWS = ("slices/valid_with_bucket", "slices/valid_on_time", "slices/valid_slices")
-OWN_ROUTES = ("signal", "session", "features", "score", "visitor")
-EMITS = ("rejected", "alias", "signal", "session", "features", "score", "shadow", "visitor")
+OWN_ROUTES = ("signal", "segment", "session", "features", "score", "visitor")
+EMITS = ("rejected", "alias", "signal", "segment", "session", "features", "score", "shadow", "visitor")
 
 
 def build(env: StreamTableEnvironment, settings: Settings, emits: Iterable[str] = EMITS) -> None:
@@ -54,7 +54,11 @@ def host(env: StreamTableEnvironment, settings: Settings, emits: Iterable[str]) 
     rules = active_rules(settings)
     publish(env, **{f"rule.{rule.name}": rule.version for rule in rules})
     options = Options.of(settings, emits, VERSION)
-    make = MakeVisitors(options, tuple(rules), settings.rules_dir, settings.model_dir)
+    active = active_segments(settings)
+    publish(env, **{f"segments.{rule.name}": rule.version for rule in active.rules})
+    make = MakeVisitors(
+        options, tuple(rules), settings.rules_dir, settings.model_dir, active, settings.segments_dir
+    )
     hosted(env, "visitors", "visitor_inputs", VALUES, make, settings)
 
 

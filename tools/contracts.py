@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from connectors.contracts.exposures import Exposure
 from connectors.contracts.rejected import Rejected
+from connectors.contracts.segments import Segment
 from connectors.contracts.sessions import Session
 from connectors.contracts.signals import Signal, Trigger
 from connectors.contracts.vocabulary import EVENT_TYPES
@@ -22,6 +23,7 @@ from tools.event_schema import Schema, event_schema
 
 MODELS: dict[str, type[BaseModel]] = {
     "signal": Signal,
+    "segment": Segment,
     "trigger": Trigger,
     "exposure": Exposure,
     "session": Session,

@@ -16,6 +16,7 @@ from state.items.options import ItemOptions
 from state.items.pairs import PairsLogic
 from state.options import Options
 from state.rules.language.loading import AnyRule
+from state.segments.language.folder import SegmentFolder
 from state.triggers.actions import ActionTable
 from state.visitors.ingest import AdmissionLogic
 from state.visitors.logic import VisitorsLogic
@@ -23,6 +24,7 @@ from state.visitors.scoring import BatchScorer
 from udfs.keyed import Hosted
 from udfs.models import ModelMetrics, batched, opened
 from udfs.rules import RulesWatch
+from udfs.segments import SegmentsWatch
 from udfs.triggers import CountedTriggers
 
 
@@ -74,21 +76,31 @@ class MakeVisitors:
         rules: that travel with the job.
         rules_dir: folder of the rules, which is followed; empty = they never change.
         model_dir: folder of the models; empty = those that travel with the job.
+        segments: that travel with the job.
+        segments_dir: folder of the segments, which is followed; empty = they never change.
     """
 
     options: Options
     rules: tuple[AnyRule, ...]
     rules_dir: str
     model_dir: str
+    segments: SegmentFolder
+    segments_dir: str
 
     def __call__(self, context: Any) -> Hosted:
-        """Makes the logic with the rules and the models that are live now, and follows both from then on."""
+        """Makes the logic with the rules, segments and models of now, and follows them from then on."""
         group = context.get_metrics_group().add_group("visitors")
         watch = RulesWatch(self.rules, self.rules_dir, self.options, group.add_group("rules"))
         scorer = self._scorer(group.add_group("scoring")) if self.options.scoring else None
-        logic = VisitorsLogic(self.options, watch.pack, scorer, now_ms)
+        segments = SegmentsWatch(self.segments, self.segments_dir, group.add_group("segments"), now_ms)
+        logic = VisitorsLogic(self.options, watch.pack, scorer, now_ms, segments.segments)
         calm_collector()
-        return Hosted(logic, lambda: watch.renew(logic))
+
+        def renew() -> None:
+            watch.renew(logic)
+            segments.renew(logic)
+
+        return Hosted(logic, renew)
 
     def _scorer(self, group: Any) -> BatchScorer:
         models = opened(self.model_dir)

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from connectors.errors import BadInput
-from connectors.wording import plainly
 from state.options import Options
 from state.rules.language.loading import AnyRule
 from state.rules.language.loading import load as load_rules
 from state.rules.pack import Pack
+from udfs.followed import Followed
 
 _LOG = logging.getLogger(__name__)
 # The spans of cart abandonment are settings, too, so that a demonstration need not wait half an hour.
@@ -60,10 +59,8 @@ class RulesWatch:
             options: spans.
             group: of metrics.
         """
-        self._folder, self._options = Path(rules_dir) if rules_dir else None, options
-        self._rules, self.pack = tuple(rules), compiled(rules, options)
-        self._seen: tuple[tuple[str, int, int], ...] = ()
-        self._renewed, self._refused = group.counter("renewed"), group.counter("refused")
+        self._options, self.pack = options, compiled(rules, options)
+        self._files = Followed("rules", rules_dir, tuple(rules), _rules_in, group)
         group.gauge("active", lambda: len(self.pack.kinds))
         # A worker starts with its first slice: the folder may be ahead of what travelled with the job.
         self._reload()
@@ -75,30 +72,12 @@ class RulesWatch:
 
     def _reload(self) -> bool:
         """Whether the folder holds other rules than those at work; they are then in `pack`."""
-        stamp = self._stamp()
-        if self._folder is None or not stamp or stamp == self._seen:
+        if not self._files.has_changed():
             return False
-        self._seen = stamp
-        try:
-            rules = tuple(one.rule for one in load_rules([self._folder]))
-            if rules == self._rules:
-                return False
-            self._rules, self.pack = rules, compiled(rules, self._options)
-        except (BadInput, OSError) as error:
-            self._refused.inc()
-            _LOG.error("The rules of %s are refused, the old ones stay: %s", self._folder, plainly(error))
-            return False
-        self._renewed.inc()
+        self.pack = compiled(self._files.found, self._options)
         _LOG.info("Rules at work: %s", ", ".join(sorted(self.pack.kinds)))
         return True
 
-    def _stamp(self) -> tuple[tuple[str, int, int], ...]:
-        """What tells one state of the folder from another; empty where it cannot be read."""
-        try:
-            files = sorted(self._folder.glob("*.yaml")) if self._folder else []
-            return tuple((path.name, (stat := path.stat()).st_mtime_ns, stat.st_size) for path in files)
-        except OSError as error:
-            _LOG.warning(
-                "The rules' folder %s cannot be read, the rules stay: %s", self._folder, plainly(error)
-            )
-            return ()
+
+def _rules_in(folder: Path) -> tuple[AnyRule, ...]:
+    return tuple(one.rule for one in load_rules([folder]))

@@ -206,6 +206,16 @@ SIGNALS = Topic(
     readers=("index", "triggers", "archive", "api"),
     max_message_bytes=MAX_DOCUMENT_BYTES,
 )
+SEGMENTS = Topic(
+    name="footfall.segments",
+    key="visitor_id",
+    value="segment/1",
+    partitions=4,
+    cleanup="compact",
+    retention_ms=-1,
+    writers=("visitors", "suite", "operators"),
+    readers=("api", "operators"),
+)
 ALIASES = Topic(
     name="footfall.aliases",
     key="alias_id: of an anonymous id and a user",
@@ -295,6 +305,7 @@ TOPICS: tuple[Topic, ...] = (
     FEATURES,
     VISITORS,
     SIGNALS,
+    SEGMENTS,
     ALIASES,
     ERASURES,
     ERASURE_ORDERS,

@@ -112,6 +112,11 @@ VISITORS = Index(
         "last_seen_ms": _TIME,
         "session_id": _KEYWORD,
         "segment": _KEYWORD,
+        "segment_since_ms": _TIME,
+        "rfm": _KEYWORD,
+        "rfm_since_ms": _TIME,
+        "cutoffs_date": _KEYWORD,
+        "cutoffs_stale": {"type": "boolean"},
         "features": _STORED,
         "scores": {
             "type": "nested",

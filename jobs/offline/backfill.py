@@ -31,6 +31,7 @@ class Pace:
     Attributes:
         events: valid ones, late ones too; late: of them; refused: messages that are no events.
         passed_over: events of visitors that cannot matter.
+        newest_ms: event time of the newest message.
         seconds: since it began.
     """
 
@@ -38,6 +39,7 @@ class Pace:
     late: int = 0
     refused: int = 0
     passed_over: int = 0
+    newest_ms: int = 0
     _began: float = field(default_factory=time.monotonic)
 
     @property
@@ -115,6 +117,7 @@ class _Reading:
 
     def end(self) -> list[Document]:
         """Takes what is left, and everything that is pending comes to its end."""
+        self._pace.newest_ms = self._newest_ms
         return self._complete(self._newest_ms + 1) + self._engine.finish().documents
 
     def _complete(self, ends_at: int) -> list[Document]:

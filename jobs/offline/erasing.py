@@ -143,6 +143,7 @@ def erase(
     _register(client, properties, ids, receipt)
     _sweep(client, ids, receipt)
     receipt.tombstones[topics.ALIASES.name] = bury_aliases(properties, ids.own)
+    receipt.tombstones[topics.SEGMENTS.name] = bury_segments(properties, ids.own)
     time.sleep(1.5 * wait_s)
     _sweep(client, ids, receipt)
     receipt.expires = list(expiries(settings, receipt))
@@ -233,6 +234,16 @@ def bury_aliases(properties: Mapping[str, str], ids: Iterable[str]) -> int:
     """Writes a tombstone for every alias of these visitors that lives in its topic; returns how many."""
     buried = sorted(_aliases(properties, set(ids)))
     _produce(properties, topics.ALIASES.name, [(key, None) for key in buried])
+    return len(buried)
+
+
+def bury_segments(properties: Mapping[str, str], ids: Iterable[str]) -> int:
+    """Writes a tombstone for the segment of each visitor; returns how many.
+
+    VISITORS does so when the order reaches it; where no job runs, nobody else would.
+    """
+    buried = sorted(ids)
+    _produce(properties, topics.SEGMENTS.name, [(one, None) for one in buried])
     return len(buried)
 
 

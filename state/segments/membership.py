@@ -46,6 +46,7 @@ class Segments:
 
     Attributes:
         edition: tells them from all others.
+        valid_until: event time up to which their cut-offs are valid.
     """
 
     def __init__(self, definitions: Iterable[Definition]) -> None:
@@ -53,6 +54,7 @@ class Segments:
         self._definitions = tuple(definitions)
         texts = [f"{one.name}/{one.version}/{one.cutoffs}" for one in self._definitions]
         self.edition = crc32(" ".join(texts).encode()) or 1
+        self.valid_until = min((one.valid_until for one in self._definitions), default=NEVER)
         self._least_ms = min((one.least_ms for one in self._definitions), default=NEVER)
 
     def described(self, visitor: Visitor, at: int) -> dict[str, Any]:

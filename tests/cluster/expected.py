@@ -12,7 +12,7 @@ from connectors.contracts import topics
 from connectors.elasticsearch import indices
 from connectors.kafka.topic_reader import read_topic
 from jobs import devices, visitors
-from jobs.active_rules import active_rules
+from jobs.active_rules import active_rules, active_segments
 from jobs.settings import Settings
 from jobs.wiring import VERSION
 from stack.runs.deploy import Deployment
@@ -24,6 +24,7 @@ from state.options import Options
 from state.visitors.scoring import BatchScorer
 from udfs.models import batched, opened
 from udfs.rules import compiled
+from udfs.segments import segments_of
 
 Document = dict[str, Any]
 ById = dict[str, Document]
@@ -81,7 +82,8 @@ def engine(settings: Settings) -> Engine:
     """The engine that the suite hosts with these settings."""
     chosen = Options.of(settings, {*devices.EMITS, *visitors.EMITS}, VERSION)
     scorer = _scorer(settings) if settings.scoring else None
-    return Engine(chosen, compiled(active_rules(settings), chosen), scorer, settings.buckets)
+    pack, segments = compiled(active_rules(settings), chosen), segments_of(active_segments(settings))
+    return Engine(chosen, pack, scorer, settings.buckets, segments=segments)
 
 
 def _scorer(settings: Settings) -> BatchScorer:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from jobs import devices, visitors
-from jobs.active_rules import active_rules
+from jobs.active_rules import active_rules, active_segments
 from jobs.settings import Settings
 from jobs.wiring import VERSION
 from state.engine import Engine
@@ -18,6 +18,7 @@ from state.options import Options
 from tests.engine_runs import scorer
 from tests.sql.tables import Message, Row
 from udfs.rules import compiled
+from udfs.segments import segments_of
 
 WALL_CLOCK = ("detected_at_ms",)
 
@@ -26,7 +27,9 @@ def engine(settings: Settings, more: Iterable[str] = ()) -> Engine:
     """The engine that the suite hosts with these settings; `more` documents are wanted beside its own."""
     chosen = Options.of(settings, {*devices.EMITS, *visitors.EMITS, *more}, VERSION)
     pack = compiled(active_rules(settings), chosen)
-    return Engine(chosen, pack, scorer() if settings.scoring else None, settings.buckets)
+    segments = segments_of(active_segments(settings))
+    models = scorer() if settings.scoring else None
+    return Engine(chosen, pack, models, settings.buckets, segments=segments)
 
 
 def answered(messages: Sequence[Message], **settings: Any) -> Out:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import orjson
 
 from connectors.errors import BadInput
 from state.rules.language.loading import SHIPPED, BadRule, Loaded, changed_meaning, load, load_file
+from state.segments.language import loading as segments
 
 
 @dataclass(frozen=True)
@@ -23,21 +25,34 @@ class Applied:
     index: str
 
 
-class RulesFolder:
-    """A folder of rules that jobs are started with (setting `rules_dir`)."""
+@dataclass(frozen=True)
+class Language:
+    """What lies in a folder: where the shipped files are, and how files are read."""
 
-    def __init__(self, path: Path) -> None:
-        """Takes the folder; a missing one is made with a copy of the shipped pack."""
-        self.path = path
+    shipped: Path
+    load: Callable[[Iterable[Path]], list[Loaded]]
+    load_file: Callable[[Path], Loaded]
+
+
+RULES = Language(SHIPPED, load, load_file)
+SEGMENTS = Language(segments.SHIPPED, segments.load, segments.load_file)
+
+
+class RulesFolder:
+    """A folder of rules that jobs are started with (setting `rules_dir`), or of segments (`segments_dir`)."""
+
+    def __init__(self, path: Path, language: Language = RULES) -> None:
+        """Takes the folder; a missing one is made with a copy of the shipped files."""
+        self.path, self._language = path, language
         if not path.exists():
             path.mkdir(parents=True)
-            for file in SHIPPED.glob("*.yaml"):
+            for file in language.shipped.glob("*.yaml"):
                 shutil.copy(file, path)
         self._log, self._old = path / "changes.jsonl", path / "previous"
 
     def pack(self) -> dict[str, Loaded]:
         """The active rules by name."""
-        return {one.rule.name: one for one in load([self.path])}
+        return {one.rule.name: one for one in self._language.load([self.path])}
 
     def accept(self, file: Path) -> tuple[Loaded, Loaded | None]:
         """The rule of a file and the one that it would replace; nothing is changed.
@@ -45,7 +60,7 @@ class RulesFolder:
         Raises:
             BadRule: the rule is refused, or does not go with the others.
         """
-        new, pack = load_file(file), self.pack()
+        new, pack = self._language.load_file(file), self.pack()
         old = pack.pop(new.rule.name, None)
         if old and (problem := changed_meaning(new, old)):
             raise BadRule(problem)
@@ -53,7 +68,7 @@ class RulesFolder:
             raise BadInput(
                 f"{file}: says what {old.rule.name} {old.rule.version} says already", "nothing is to be done"
             )
-        load([*(one.path for one in pack.values()), file])
+        self._language.load([*(one.path for one in pack.values()), file])
         return new, old
 
     def put(self, new: Loaded | None, old: Loaded | None, indices: tuple[str, str]) -> None:

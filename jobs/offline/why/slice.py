@@ -17,7 +17,7 @@ from connectors.errors import BadInput, EngineDefect, FootfallError, ModelRefuse
 from connectors.kafka.topic_reader import read_topic
 from connectors.keys import KeySource
 from jobs import ends
-from jobs.active_rules import active_rules
+from jobs.active_rules import active_rules, active_segments
 from jobs.offline.backfill import Arrival, Pace, run
 from jobs.offline.why.reading import RAW, Tap
 from jobs.settings import Settings
@@ -28,6 +28,7 @@ from state.options import Options
 from udfs.logics import now_ms
 from udfs.models import batched, opened
 from udfs.rules import compiled
+from udfs.segments import segments_of
 
 _POSITION = re.compile(r"(.+):(\d+):(\d+)")
 _ROUNDS = 5  # of looking for devices of users of devices
@@ -98,7 +99,8 @@ def engine_of(settings: Settings) -> Engine:
             options = options.replace(scoring=False)
     key = KeySource(settings.pseudonym_key_file).read() if settings.pseudonymise else None
     pack = compiled(active_rules(settings), options)
-    return Engine(options, pack, scorer, settings.buckets, now_ms, key)
+    segments = segments_of(active_segments(settings))
+    return Engine(options, pack, scorer, settings.buckets, now_ms, key, segments=segments)
 
 
 def messages_around(name: str, properties: Mapping[str, str], since_ms: int = 0) -> list[Arrival]:

@@ -1,6 +1,7 @@
 -- topic_writes: the documents that go to topics
 -- grain: one row per version of a document        key: topic, record_key
 -- time: none
+-- A document without a body is a tombstone: it deletes its key.
 SELECT
     CASE kind
         WHEN 'valid' THEN 'footfall.events.valid'
@@ -8,12 +9,13 @@ SELECT
         WHEN 'rejected' THEN 'footfall.events.rejected'
         WHEN 'alias' THEN 'footfall.aliases'
         WHEN 'signal' THEN 'footfall.signals'
+        WHEN 'segment' THEN 'footfall.segments'
         WHEN 'session' THEN 'footfall.sessions'
         WHEN 'features' THEN 'footfall.features'
         WHEN 'score' THEN 'footfall.scores'
         WHEN 'visitor' THEN 'footfall.visitors'
     END AS topic,
     key AS record_key,
-    body AS record_value,
+    NULLIF(body, x'') AS record_value,
     kind
 FROM documents

@@ -152,6 +152,11 @@ class _Segmentation(BaseModel):
     version: int = Field(ge=1, description="Counts up with every change.")
     description: str = Field(min_length=10)
 
+    @property
+    def signal_kind(self) -> str:
+        """What tells its signals from those of rules."""
+        return "segment"
+
 
 class Lifecycle(_Segmentation):
     """The lifecycle; its transitions are signals."""
