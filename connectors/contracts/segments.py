@@ -13,7 +13,7 @@ ENTERED, LEFT = "segment_entered", "segment_left"
 
 
 class Segment(BaseModel):
-    """Where a visitor is; a record without a value says that nothing is known any more. Null means absent."""
+    """Where a visitor is; without a segment it is in none any more. Null means absent."""
 
     model_config = STRICT
 

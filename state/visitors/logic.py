@@ -113,7 +113,7 @@ class VisitorsLogic(Logic[Visitor, Judged]):
     def _refused(self, visitor: Visitor, item: Judged, out: Out) -> None:
         """The gate has held an event back; for want of consent, then nobody is in a segment."""
         if consent_status(item.event) == ERASED:
-            self._memberships.withdraw(visitor, item.at, out)
+            self._memberships.erase(visitor, item.at, out)
             _erase(visitor)
         elif not may_be_shared(visitor.admission, item):
             self._memberships.withdraw(visitor, item.at, out)

@@ -69,11 +69,17 @@ class Memberships:
         self.segments.settle(visitor, now, self._moved)
 
     def withdraw(self, visitor: Visitor, at: int, out: Out) -> None:
-        """The visitor is in no segment any more, and no signal says so: consent is denied, all is erased."""
+        """Consent is denied: the visitor is in no segment any more, and no signal says so."""
         if visitor.segments is None:
             return
         visitor.segments = None
         self._changed(visitor, at)
+        if self._is_recorded:
+            record = orjson.dumps({"visitor_id": visitor.id, "version": at})
+            out.add("segment", visitor.id, visitor.id, at, record)
+
+    def erase(self, visitor: Visitor, at: int, out: Out) -> None:
+        """All of a visitor is to be forgotten: the record is deleted."""
         if self._is_recorded:
             out.add("segment", visitor.id, visitor.id, at, b"")
 
