@@ -45,8 +45,8 @@ class Served:
     def signal(self, visitor: str, status: str, cart_event: str) -> None:
         now_ms = int(time.time() * 1000)
         evidence = {
-            "cart_event_id": cart_event,
-            "cart_at_ms": now_ms - 20_000,
+            "last_cart_event_id": cart_event,
+            "last_cart_at_ms": now_ms - 20_000,
             "cart_events": 2,
             "value": 19.0,
             "value_band": "0-50",

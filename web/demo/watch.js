@@ -13,6 +13,7 @@ const now = () => Date.now() + ahead_ms;
 
 /** Keeps what is there and adds what is new, so that a reader hears of that alone. */
 const renew = (list, rows, keyOf, make) => {
+  if (!rows.length && list.querySelector(".none")) return;
   const before = new Map([...list.children].map((one) => [one.dataset.key, one]));
   const keys = rows.map(keyOf);
   before.forEach((one, key) => keys.includes(key) || one.remove());

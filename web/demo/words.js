@@ -11,6 +11,11 @@ const REASONS = {
   no_consent: "there is no consent", paused: "suggestions are paused", just_purchased: "the visitor has just bought",
   holdout: "the visitor is held out, to see what mails bring", capped: "the visitor was written to already, which is enough", quiet_hours: "it is night", expired: "the signal is over",
 };
+const SENTENCES = {
+  checkout_hesitation: "At the checkout for a while, and no purchase.", category_interest: "Looked at several things of one category.",
+  first_purchase: "This visitor has bought for the first time.", repeat_purchase: "This visitor has bought before.",
+  rage_clicks: "Clicked again and again at one place.",
+};
 const plain = (name) => (name.charAt(0).toUpperCase() + name.slice(1)).replaceAll("_", " ");
 
 export const nameOf = (kind) => NAMES[kind] || plain(kind);
@@ -22,23 +27,23 @@ const seconds = (ms) => `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
 
 /** Why a signal came, and why it went. */
 export const whyOf = ({ kind, status, evidence = {}, occurred_at_ms: at, version }) => {
-  if (kind !== "cart_abandoned") return undefined;
+  if (kind !== "cart_abandoned") return SENTENCES[kind];
   const value = evidence.value === undefined ? "" : ` worth ${money(evidence.value)}`;
   const things = evidence.cart_events === 1 ? `One thing${value} was` : `${evidence.cart_events} things${value} were`;
-  const came = `${things} put into the cart; no purchase within ${seconds(at - evidence.cart_at_ms)} of the last.`;
+  const came = `${things} put into the cart; no purchase within ${seconds(at - evidence.last_cart_at_ms)} of the last.`;
   return status === "recovered" ? `${came} Then, ${seconds((evidence.purchase_at_ms || version) - at)} later, one came.` : came;
 };
 
-const ID = /_event_ids?$/;
+const ID = /(^|_)event_ids?$/;
 
 /** Ids of the events that a signal shows as its reason. */
 export const eventsOf = (evidence = {}) =>
-  Object.entries(evidence).flatMap(([name, value]) => (ID.test(name) || name === "event_ids" ? [value].flat() : []));
+  Object.entries(evidence).flatMap(([name, value]) => (ID.test(name) ? [value].flat() : []));
 
 /** What else it shows: pairs of name and value. */
 export const factsOf = (evidence = {}) =>
   Object.entries(evidence)
-    .filter(([name, value]) => !ID.test(name) && name !== "event_ids" && value !== null && typeof value !== "object")
+    .filter(([name, value]) => !ID.test(name) && value !== null && typeof value !== "object")
     .map(([name, value]) => [plain(name.replace(/_at_ms$/, " at")), /_at_ms$/.test(name) ? clock(value) : `${value}`]);
 
 /** What an event is about, in a few words. */
