@@ -204,9 +204,9 @@ class HostSettings(SettingsGroup):
     """the engine is handed slices of so much event time; divides 300000 or is a multiple of it"""
     visitors_in_memory: Positive = 100_000
     """entities that a worker keeps as objects for each operator; others are read back from the state"""
-    bundle_time_ms: Positive = 100
+    bundle_time_ms: Positive = 20
     """longest wait of a row for a Python operator's batch; a bounded read takes 1000"""
-    buffer_timeout_ms: Positive = 20
+    buffer_timeout_ms: Positive = 5
     """longest wait of a row on the way from task to task; a bounded read takes 100"""
 
 

@@ -1,13 +1,15 @@
 """Asks models, takes their answers, and writes the visitor's document, which shows them.
 
-The document is written once for each `visitor_step_ms` of the clock in which something changed: in its last
-millisecond, as of then. Where a question of that time is not answered yet, the document waits behind it.
+The document is written once for each `visitor_step_ms` in which something changed: in its last millisecond, as of
+then. Steps begin at another time for each visitor, or all documents would be written at once, and everything else
+would wait for them. Where a question of that time is not answered yet, the document waits behind it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from zlib import crc32
 
 from connectors.contracts.model_inputs import CHURN, CLUSTER, INTENT
 from state.logic import Out
@@ -25,6 +27,17 @@ from state.visitors.scoring import Answer, Request, Scorer
 from state.visitors.signals import Signals
 
 _DOCUMENT = ""  # instead of a model: the visitor's document
+_PHASES = 60  # times within a step at which steps begin
+
+
+def end_of_step(visitor_id: str, at: int, step_ms: int) -> int:
+    """The last millisecond of the visitor's step that a time lies in.
+
+    >>> end_of_step("a", 0, 60_000), end_of_step("b", 0, 60_000)
+    (26999, 40999)
+    """
+    phase = crc32(visitor_id.encode("utf-8", "surrogatepass")) % _PHASES * step_ms // _PHASES
+    return (at - phase) // step_ms * step_ms + step_ms + phase - 1
 
 
 class Models:
@@ -82,8 +95,7 @@ class Models:
     def changed(self, visitor: Visitor, at: int) -> None:
         """Something changed at a moment that the visitor's document is to show."""
         if self._writes_visitors and not visitor.document_due:
-            step = self._options.visitor_step_ms
-            visitor.document_due = (at // step + 1) * step - 1
+            visitor.document_due = end_of_step(visitor.id, at, self._options.visitor_step_ms)
 
     def document(self, visitor: Visitor, asked_in: int, out: Out) -> None:
         """The document is due: as of now, but it may have to wait for answers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from state.engine import Engine
 from state.logic import Out
 from state.options import KINDS, Options
 from state.visitor import Moment, Score
+from state.visitors.models import end_of_step
 from state.visitors.scoring import BatchScorer, Request, matrix
 from tests.engine_runs import (
     HOUR,
@@ -222,11 +224,18 @@ def visitors(events: list[Document], **arguments: Any) -> list[Document]:
 
 
 def test_a_document_is_written_once_a_step_in_which_something_changed() -> None:
-    events = [event("v", "page_view", at) for at in (0, 1_000, STEP - 1, STEP, 5 * STEP)]
+    last = end_of_step("v", T0, STEP) - T0
+    events = [event("v", "page_view", at) for at in (0, last - 1, last, last + 1, last + 5 * STEP)]
     found = visitors(events)
-    assert [one["version"] - T0 for one in found] == [STEP - 1, STEP, 5 * STEP]
+    assert [one["version"] - T0 for one in found] == [last, last + 1, last + 5 * STEP]
     assert [one["features"]["event_no"] for one in found] == [3, 4, 5]
     assert all("scores" not in one for one in visitors(events, options=Options(scoring=False)))
+
+
+def test_visitors_of_one_moment_are_not_all_written_at_another() -> None:
+    ends = Counter(end_of_step(f"v-{number}", T0, STEP) for number in range(6_000))
+    assert len(ends) == 60 and max(ends.values()) < 200
+    assert all(T0 <= end < T0 + STEP for end in ends)
 
 
 def test_a_session_s_end_is_a_change_where_a_model_is_asked() -> None:
