@@ -47,6 +47,7 @@ class TableManifest(BaseModel):
         sha256: of table.jsonl.
         training: what it was made of.
         metrics: of the method, on the last days before.
+        objections: of the gate; a version that has some is refused by its readers.
         code_version: of Footfall.
     """
 
@@ -58,6 +59,7 @@ class TableManifest(BaseModel):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     training: Fit
     metrics: dict[str, float] = {}
+    objections: tuple[str, ...] = ()
     code_version: str
 
     @model_validator(mode="after")

@@ -41,11 +41,13 @@ def load_table(folder: Traversable | Path) -> tuple[TableManifest, dict[str, Rel
 
     Raises:
         ModelRefused: a file is missing, linked, too large or not the one of the manifest, the version is of
-            a model, or a line is none.
+            a model or did not pass the gate, or a line is none.
     """
     manifest = read_any_manifest(folder)
     if not isinstance(manifest, TableManifest):
         raise ModelRefused(f"{folder}: a table of related items is required, a model came")
+    if manifest.objections:
+        raise ModelRefused(f"{folder}: the gate refused it: {manifest.objections[0]}", "fit with more events")
     lines = read_table(folder, manifest).splitlines()
     try:
         table: dict[str, Related] = {line.item_id: line.related for line in map(_decode, lines)}

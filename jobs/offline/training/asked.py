@@ -142,7 +142,7 @@ def run(
         else Engine(options, pack, scorer, buckets=1, segments=segments)
     )
     end_ms = 0
-    for values, ends_at in _slices(events):
+    for values, ends_at in slices(events):
         found, end_ms = engine.take(values, None, ends_at), ends_at - 1
         if out is not None:
             out.documents += found.documents
@@ -152,7 +152,7 @@ def run(
     return end_ms
 
 
-def _slices(events: Events) -> Iterator[tuple[list[bytes], int]]:
+def slices(events: Events) -> Iterator[tuple[list[bytes], int]]:
     """Messages that follow each other, and the time behind the last one; all of a millisecond are in one."""
     values, last_ms = list[bytes](), 0
     for at, value in events.messages():

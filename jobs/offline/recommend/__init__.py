@@ -1,0 +1,1 @@
+"""Tables of related items out of the lake, and what they are worth. docs/recommendations.md."""
