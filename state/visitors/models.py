@@ -1,8 +1,8 @@
 """Asks models, takes their answers, and writes the visitor's document, which shows them.
 
-The document is written once for each `visitor_step_ms` in which something changed: in its last millisecond, as of
-then. Where a question of that time is not answered yet, the document waits behind it. Steps begin at another time
-for each visitor: written all at once, documents would hold up everything else.
+The document is written once for each `visitor_step_ms` in which something changed: in its last millisecond,
+as of then. Where a question of that time is not answered yet, the document waits behind it. Steps begin at
+another time for each visitor: written all at once, documents would hold up everything else.
 """
 
 from __future__ import annotations
