@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from jobs import ends
 from jobs.ends import elasticsearch
 from jobs.settings import Settings
 from stack.embedded import EmbeddedStack
-from stack.package import pack
+from stack.package import ROOT, pack
 from stack.runs.assignments import arguments
 
 
@@ -82,3 +83,14 @@ def create_ends(settings: Settings, copies: int) -> None:
             f"indices cannot be created at {settings.elasticsearch_url}: {plainly(error)}",
             "check elasticsearch_url and the API key's rights",
         ) from error
+
+
+def fill_registry(folder: Path) -> bool:
+    """Puts the shipped models into a registry that has none; says whether it did."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(path.name != "lost+found" for path in folder.iterdir()):  # a fresh volume has that one
+        return False
+    for model in (ROOT / "model_artifacts").iterdir():
+        if model.is_dir() and not model.name.startswith("__"):
+            shutil.copytree(model, folder / model.name)
+    return True

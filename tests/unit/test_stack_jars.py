@@ -43,7 +43,7 @@ def downloads(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 def test_every_part_is_pinned() -> None:
     pins = jars.read_pins()
-    assert set(pins) == {"kafka", "elasticsearch", "flink", "lake"}
+    assert set(pins) == {"kafka", "elasticsearch", "flink", "lake", "s3"}
     everything = [jar for part in pins.values() for jar in part]
     assert all(int(jar.sha256, 16) >= 0 and len(jar.sha256) == 64 for jar in everything)
     assert {"kafka_2.13", "elasticsearch", "flink-sql-connector-kafka"} <= {

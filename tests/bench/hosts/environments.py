@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Collection
 from pathlib import Path
 
 from stack.package import ROOT
-from tests.bench.figures import CONSOLE
+from tests.environments import python_of
 
 # What the engine and its models need beside the host; the versions are Footfall's own.
 _ENGINE = ("msgspec", "orjson", "numpy", "pydantic", "ruamel.yaml", "onnx", "onnxruntime")
@@ -25,20 +22,7 @@ def python_with(host: str, libraries: Collection[str] = _ENGINE) -> Path:
     Raises:
         CalledProcessError: pip could not install it.
     """
-    cache = Path(os.environ.get("FOOTFALL_CACHE_DIR") or Path.home() / ".cache" / "footfall")
-    folder = cache / "bench" / host.replace("==", "-")
-    python, ready, wanted = (
-        folder / "bin" / "python",
-        folder / "ready",
-        "\n".join((host, *_pinned(libraries))),
-    )
-    if not ready.exists() or ready.read_text() != wanted:
-        CONSOLE.print(f"making {folder}")
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, host, *_pinned(libraries)], check=True)
-        ready.write_text(wanted)
-    return python
+    return python_of(f"bench/{host.replace('==', '-')}", (host, *_pinned(libraries)))
 
 
 def _pinned(libraries: Collection[str]) -> list[str]:
