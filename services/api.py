@@ -26,13 +26,14 @@ from services.experiments import ExperimentsFolder, Exposures
 from services.feed import Feed, Message
 from services.index import Index
 from services.limits import RateLimit
+from services.memberships import Memberships, read_membership
 from services.records import Writer
 from services.settings import ApiSettings
 from services.shelves import Shelves
 from services.streams import Streams
 from services.view import View, read_change, read_order
 
-READ = (topics.SIGNALS.name, topics.ERASURE_ORDERS.name)
+READ = (topics.SIGNALS.name, topics.SEGMENTS.name, topics.ERASURE_ORDERS.name)
 _SWEEP_S = 1.0
 _DESCRIPTION = (
     "What to show a visitor, what is known of one, and a stream of its changes. docs/api.md explains it."
@@ -73,9 +74,11 @@ class Api:
         self.experiments = ExperimentsFolder(settings.experiments_dir, settings.content_poll_ms)
         self.streams = Streams(settings.max_streams, settings.stream_backlog, settings.stream_ping_ms)
         self.view = View(settings.view_max_signals, self.streams.publish)
+        self.memberships = Memberships(settings.view_max_segments)
         self.shelves = Shelves(index, time.monotonic, settings.item_cache_ms)
         self.decider = Decider(
             self.view,
+            self.memberships,
             index,
             lambda: content.content,
             lambda unit: assign(self.experiments.current, unit),
@@ -144,6 +147,8 @@ class Api:
                     order = read_order(value)
                     self.view.forget(order)
                     self.decider.forget(order.visitor_id)
+                elif topic == topics.SEGMENTS.name:
+                    self.memberships.apply(read_membership(value))
                 else:
                     self.view.apply(read_change(value), now_ms)
 

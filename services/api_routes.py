@@ -178,6 +178,8 @@ class _Handlers:
             degraded.add("view")
         profile = dict(found.profile or {})
         profile.pop("context", None)
+        if self._api.memberships.knows(name):
+            profile["segment"] = self._api.memberships.of(name)
         known = bool(facts) or found.profile is not None
         shown = {"visitor_id": visitor_id, "known": known, "signals": signals, "degraded": sorted(degraded)}
         return _json(**{**profile, **shown})

@@ -18,6 +18,7 @@ from services.content.items import Shelf
 from services.content.loading import Content
 from services.experiments import Exposures
 from services.index import Index
+from services.memberships import Memberships
 from services.shelves import Shelves
 from services.view import View
 
@@ -77,6 +78,7 @@ class Decider:
     def __init__(
         self,
         view: View,
+        memberships: Memberships,
         index: Index,
         content: Callable[[], Content],
         arms: Callable[[str], Arms],
@@ -89,6 +91,7 @@ class Decider:
 
         Args:
             view: signals.
+            memberships: segments.
             index: visitors' documents.
             content: what is in force now.
             arms: of a unit.
@@ -97,7 +100,8 @@ class Decider:
             deadline_ms: for a whole decision.
             remembered: visitors whose caps are remembered.
         """
-        self._view, self._index, self._content, self._arms = view, index, content, arms
+        self._view, self._memberships, self._index = view, memberships, index
+        self._content, self._arms = content, arms
         self._exposures, self._shelves, self._deadline_s = exposures, shelves, deadline_ms / 1000
         self._shown: OrderedDict[str, dict[str, list[int]]] = OrderedDict()
         self._remembered = remembered
@@ -113,9 +117,9 @@ class Decider:
         content = self._content()
         facts = self._view.of(visitor_id, now_ms)
         found, shelf, in_time = await self._read(visitor_id, content, slots, known=bool(facts))
-        known = bool(facts) or found.profile is not None
+        known = bool(facts) or found.profile is not None or self._memberships.of(visitor_id) is not None
         shown = self._shown.get(visitor_id, {})
-        segment, scores = _read(found.profile)
+        segment, scores = self._segment(visitor_id, found.profile), _scores(found.profile)
         snapshot = Snapshot(
             visitor_id, facts, segment, scores, {k: list(v) for k, v in shown.items()}, known, shelf
         )
@@ -135,7 +139,8 @@ class Decider:
         self, visitor_id: str, content: Content, slots: list[str], *, known: bool
     ) -> tuple[Found, Shelf | None, bool]:
         """What the index says of visitor and items, side by side, where the slots ask for it."""
-        asks_profile = content.asks_profile(slots) or not known
+        is_held = self._memberships.knows(visitor_id)
+        asks_profile = content.asks_profile(slots, segments=not is_held) or not (known or is_held)
         profile = asyncio.create_task(self.profile(visitor_id)) if asks_profile else None
         shelf, in_time = None, True
         if content.asks_items(slots):
@@ -168,6 +173,13 @@ class Decider:
     def forget(self, visitor_id: str) -> None:
         """Nothing is remembered of an erased visitor."""
         self._shown.pop(visitor_id, None)
+        self._memberships.forget(visitor_id)
+
+    def _segment(self, visitor_id: str, profile: Profile | None) -> str | None:
+        """As the topic says; of a visitor that is not held, as the index does."""
+        if self._memberships.knows(visitor_id):
+            return self._memberships.of(visitor_id)
+        return profile.get("segment") if profile is not None else None
 
 
 class _Line:
@@ -185,11 +197,9 @@ def _cap_ms(content: Content, answer: Answer) -> int:
     return piece.cap.within_ms if piece.cap else 0
 
 
-def _read(profile: Profile | None) -> tuple[str | None, dict[str, float]]:
-    """Segment, and the newest score of each model."""
+def _scores(profile: Profile | None) -> dict[str, float]:
+    """The newest score of each model."""
     if profile is None:
-        return None, {}
+        return {}
     scores = sorted(profile.get("scores") or (), key=lambda one: one.get("scored_at_ms") or 0)
-    return profile.get("segment"), {
-        one["model"]: float(one["score"]) for one in scores if one.get("score") is not None
-    }
+    return {one["model"]: float(one["score"]) for one in scores if one.get("score") is not None}

@@ -143,6 +143,9 @@ class ApiSettings(_Common):
     view_max_signals: int = Field(
         1_000_000, ge=1_000, description="signals in memory; of more, those that expire first are given up"
     )
+    view_max_segments: int = Field(
+        200_000, ge=1_000, description="visitors whose segment is in memory; of others the index is asked"
+    )
     view_lookback_ms: int = Field(
         8 * _DAY_MS, ge=0, description="signals are read from so long ago; more than signal_expires_after_ms"
     )

@@ -34,12 +34,12 @@ class Content:
     slots: Mapping[str, Slot]
     pieces: Mapping[str, tuple[Piece, ...]]
 
-    def asks_profile(self, slots: list[str]) -> bool:
-        """Whether a decision about these slots needs the visitor's segment or scores."""
+    def asks_profile(self, slots: list[str], *, segments: bool = True) -> bool:
+        """Whether a decision about these slots needs scores, or a segment where none is known yet."""
         conditions = (
             each for slot in slots for one in self.pieces.get(slot, ()) for each in (one.when, one.unless)
         )
-        return any(one is not None and one.asks_profile for one in conditions)
+        return any(one is not None and one.asks_profile(segments) for one in conditions)
 
     def asks_items(self, slots: list[str]) -> bool:
         """Whether one of these slots shows items."""

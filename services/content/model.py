@@ -55,10 +55,9 @@ class Condition(BaseModel):
             raise ValueError("signals, segments or scores are required")
         return self
 
-    @property
-    def asks_profile(self) -> bool:
-        """Whether segment or scores are needed to answer."""
-        return bool(self.segments or self.scores)
+    def asks_profile(self, segments: bool = True) -> bool:
+        """Whether scores are needed to answer, or a segment where `segments` says that none is known."""
+        return bool(self.scores or (segments and self.segments))
 
 
 class Cap(BaseModel):
