@@ -20,7 +20,7 @@ from tests.bench import engine_run, figures, workload
 from tests.bench.item_run import BUCKETS, Loop, Spent
 from tests.bench.stack_runs import Stack, fresh_stack
 
-COPIES = figures.number("COPIES", 3)
+COPIES = figures.number("COPIES", 2)
 MOST_BYTES = 200  # of a pair in the state, its share of the item included
 
 
@@ -28,31 +28,6 @@ MOST_BYTES = 200  # of a pair in the state, its share of the item included
 def work(tmp_path_factory: pytest.TempPathFactory) -> workload.Work:
     engine_run.calm_collector()
     return workload.make(tmp_path_factory.mktemp("bench"), COPIES)
-
-
-def test_the_logics_alone(work: workload.Work) -> None:
-    """In slices of an hour, as a replay has them."""
-    spent = alone(work)
-    found = {
-        "us an event": spent.each_us,
-        "PAIRS": spent.pairs_s / spent.events * 1e6,
-        "ITEMS": spent.items_s / spent.events * 1e6,
-        "events/s of a core": 1e6 / spent.each_us,
-        "pairs": spent.pairs,
-        "bytes a pair": spent.state_bytes / spent.pairs,
-    }
-    figures.show(
-        f"{work.events:,} events", ["", ""], [[name, f"{value:,.1f}"] for name, value in found.items()]
-    )
-    figures.write("items", source=work.source, events=work.events, figures=found)
-    assert found["bytes a pair"] < MOST_BYTES
-
-
-def alone(work: workload.Work) -> Spent:
-    messages = list(work.messages())
-    buckets = {one: bucket_of(orjson.loads(one)["visitor_id"], BUCKETS) for one in messages}
-    options = ItemOptions(bounded=True, slice_ms=engine_run.HOUR_MS)
-    return Loop(options).run(engine_run.cut(messages, engine_run.HOUR_MS), buckets)
 
 
 def test_the_job_alone(work: workload.Work, tmp_path: Path) -> None:
@@ -82,3 +57,28 @@ def run(stack: Stack, work: workload.Work) -> float:
     assert opened is not None, "the gate did not hold until the job ran: feed less"
     flink.wait_job(job, {"FINISHED"}, 1_800)
     return work.events / (flink.ended_at_ms(job) / 1000 - opened)
+
+
+def test_the_logics_alone(work: workload.Work) -> None:
+    """In slices of an hour, as a replay has them."""
+    spent = alone(work)
+    found = {
+        "us an event": spent.each_us,
+        "PAIRS": spent.pairs_s / spent.events * 1e6,
+        "ITEMS": spent.items_s / spent.events * 1e6,
+        "events/s of a core": 1e6 / spent.each_us,
+        "pairs": spent.pairs,
+        "bytes a pair": spent.state_bytes / spent.pairs,
+    }
+    figures.show(
+        f"{work.events:,} events", ["", ""], [[name, f"{value:,.1f}"] for name, value in found.items()]
+    )
+    figures.write("items", source=work.source, events=work.events, figures=found)
+    assert found["bytes a pair"] < MOST_BYTES
+
+
+def alone(work: workload.Work) -> Spent:
+    messages = list(work.messages())
+    buckets = {one: bucket_of(orjson.loads(one)["visitor_id"], BUCKETS) for one in messages}
+    options = ItemOptions(bounded=True, slice_ms=engine_run.HOUR_MS)
+    return Loop(options).run(engine_run.cut(messages, engine_run.HOUR_MS), buckets)
