@@ -96,7 +96,7 @@ def test_a_kill_changes_nothing_of_what_goes_with_what(beside: Beside) -> None:
     found = documents(beside.deployment.client, indices.ITEMS.alias)
     last_step = max(one["computed_at_ms"] for one in found)
     compared = 0
-    for now in sorted({one["computed_at_ms"] for one in found})[-40:]:
+    for now in sorted({one["computed_at_ms"] for one in found}):
         wanted = answers.related(now)
         for one in found:
             if one["computed_at_ms"] == now:
