@@ -14,15 +14,13 @@ from state.devices.device import Device
 from state.devices.identity import device_of
 from state.devices.judged import Judged, bucket_of
 from state.devices.logic import DevicesLogic, Read
-from state.logic import NEVER, Out, SourcePosition
+from state.logic import FINAL, Out, SourcePosition
 from state.options import Options
 from state.segments.membership import Segments
 from state.visitor import Visitor
 from state.visitors.logic import NO_SEGMENTS, VisitorsLogic
 from state.visitors.rules import NoRules, Rules
 from state.visitors.scoring import Scorer
-
-FINAL = NEVER - 1  # event time when everything is over
 
 
 class Engine:

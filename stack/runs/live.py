@@ -36,10 +36,14 @@ class Watch:
 
     Latency is from the change's own event time: the cart's due time for an abandonment, the purchase for a
     recovery; in milliseconds, up to the moment a search shows it.
+
+    Attributes:
+        since_ms: event time before which a change is of no interest: it was there before anybody looked.
     """
 
     client: Elasticsearch
     console: Console
+    since_ms: int = 0
     seen: set[tuple[str, int]] = field(default_factory=set)
     latencies_ms: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     newest: int = -1
@@ -68,6 +72,8 @@ class Watch:
             if change in self.seen:
                 continue
             self.seen.add(change)
+            if signal["version"] < self.since_ms:
+                continue
             name = f"{signal['kind']}/{signal['status']}"
             self.latencies_ms[name].append(now_ms - signal["version"])
             self.console.print(

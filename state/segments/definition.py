@@ -54,13 +54,14 @@ class Facts:
         decay_ms: of the frequency.
     """
 
-    __slots__ = ("bases", "constants", "decay_ms", "starts")
+    __slots__ = ("_asked_at", "_frequency", "bases", "constants", "decay_ms", "starts")
 
     def __init__(self, visitor: Visitor, known: Membership, decay_ms: int) -> None:
         self.decay_ms, self.starts = decay_ms, known.starts
         seen_at = max(visitor.last_at, known.late_at)
         self.bases = (seen_at, visitor.seen_since, visitor.purchase_at if visitor.purchases else -NEVER)
         self.constants = (visitor.sessions, visitor.purchases, visitor.revenue)
+        self._asked_at, self._frequency = -1, 0.0
 
     def value(self, measure: int, at: int) -> float:
         """The measure at a time."""
@@ -69,9 +70,12 @@ class Facts:
         return self.frequency(at) if measure == FREQUENCY else self.constants[measure - SESSIONS]
 
     def frequency(self, at: int) -> float:
-        """Sessions, each by exp(-age / decay)."""
-        decay_ms = self.decay_ms
-        return sum([exp((start - at) / decay_ms) for start in self.starts])
+        """Sessions, each by exp(-age / decay); asked about one time again and again."""
+        if at != self._asked_at:
+            decay_ms = self.decay_ms
+            self._asked_at = at
+            self._frequency = sum([exp((start - at) / decay_ms) for start in self.starts])
+        return self._frequency
 
     def holds(self, condition: Condition, at: int) -> bool:
         """Whether all bounds hold at a time."""
@@ -81,8 +85,8 @@ class Facts:
         """When the bound begins or ceases to hold by time alone, after `at`."""
         measure, low, high = bound
         if measure < FREQUENCY:
-            base = self.bases[measure]
-            return min((edge for edge in (base + low, base + high) if at < edge < inf), default=NEVER)
+            low, high = self.bases[measure] + low, self.bases[measure] + high
+            return low if at < low else high if at < high < inf else NEVER
         if measure > FREQUENCY:
             return NEVER
         return min((self._falls_under(edge, at) for edge in (low, high) if 0 < edge < inf), default=NEVER)

@@ -6,7 +6,7 @@ rules (state/rules/) → the models (models.py). What time brings about is in `s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from state.codec import Codec
@@ -14,7 +14,7 @@ from state.devices.identity import ERASED, GRANTED, consent_status, device_of, o
 from state.devices.judged import ADMITTED, CARRIED, ECHO, ORDINARY, RELEASED, Judged, order_of, unpack_judged
 from state.documents import NOWHERE
 from state.events import Event, read_event
-from state.logic import NEVER, Logic, Out, SourcePosition
+from state.logic import AT_THE_END, NEVER, Logic, Out, SourcePosition
 from state.options import Options
 from state.rules.kinds.base import Emit
 from state.segments.membership import Segments
@@ -57,6 +57,7 @@ class VisitorsLogic(Logic[Visitor, Judged]):
     ) -> None:
         self.options, self.pack = options, pack
         signals = self._signals = Signals(options, now_ms)
+        self._ends_at = 0  # of a bounded read, known when it is over
         self._gate, self._models = Gate(options, signals), Models(options, scorer, signals, self._described)
         self._memberships = Memberships(options, segments, signals, self._models.changed)
 
@@ -120,6 +121,8 @@ class VisitorsLogic(Logic[Visitor, Judged]):
 
     def _take_event(self, visitor: Visitor, event: Event, out: Out) -> None:
         at, previous_at = event.event_time_ms, visitor.last_at
+        if self.options.bounded:
+            self._memberships.settle(visitor, at, out)
         self._memberships.before_event(visitor, at, out)
         session = self._session_of(visitor, event, out)
         add_event(visitor, session, event)
@@ -180,9 +183,18 @@ class VisitorsLogic(Logic[Visitor, Judged]):
 
     # --------------------------------------------------------------------------------------- time
 
+    def before_end(self, entities: Iterable[Visitor]) -> None:
+        """A bounded read is over: falls from segments are those up to the newest event of the bucket.
+
+        What comes after is not known: all would end as lapsed. Before, falls wait for the visitor's next
+        event, or they would depend on how far the watermark had come at the end of the read.
+        """
+        self._ends_at = max((one.last_at for one in entities), default=0) + 1
+
     def settle(self, entity: Visitor, now: int, out: Out) -> None:
         """Everything that time brings about before `now`, in order of time."""
-        while (due := _segments_due(entity)) < now:
+        falls_until = min(now, self._ends_at) if self.options.bounded else now
+        while (due := _segments_due(entity)) < falls_until:
             self._settle_others(entity, due, out)
             self._memberships.settle(entity, due + 1, out)
         self._settle_others(entity, now, out)
@@ -204,10 +216,13 @@ class VisitorsLogic(Logic[Visitor, Judged]):
 
     def next_due(self, entity: Visitor) -> int:
         """The earliest of all that may be due."""
-        session, due = entity.session, min(self._rules_due(entity), _segments_due(entity))
+        falls_at = _segments_due(entity)
+        if self.options.bounded and falls_at < AT_THE_END:
+            falls_at = NEVER if self._ends_at else AT_THE_END
+        session, due = entity.session, min(self._rules_due(entity), falls_at)
         if session is not None:
             due = min(due, session.last_at + self.options.session_gap_ms)
-        elif _segments_due(entity) == NEVER:  # what is due yet is not forgotten
+        elif falls_at == NEVER:  # what is due yet is not forgotten
             due = min(due, self._forgotten_at(entity))
         if entity.document_due:
             due = min(due, entity.document_due)

@@ -17,8 +17,8 @@ from jobs.offline.training.events import Events
 from jobs.offline.training.examples import Floats
 from state.bucket import Bucket, Counts, DictStore, Live, taken
 from state.devices.judged import Judged
-from state.engine import FINAL, Engine
-from state.logic import Out
+from state.engine import Engine
+from state.logic import FINAL, Out
 from state.options import Options
 from state.segments.membership import Segments
 from state.visitor import Visitor

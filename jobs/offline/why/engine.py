@@ -14,9 +14,8 @@ from state.bucket import Bucket, Counts, DictStore
 from state.devices.identity import device_of
 from state.devices.judged import ADMITTED, Judged, order_of
 from state.documents import NOWHERE
-from state.engine import FINAL
 from state.events import Event, read_event
-from state.logic import Out
+from state.logic import FINAL, Out
 from state.rules.kinds.absence import WaitKind
 from state.rules.kinds.base import Emit, Kind, short
 from state.rules.kinds.count import SpanCount

@@ -41,8 +41,7 @@ from state.bucket import Bucket, Counts, DictStore, taken
 from state.devices.device import Device
 from state.devices.judged import CARRIED, ECHO, RELEASED, Judged, pack_judged, unpack_judged
 from state.devices.logic import DevicesLogic, Read
-from state.engine import FINAL
-from state.logic import SourcePosition
+from state.logic import FINAL, SourcePosition
 from state.options import Options
 from state.visitor import Admission
 from state.visitors.ingest import AdmissionLogic
