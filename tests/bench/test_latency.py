@@ -48,7 +48,7 @@ def _measured(stack: Stack, rate: float) -> dict[str, Any]:
     deployment.prepare()
     stack.flink.wait_tasks_running(stack.submit("jobs.suite"), 300)
     feeder, watch = Feeder(deployment.kafka_properties), Watch(deployment.client, Console(quiet=True))
-    shop = {"rate": rate, "cart_timeout_ms": deployment.settings.cart_timeout_ms}
+    shop: dict[str, Any] = {"rate": rate, "cart_timeout_ms": deployment.settings.cart_timeout_ms}
     run_shop(feeder, seed=1, seconds=WARM_UP_S, **shop)
     with memory_of(deployment) as peak:
         with watch.looking():

@@ -92,22 +92,6 @@ def test_one_visit_is_new_and_lapses_at_the_millisecond() -> None:
     assert told(views(0, MINUTE)) == [(0, "", "new"), (FORTNIGHT + MINUTE, "new", "lapsed")]
 
 
-@pytest.mark.parametrize("slice_ms", [50, HOUR, 30 * DAY])
-def test_a_bounded_read_knows_nothing_of_the_time_behind_its_newest_event(slice_ms: int) -> None:
-    """Falls before it are those of the clock, of visitors that come again and of those that do not."""
-    others = [event("w", "page_view", at) for at in (0, FORTNIGHT + 1)]
-    newest = event("u", "page_view", 2 * FORTNIGHT)
-    engine = Engine(Options(bounded=True), segments=segments_of(), buckets=1)
-    found = documents(engine.run(lines([*views(0, MINUTE), *others, newest]), slice_ms), "signal")
-    assert moves(found) == [(0, "", "new"), (FORTNIGHT + MINUTE, "new", "lapsed")]
-    assert moves(found, "w") == [
-        (0, "", "new"),
-        (FORTNIGHT, "new", "lapsed"),
-        (FORTNIGHT + 1, "lapsed", "casual"),
-    ]
-    assert moves(found, "u") == [(2 * FORTNIGHT, "", "new")]
-
-
 @pytest.mark.parametrize(("after", "is_moved"), [(-1, False), (0, False), (1, True)])
 def test_what_is_due_happens_once_event_time_is_later(after: int, is_moved: bool) -> None:
     running = Running().take(*views(0), until=HOUR).take(until=FORTNIGHT + after)
