@@ -88,7 +88,6 @@ class Stack:
         with memory_of(self.deployment) as peak:
             self._wait(job, progress)
         ended = self.flink.ended_at_ms(job) / 1000
-        print("WORK", module, opened, ended, flush=True)
         CONSOLE.print(f"{module}: {ended - opened:.1f} s of work after {opened - began:.1f} s")
         by_ten_s = rates(progress.looks, opened, ended, work.events)
         mib = (peak.jvm // 2**20, peak.python // 2**20)
