@@ -50,14 +50,15 @@ LEVELS: tuple[Level, ...] = (
         ("pytest", *_ON_ALL_CORES, "tests/deploy"),
     ),
     Level("browser", "no JVM: what runs in a page, in a real Chromium", ("pytest", "tests/browser")),
+    Level("monitoring", "no JVM: the alerts, by Prometheus's own tools", ("pytest", "tests/monitoring")),
     Level("docs", "no JVM: the site of the documentation, every link and anchor checked", ("tools.site",)),
     Level("sql", "the SQL statements on a local Flink, tables in, tables out", ("pytest", "tests/sql")),
     Level("cluster", "real Kafka, Flink and Elasticsearch", ("pytest", "tests/cluster")),
     Level("bench", "measurements; only when asked for", ("pytest", "-s", "tests/bench")),
 )
-DEFAULT = ("lint", "unit", "cases", "docs", "deploy", "browser", "sql", "cluster")
+DEFAULT = ("lint", "unit", "cases", "monitoring", "docs", "deploy", "browser", "sql", "cluster")
 _BY_NAME = {level.name: level for level in LEVELS}
-_EPILOG = "\b\nLevels:\n" + "\n".join(f"  {level.name:<9}{level.help}" for level in LEVELS)
+_EPILOG = "\b\nLevels:\n" + "\n".join(f"  {level.name:<11}{level.help}" for level in LEVELS)
 
 
 @click.command(context_settings=CONTEXT, epilog=_EPILOG)

@@ -10,21 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Any
 
 from elasticsearch import Elasticsearch
 from rich.console import Console
 
 from connectors.elasticsearch import indices
 from jobs.offline.ledger import Ledger, read_ledger, read_letters
+from jobs.offline.searchable import Searchable
 from stack.runs.deploy import Deployment
 from stack.runs.feed import Feeder
 from stack.shop.shop import Shop
 
 _BEAT_S, _LOOK_S = 0.1, 0.2
-# Changes become searchable in the order of their sequence numbers, but for those of the same moment.
-_LOOK_BACK = 200
-_SHOWN = [{"field": name} for name in ("signal_id", "kind", "status", "version", "visitor_id")]
 _BALANCE_DEADLINE_S = 90.0
 # After Ctrl-C everything ends within ten seconds, the servers included.
 _LAST_BALANCE_S = 3.5
@@ -44,9 +41,11 @@ class Watch:
     client: Elasticsearch
     console: Console
     since_ms: int = 0
-    seen: set[tuple[str, int]] = field(default_factory=set)
+
     latencies_ms: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    newest: int = -1
+
+    def __post_init__(self) -> None:
+        self._searchable = Searchable(self.client)
 
     @contextmanager
     def looking(self) -> Iterator[None]:
@@ -67,11 +66,8 @@ class Watch:
 
     def poll(self) -> None:
         """Looks once for changes that are new."""
-        for signal in self._changes():
-            now_ms, change = time.time() * 1000, (signal["signal_id"], signal["version"])
-            if change in self.seen:
-                continue
-            self.seen.add(change)
+        for signal in self._searchable.changes():
+            now_ms = time.time() * 1000
             if signal["version"] < self.since_ms:
                 continue
             name = f"{signal['kind']}/{signal['status']}"
@@ -79,20 +75,6 @@ class Watch:
             self.console.print(
                 f"{name:<26} visitor {signal['visitor_id']:<18} {self.latencies_ms[name][-1]:6.0f} ms"
             )
-
-    def _changes(self) -> list[dict[str, Any]]:
-        """Only what may be new, and no document is opened: a search costs the machine that it measures."""
-        response = self.client.search(
-            index=indices.SIGNALS.alias,
-            query={"range": {"_seq_no": {"gt": self.newest - _LOOK_BACK}}},
-            size=1_000,
-            sort=[{"_seq_no": "asc"}],
-            docvalue_fields=_SHOWN,
-            source=False,
-        )
-        hits = response["hits"]["hits"]
-        self.newest = max([self.newest, *(hit["sort"][0] for hit in hits)])
-        return [{name: values[0] for name, values in hit["fields"].items()} for hit in hits]
 
     def summary(self) -> dict[str, dict[str, float]]:
         """Count and latency percentiles by kind and status, milliseconds."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import repeat
 from typing import NamedTuple
 
+from connectors.contracts.canaries import is_canary
 from connectors.contracts.pseudonyms import pseudonym
 from connectors.contracts.rejected import Reject
 from state.checksum import id_hash
@@ -72,7 +73,7 @@ class DevicesLogic(Logic[Device, Read]):
     def _hidden(self, event: Event) -> Event:
         """The event with pseudonyms for ids, where there is a key."""
         key = self._key
-        if key is not None:
+        if key is not None and not is_canary(event.visitor_id):
             event.visitor_id = pseudonym(event.visitor_id, key)
             event.anonymous_id = pseudonym(event.anonymous_id, key) if event.anonymous_id else None
             event.user_id = pseudonym(event.user_id, key) if event.user_id else None

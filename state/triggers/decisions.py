@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from connectors.contracts.canaries import is_canary
 from connectors.contracts.experiments import Experiments
 from connectors.contracts.signals import TriggerStatus, trigger_id
 from state.logic import Out
@@ -43,7 +44,8 @@ class Decisions:
 
     def concerns(self, change: Change) -> bool:
         """Whether anything can hang on the change; of all others nothing is remembered."""
-        return change.kind in self._kinds or change.status == "recovered"
+        concerned = change.kind in self._kinds or change.status == "recovered"
+        return concerned and not is_canary(change.visitor_id)
 
     def take(self, visitor: Visitor, change: Change, out: Out) -> None:
         """Decides about a change; the visitor's clock is the time at which that happens."""

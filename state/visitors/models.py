@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 from zlib import crc32
 
+from connectors.contracts.canaries import is_canary
 from connectors.contracts.model_inputs import CHURN, CLUSTER, INTENT
 from state.logic import Out
 from state.options import Options
@@ -87,7 +88,7 @@ class Models:
             out.add("features", visitor.id, moment.event_id, moment.closed_at or moment.at, document)
 
     def _ask(self, visitor: Visitor, asked: Asked) -> None:
-        if self._scorer is not None:
+        if self._scorer is not None and not is_canary(visitor.id):
             visitor.asked.append(asked)
             self._scorer.ask(Request(asked.model, visitor.id, asked.moment))
             self.changed(visitor, asked.at)

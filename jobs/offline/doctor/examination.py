@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -23,13 +24,32 @@ _PATIENCE_MS = 60_000  # event time may be so much further behind than the out-o
 _FIXED = ("buckets",)  # settings that a job keeps for life
 
 
+@dataclass
+class Facts:
+    """What each server says; of one that does not answer, the finding that it does not."""
+
+    kafka: kafka.Traffic | Finding
+    flink: flink.Cluster | Finding
+    index: index.Indices | Finding
+
+
 def examine(rest_url: str, settings: Settings) -> list[Finding]:
     """What is wrong with the installation, the most harmful first; empty when nothing is."""
+    return judge(look(rest_url, settings), settings)
+
+
+def look(rest_url: str, settings: Settings) -> Facts:
+    """The facts of all three, which are asked side by side."""
     with ThreadPoolExecutor(3, "look") as pool:
         of_kafka = pool.submit(_kafka, settings)
         of_flink = pool.submit(_flink, rest_url)
         of_index = pool.submit(_index, settings)
-        traffic, cluster, indices = of_kafka.result(), of_flink.result(), of_index.result()
+        return Facts(of_kafka.result(), of_flink.result(), of_index.result())
+
+
+def judge(facts: Facts, settings: Settings) -> list[Finding]:
+    """What is wrong of them, the most harmful first."""
+    traffic, cluster, indices = facts.kafka, facts.flink, facts.index
     findings: list[Finding] = []
     findings += [traffic] if isinstance(traffic, Finding) else kafka.judge(traffic)
     findings += [indices] if isinstance(indices, Finding) else index.judge(indices)

@@ -15,6 +15,7 @@ from jobs.offline.doctor.causes import Finding
 
 Json = dict[str, Any]
 _CLOCK_MS, _SHOWN = 5_000, 5
+_WINDOWS = 5_000  # four days of four partitions
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Indices:
         health: green, yellow or red.
         found: settings and mapping of the index behind each alias that is there.
         windows: of the ledger that are settled and do not balance.
+        ledger_ms: start of its newest window, None when it has none.
     """
 
     now_ms: int
@@ -33,6 +35,7 @@ class Indices:
     health: str
     found: dict[str, Json] = field(default_factory=dict)
     windows: list[Json] = field(default_factory=list)
+    ledger_ms: int | None = None
 
 
 def look(client: Elasticsearch) -> Indices:
@@ -50,8 +53,9 @@ def look(client: Elasticsearch) -> Indices:
             behind = client.indices.get(index=index.alias).body
             facts.found[index.alias] = next(iter(behind.values()))
     if "footfall-audit" in facts.found:
-        settled = books.settled(books.windows(client, "ingest"))
-        facts.windows = [row for row in settled if row["difference"]]
+        windows = books.windows(client, "ingest", last=_WINDOWS)
+        facts.windows = [row for row in books.settled(windows) if row["difference"]]
+        facts.ledger_ms = max((row["window_start_ms"] for row in windows), default=None)
     return facts
 
 

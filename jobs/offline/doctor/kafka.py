@@ -27,6 +27,7 @@ class Traffic:
         missing: topics that are not there.
         offline: (topic, partition) to what is wrong with it.
         lately: records within `SPAN_MS`, by topic and partition.
+        ends: records that each topic has ever had, marks of transactions included.
         newest_ms: time stamp of the raw topic's newest record, None when it has none.
         lag_s: how old the next record is that a group has not taken, by group; 0 when it is at the end.
         reasons: reason and field of a sample of dead letters; failures: reasons of the index.
@@ -36,6 +37,7 @@ class Traffic:
     missing: list[str] = field(default_factory=list)
     offline: dict[tuple[str, int], str] = field(default_factory=dict)
     lately: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    ends: Mapping[str, int] = field(default_factory=dict)
     newest_ms: int | None = None
     lag_s: dict[str, float] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)

@@ -61,12 +61,13 @@ def _offline(partition: dict[str, Any]) -> str:
 
 def _count(client: KafkaConsumer, traffic: Traffic, names: Iterable[str]) -> None:
     """What came lately into each topic, and samples of what was refused."""
-    lately = {}
+    lately, all_ends = {}, {}
     for name in names:
         partitions = [TopicPartition(name, one) for one in sorted(client.partitions_for_topic(name))]
         ends = client.end_offsets(partitions)
         since = client.offsets_for_times(dict.fromkeys(partitions, traffic.now_ms - SPAN_MS))
         starts = {each: since[each].offset if since[each] else ends[each] for each in partitions}
+        all_ends[name] = sum(ends.values())
         lately[name] = {each.partition: ends[each] - starts[each] for each in partitions}
         if name == RAW:
             last = [_at(client, each, ends[each] - 1) for each in partitions if ends[each]]
@@ -75,7 +76,7 @@ def _count(client: KafkaConsumer, traffic: Traffic, names: Iterable[str]) -> Non
             traffic.reasons = Counter(map(_reason, _sample(client, starts, ends)))
         elif name == FAILURES:
             traffic.failures = Counter(each.value.decode()[:120] for each in _sample(client, starts, ends))
-    traffic.lately = lately
+    traffic.lately, traffic.ends = lately, all_ends
 
 
 def _reason(letter: Any) -> str:

@@ -1,0 +1,1 @@
+"""What Flink does not know of itself, as metrics: lag, event time, dead letters, the index, a canary."""
