@@ -27,7 +27,10 @@ def lay_out(home: Path, connectors: Mapping[str, list[Path]]) -> None:
     wheel = flink_home()
     home.mkdir(parents=True)
     shutil.copytree(wheel / "bin", home / "bin")  # its scripts find the rest from where they really lie
-    (home / "opt").symlink_to(wheel / "opt")
+    # A folder: Flink looks for the jar of Python in it, and follows no link to another.
+    (home / "opt").mkdir()
+    for jar in (wheel / "opt").glob("*.jar"):
+        (home / "opt" / jar.name).symlink_to(jar)
     link_libraries(home / "lib", [*connectors["flink"], *connectors["lake"]])
     (home / "plugins" / "s3").mkdir(parents=True)
     for jar in connectors["s3"]:
