@@ -41,7 +41,6 @@ class Watch:
     client: Elasticsearch
     console: Console
     since_ms: int = 0
-
     latencies_ms: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:

@@ -10,7 +10,9 @@ from ruamel.yaml import YAML
 
 from stack.package import ROOT
 from tools.monitoring import rules
+from tools.monitoring.dashboards import dashboards
 from tools.monitoring.page import page
+from tools.monitoring.saved_objects import ndjson
 from tools.monitoring.table import Table, read
 
 FOLDER = ROOT / "deploy" / "monitoring"
@@ -30,6 +32,8 @@ def generated() -> dict[Path, str]:
         FOLDER / "alerts.test.yml": _yaml(rules.promtool_tests(table, "alerts.yml")),
         FOLDER / "kubernetes" / "prometheus-rule.yaml": _yaml(rules.prometheus_rule(table)),
         ROOT / rules.PAGE: page(table),
+        FOLDER / "kibana" / "footfall.ndjson": ndjson(),
+        **{FOLDER / "grafana" / f"{name}.json": text for name, text in dashboards(table).items()},
     }
 
 
