@@ -22,6 +22,7 @@ WRITES = {
     "index": ["index_failures_topic"],
     "archive": LAKE,
     "audit": ["audit_failures_topic"],
+    "recommendations": ["index_failures_topic"],
     "suite": [*LAKE, "index_failures_topic", "ledger_topic", "topics_sink"],
 }
 

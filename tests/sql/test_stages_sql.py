@@ -115,7 +115,7 @@ def alone(flink: Flink, documents: list[Document]) -> list[Document]:
 
 def test_visitors_alone_agrees_with_the_suite(alone: list[Document], messages: list[Message]) -> None:
     engine = answered(messages, slice_ms=SLICE_MS).documents
-    own = of(engine, "session", "features", "visitor")
+    own = of(engine, "session", "features", "visitor", "segment")
     own += [
         one
         for one in of(engine, "signal")
