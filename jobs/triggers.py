@@ -20,7 +20,7 @@ from connectors.errors import BadInput
 from connectors.files import experiments
 from connectors.lake import definitions
 from jobs import ends
-from jobs.active_rules import active_rules
+from jobs.active_rules import active_rules, active_segments
 from jobs.command_line import settings_from
 from jobs.kafka_tables import KafkaTables
 from jobs.settings import Settings
@@ -58,12 +58,21 @@ def table_of(settings: Settings) -> actions.ActionTable:
     >>> table_of(Settings()).rule_caps["cart_abandoned"].triggers
     1
     """
-    table = actions.load(Path(settings.actions_file) if settings.actions_file else None)
+    table = _loaded(settings)
     capped = [rule for rule in active_rules(settings) if rule.cap]
     caps = {
         rule.signal_kind: actions.Cap(triggers=rule.cap.at_most, within_ms=rule.cap.within) for rule in capped
     }
     return table.model_copy(update={"rule_caps": {**table.rule_caps, **caps}})
+
+
+def _loaded(settings: Settings) -> actions.ActionTable:
+    """The table; one's own is about segments of the active lifecycle only."""
+    if not settings.actions_file:
+        return actions.load()
+    lifecycles = (rule for rule in active_segments(settings).rules if rule.kind == "lifecycle")
+    segments = [one.name for rule in lifecycles for one in rule.segments]
+    return actions.load(Path(settings.actions_file), segments)
 
 
 def experiments_of(table: actions.ActionTable, settings: Settings) -> Experiments:

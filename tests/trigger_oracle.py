@@ -52,6 +52,7 @@ class Oracle:
     versions: dict[str, list[Document]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     purchases: list[int] = field(default_factory=list)
+    ended: dict[str, int] = field(default_factory=dict)
     quiet_until: int = -1
     now: int = 0
 
@@ -74,12 +75,25 @@ class Oracle:
         if message["status"] != "active":
             mine = [one for one in self.asked if one.document["signal_id"] == message["signal_id"]]
             return self._cancel(mine, message["version"], "no_longer_active")
-        return [] if decided else self._decide(message)
+        if decided or message["signal_id"] in self.ended:
+            return []
+        return self._end_stay(message) + self._decide(message)
 
     def _matters(self, message: Document) -> bool:
         suppress = self.table["suppress"]
-        named = [row["kind"] for row in self.table["actions"]] + suppress["paused_by"] + suppress["purchases"]
+        named = [row["kind"] for row in self._rows(message)] + suppress["paused_by"] + suppress["purchases"]
+        if message["kind"] == "segment_left" and self._rows(message | {"kind": "segment_entered"}):
+            return True
         return message["kind"] in named or message["status"] == "recovered"
+
+    def _end_stay(self, message: Document) -> list[Document]:
+        """A visitor that has left a segment is no longer asked for having come into it."""
+        if message["kind"] != "segment_left":
+            return []
+        entered = message["evidence"]["entered_signal_id"]
+        self.ended[entered] = message["version"]
+        mine = [one for one in self.asked if one.document["signal_id"] == entered]
+        return self._cancel(mine, message["version"], "no_longer_active")
 
     def _purchase(self, message: Document) -> None:
         bought = message["kind"] in self.table["suppress"]["purchases"] and message["status"] == "active"
@@ -88,9 +102,13 @@ class Oracle:
 
     def _rows(self, message: Document) -> list[Document]:
         return sorted(
-            (row for row in self.table["actions"] if row["kind"] == message["kind"]),
+            (row for row in self.table["actions"] if self._is_about(row, message)),
             key=lambda row: row["priority"],
         )
+
+    def _is_about(self, row: Document, message: Document) -> bool:
+        wanted = row.get("where", {}).get("segment")
+        return row["kind"] == message["kind"] and (not wanted or message["evidence"]["segment"] in wanted)
 
     def _decide(self, message: Document) -> list[Document]:
         found: list[Document] = []
@@ -200,4 +218,5 @@ class Oracle:
             key: rows for key, rows in self.versions.items() if max(row["version"] for row in rows) > until
         }
         self.purchases = [at for at in self.purchases if at > until]
+        self.ended = {key: at for key, at in self.ended.items() if at > until}
         return found

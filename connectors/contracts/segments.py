@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from connectors.contracts.events import VISITOR_ID_MAX_LENGTH
 from connectors.contracts.strict import STRICT, Count
 
-ENTERED, LEFT = "segment_entered", "segment_left"
+ENTERED, LEFT = MOVES = ("segment_entered", "segment_left")
 
 
 class Segment(BaseModel):

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, time, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from connectors.contracts import yaml_files
+from connectors.contracts.errors import BadInput
+from connectors.contracts.segments import MOVES
 
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 _Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,63}$")]
@@ -95,11 +106,28 @@ class Cap(BaseModel):
     within_ms: _Span = Field(gt=0)
 
 
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+class Where(BaseModel):
+    """Which signals of its kind a row is about.
+
+    Attributes:
+        segment: that the signal's visitor enters or leaves, one of these.
+    """
+
+    model_config = _STRICT
+
+    segment: Annotated[tuple[_Name, ...], BeforeValidator(_listed), Field(min_length=1, max_length=20)]
+
+
 class Action(BaseModel):
     """One row: a kind of signal, and what is done about it.
 
     Attributes:
         kind: of the signal.
+        where: of that kind only those; all of it without.
         action: what the receiver does.
         step: of the audience's way; a part of the trigger's id, so that a kind may have several.
         priority: of two at a time the lower number wins.
@@ -112,6 +140,7 @@ class Action(BaseModel):
     model_config = _STRICT
 
     kind: _Name
+    where: Where | None = None
     action: _Name
     step: _Name
     priority: int = Field(ge=1, le=9)
@@ -119,6 +148,18 @@ class Action(BaseModel):
     cap: Cap
     outranks_for_ms: _Span = 0
     payload: dict[str, str | int | float | bool] = {}
+
+    @field_validator("where")
+    @classmethod
+    def _is_of_a_move(cls, where: Where | None, info: ValidationInfo) -> Where | None:
+        kind = info.data.get("kind")
+        if where is not None and kind is not None and kind not in MOVES:
+            raise ValueError(f"one of the kinds {', '.join(MOVES)} is required for it, {kind!r} came")
+        return where
+
+    def is_about(self, segment: str | None) -> bool:
+        """Whether the row is about a signal of its kind, with this segment in its evidence."""
+        return self.where is None or segment in self.where.segment
 
 
 class ActionTable(BaseModel):
@@ -153,8 +194,12 @@ class ActionTable(BaseModel):
         return sorted((row for row in self.actions if row.kind == kind), key=lambda row: row.priority)
 
 
-def load(path: Path | None = None) -> ActionTable:
+def load(path: Path | None = None, segments: Collection[str] | None = None) -> ActionTable:
     """The table in a YAML file, or the shipped one.
+
+    Args:
+        path: of the file.
+        segments: those that there are; None where that is not known, and rows may name any.
 
     >>> load().of("cart_abandoned")[0].action
     'send_cart_offer'
@@ -164,7 +209,22 @@ def load(path: Path | None = None) -> ActionTable:
     """
     source = path or files("state").joinpath("triggers/actions.yaml")
     document = yaml_files.read(source, "version, suppress, quiet_hours and actions")
-    return yaml_files.validated(source, document, ActionTable)
+    table = yaml_files.validated(source, document, ActionTable)
+    wrong = [] if segments is None else [*_unheard_of(source, document, table, segments)]
+    if wrong:
+        raise BadInput("\n".join(wrong))
+    return table
+
+
+def _unheard_of(
+    source: yaml_files.Source, document: object, table: ActionTable, segments: Collection[str]
+) -> Iterator[str]:
+    """A line for each row about a segment that no visitor comes into."""
+    for number, row in enumerate(table.actions):
+        for name in row.where.segment if row.where else ():
+            if name not in segments:
+                told = f"one of {', '.join(segments)} is required, {name!r} came"
+                yield yaml_files.line(source, document, ("actions", number, "where", "segment"), told)
 
 
 def _clock(text: str) -> time:

@@ -9,6 +9,7 @@ import msgspec
 
 from connectors.contracts.canaries import is_canary
 from connectors.contracts.experiments import Experiments
+from connectors.contracts.segments import ENTERED
 from connectors.contracts.signals import TriggerStatus, trigger_id
 from state.logic import Out
 from state.triggers.actions import Action, ActionTable
@@ -40,12 +41,16 @@ class Decisions:
         self.memory = Memory(table)
         self._table, self._suppress, self._quiet = table, table.suppress, table.quiet_hours
         self._rows = {row.kind: table.of(row.kind) for row in table.actions}
-        self._kinds = {*self._rows, *table.suppress.paused_by, *table.suppress.purchases}
+        self._kinds = {*table.suppress.paused_by, *table.suppress.purchases}
 
     def concerns(self, change: Change) -> bool:
         """Whether anything can hang on the change; of all others nothing is remembered."""
-        concerned = change.kind in self._kinds or change.status == "recovered"
-        return concerned and not is_canary(change.visitor_id)
+        return not is_canary(change.visitor_id) and (
+            change.kind in self._kinds
+            or change.status == "recovered"
+            or bool(self._rows_of(change))
+            or self._ended_by(change) is not None
+        )
 
     def take(self, visitor: Visitor, change: Change, out: Out) -> None:
         """Decides about a change; the visitor's clock is the time at which that happens."""
@@ -84,7 +89,7 @@ class Decisions:
     def _too_late(self, change: Change, out: Out) -> None:
         """When a signal has expired, nothing comes of it; whether it was known is forgotten by then."""
         if change.status == "active":
-            for row in self._rows.get(change.kind, ()):
+            for row in self._rows_of(change):
                 due_at, reason = self._due(change, row)
                 _say(out, _document(change, row, due_at, "suppressed", reason or "expired"))
 
@@ -92,13 +97,33 @@ class Decisions:
         active = change.status == "active"
         known.pauses = active and change.kind in self._suppress.paused_by
         if not active:
-            signal_id = change.signal_id
-            meant: Callable[[Sent], bool] = lambda sent: sent.signal_id == signal_id  # noqa: E731
-            _cancel(visitor, change.visitor_id, change.version, meant, "no_longer_active", out)
+            _no_longer(visitor, change, change.signal_id, out)
         elif not known.decided:
             known.decided = True
-            for row in self._rows.get(change.kind, ()):
+            self._end_stay(visitor, change, out)
+            for row in self._rows_of(change):
                 self._about(visitor, change, row, out)
+
+    def _rows_of(self, change: Change) -> list[Action]:
+        return [row for row in self._rows.get(change.kind, ()) if row.is_about(change.segment)]
+
+    def _ended_by(self, change: Change) -> str | None:
+        """The signal of the stay that the change ends, where one like it may set something off."""
+        ended = change.ended_signal_id
+        rows = self._rows.get(ENTERED, ()) if ended else ()
+        return ended if any(row.is_about(change.segment) for row in rows) else None
+
+    def _end_stay(self, visitor: Visitor, change: Change, out: Out) -> None:
+        """Nothing is done any more about the segment that is left, though its signal should come later."""
+        ended = self._ended_by(change)
+        if ended is None:
+            return
+        known = visitor.known.get(ended)
+        if known is None:
+            make_room(visitor)
+            known = visitor.known[ended] = Known(change.version, change.expires_at_ms)
+        known.version, known.decided = max(known.version, change.version), True
+        _no_longer(visitor, change, ended, out)
 
     def _about(self, visitor: Visitor, change: Change, row: Action, out: Out) -> None:
         due_at, reason = self._due(change, row)
@@ -192,6 +217,15 @@ def _sent(visitor: Visitor, change: Change, row: Action, due_at: int, variant: s
         payload={**row.payload, "kind": change.kind},
         variant=variant,
     )
+
+
+def _no_longer(visitor: Visitor, change: Change, signal_id: str, out: Out) -> None:
+    """Cancels what a signal set off that is over because of the change."""
+
+    def meant(sent: Sent) -> bool:
+        return sent.signal_id == signal_id
+
+    _cancel(visitor, change.visitor_id, change.version, meant, "no_longer_active", out)
 
 
 def _cancel(

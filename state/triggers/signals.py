@@ -8,9 +8,25 @@ from msgspec import Raw, Struct
 
 from connectors.contracts.decoding import UNREADABLE, decoder
 from connectors.contracts.events import VISITOR_ID_MAX_LENGTH
+from connectors.contracts.segments import LEFT, MOVES
 from connectors.contracts.signal_head import Context, SignalHead, Time, VisitorId
 
 NO_EVIDENCE = Raw(b"{}")
+
+
+class Move(Struct):
+    """What the evidence of a move between segments tells; a signal of another kind tells of none.
+
+    Attributes:
+        segment: that is entered or left.
+        entered_signal_id: of what is left, the signal of its beginning.
+    """
+
+    segment: str | None = None
+    entered_signal_id: str | None = None
+
+
+_move = decoder(Move)
 
 
 class Change(SignalHead):
@@ -28,6 +44,22 @@ class Change(SignalHead):
     def consent(self) -> Any:
         """The consent status that the signal carries."""
         return self.context.consent if self.context else None
+
+    @property
+    def segment(self) -> str | None:
+        """The segment that the visitor enters or leaves."""
+        return self._move_of().segment
+
+    @property
+    def ended_signal_id(self) -> str | None:
+        """The signal of the stay that this one ends."""
+        return self._move_of().entered_signal_id if self.kind == LEFT else None
+
+    def _move_of(self) -> Move:
+        try:
+            return _move(bytes(self.evidence)) if self.kind in MOVES else Move()
+        except UNREADABLE:
+            return Move()
 
     @property
     def unit(self) -> str:

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import BadInput
+from jobs.active_rules import active_segments
+from jobs.settings import Settings
+from jobs.triggers import table_of
 from state.triggers import actions
 from state.triggers.actions import QuietHours
 
@@ -70,6 +73,64 @@ def test_a_table_with_a_mistake_is_refused_by_name(tmp_path: Path, text: str, na
     path.write_text(text)
     with pytest.raises(BadInput, match=named):
         actions.load(path)
+
+
+ROW = "  - {{kind: {kind}, where: {where}, action: b, step: c, priority: 1, cap: {{triggers: 1, within_ms: 1}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "where", "told"),
+    [
+        (
+            "cart_abandoned",
+            "{segment: x}",
+            "where: one of the kinds segment_entered, segment_left is required",
+        ),
+        ("segment_entered", "{}", "where.segment: required"),
+        ("segment_entered", "{segment: []}", "where.segment: .*at least 1 item"),
+        ("segment_entered", "{segment: [At Risk]}", "where.segment.0: .*'At Risk' came"),
+        ("segment_left", "{segment: 5}", "where.segment: .*5 came"),
+        ("segment_left", "{segment: x, rfm: y}", "where.rfm: unknown key"),
+        ("segment_left", "[x]", "where: .*came"),
+        (
+            "segment_left",
+            "{segment: [new, gone]}",
+            "where.segment: one of new, at_risk is required, 'gone' came",
+        ),
+    ],
+)
+def test_what_a_row_is_about_is_checked_with_file_line_and_field(
+    tmp_path: Path, kind: str, where: str, told: str
+) -> None:
+    path = tmp_path / "actions.yaml"
+    path.write_text(f"version: 1\nactions:\n{ROW.format(kind=kind, where=where)}")
+    with pytest.raises(BadInput, match=rf"actions\.yaml:3: actions\.0\.{told}"):
+        actions.load(path, ["new", "at_risk"])
+
+
+def test_a_row_is_about_one_segment_or_several(tmp_path: Path) -> None:
+    path = tmp_path / "actions.yaml"
+    rows = (
+        ROW.format(kind="segment_entered", where=where) for where in ("{segment: a}", "{segment: [a, b]}")
+    )
+    for row, wanted in zip(rows, (("a",), ("a", "b")), strict=True):
+        path.write_text(f"version: 1\nactions:\n{row}")
+        (found,) = actions.load(path).actions
+        assert found.where is not None and found.where.segment == wanted
+
+
+def test_an_own_table_is_about_segments_that_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "actions.yaml"
+    path.write_text(f"version: 1\nactions:\n{ROW.format(kind='segment_entered', where='{segment: lapsd}')}")
+    with pytest.raises(
+        BadInput, match="one of engaged, new, casual, at_risk, lapsed is required, 'lapsd' came"
+    ):
+        table_of(Settings(actions_file=str(path)))
+
+
+def test_the_shipped_rows_are_about_shipped_segments() -> None:
+    names = {one.name for rule in active_segments(Settings()).rules for one in rule.segments}
+    assert {name for row in actions.load().actions if row.where for name in row.where.segment} <= names
 
 
 def test_a_table_that_is_not_there_is_refused(tmp_path: Path) -> None:

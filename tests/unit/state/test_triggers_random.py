@@ -44,6 +44,9 @@ TABLE: Document = {
         row("price", 3, 1, 7 * DAY, delay_ms=HOUR),
         row("category", 4, 2, HOUR, delay_ms=MINUTE, outranks_for_ms=5 * HOUR),
         row("score", 6, 5, 10 * HOUR),
+        row("segment_entered", 7, 2, HOUR, where={"segment": ["at_risk"]}, delay_ms=9 * HOUR),
+        row("segment_entered", 8, 3, HOUR, action="remind", where={"segment": ["new", "at_risk"]}),
+        row("segment_left", 8, 3, HOUR, where={"segment": ["at_risk"]}),
     ],
     "rule_caps": {
         "help": {"triggers": 1, "within_ms": 12 * HOUR},
@@ -76,6 +79,18 @@ def signal(chance: random.Random, number: int, visitor: str, at_ms: int) -> Docu
     }
 
 
+def move(chance: random.Random, number: int, visitor: str, at_ms: int, past: list[Document]) -> Document:
+    """A visitor comes into a segment, or leaves the one into which it came last."""
+    found = signal(chance, number, visitor, at_ms)
+    found["expires_at_ms"] = at_ms + 2 * DAY
+    stay = next((one for one in reversed(past) if one["kind"] == "segment_entered"), None)
+    if stay is None or chance.random() < 0.5:
+        segment = chance.choice(("at_risk", "new", "lapsed"))
+        return found | {"kind": "segment_entered", "evidence": {"segment": segment}}
+    evidence = {"segment": stay["evidence"]["segment"], "entered_signal_id": stay["signal_id"]}
+    return found | {"kind": "segment_left", "evidence": evidence}
+
+
 def order(at_ms: int, visitor: str) -> Document:
     return {"visitor_id": visitor, "erased_at_ms": at_ms, "quiet_until_ms": at_ms + 2 * HOUR}
 
@@ -96,6 +111,8 @@ def history(chance: random.Random, visitor: str, length: int) -> list[Document]:
             found.append(old | {"status": status, "version": chance.choice((old["version"], at_ms))})
         elif dice > 0.985:
             found.append(order(at_ms, visitor))
+        elif chance.random() < 0.25:
+            found.append(move(chance, number, visitor, at_ms, past))
         else:
             found.append(signal(chance, number, visitor, at_ms))
     return found
