@@ -87,6 +87,8 @@ class EngineSettings(SettingsGroup):
 
     bounded: bool = Options.bounded
     """read up to the offsets found at the start, then end with the final watermark"""
+    read_until_ms: NotNegative = Options.read_until_ms
+    """event time at which a bounded read ends: nobody falls out of a segment later; 0 = not known"""
     dedup_ttl_ms: ASecondOrMore = Options.dedup_ttl_ms
     """how long an event_id is remembered after it was last seen"""
     session_gap_ms: Positive = Options.session_gap_ms

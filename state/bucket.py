@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 from typing import Any, Generic, Protocol
 
 from state.defects import raise_defect, raise_unread
-from state.logic import FINAL, NEVER, E, I, Logic, Out, SourcePosition
+from state.logic import NEVER, E, I, Logic, Out, SourcePosition
 
 _HEAD = 8  # bytes in front of an entity's: when it is due next
 
@@ -164,8 +164,6 @@ class Bucket(Generic[E, I]):
 
     def settle(self, now: int, out: Out) -> None:
         """Does all that is due before `now`, and writes what has changed to the store."""
-        if now >= FINAL:
-            self.logic.before_end(self.entity(key) for due, key in self.heap if self.due.get(key) == due)
         self._settle(now, out)
         self._finish(out)
 

@@ -8,14 +8,13 @@ entities of one key and calls it; `udfs/keyed.py` hosts buckets in Flink, `state
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from state.codec import Codec
 
 NEVER = 1 << 62  # a due time that does not come
 FINAL = NEVER - 1  # event time when everything is over
-AT_THE_END = FINAL - 1  # due when a bounded read is over
 
 
 class SourcePosition(NamedTuple):
@@ -178,9 +177,6 @@ class Logic(ABC, Generic[E, I]):
 
     def forgotten(self, entity_id: str) -> None:
         """Told of each entity that is forgotten."""
-
-    def before_end(self, entities: Iterable[E]) -> None:
-        """Told of all for which something is due, when everything is over and before it is settled."""
 
     def end_slice(self, out: Out) -> None:
         """Called behind each slice, or piece of one, when its items are taken: what was gathered goes out."""

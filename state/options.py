@@ -39,6 +39,7 @@ class Options:
     """
 
     bounded: bool = False
+    read_until_ms: int = 0
     dedup_ttl_ms: int = DAY_MS
     session_gap_ms: int = 30 * MINUTE_MS
     session_max_ms: int = DAY_MS

@@ -31,6 +31,10 @@ class Feeder:
 
     It chooses the partition itself (by visitor, so that a visitor's events keep their order) and counts the
     offsets of each partition, which holds as long as there is no other writer of the topic.
+
+    Attributes:
+        oversized: records that were refused at the door.
+        newest_ms: event time of a file's newest event; 0 while it is not known.
     """
 
     def __init__(
@@ -56,7 +60,7 @@ class Feeder:
             properties, linger_ms=5, batch_size=_BATCH_BYTES, max_request_size=max_bytes + 10_000
         )
         self._lines = [array("Q", [0] * taken) for _ in range(topic.partitions)]
-        self.oversized = 0
+        self.oversized, self.newest_ms = 0, 0
 
     @property
     def written(self) -> int:

@@ -52,6 +52,7 @@ def replay(
         feeder = adapt_file(deployment, file, adapter, console)
     else:
         feeder = (feed_lake if file.is_dir() else feed_file)(deployment, file, console, taken=1)
+    deployment.settings = deployment.settings.replace(read_until_ms=feeder.newest_ms)
     times = run_to_the_end(deployment, gate, console, feeder.written)
     if deployment.settings.valid_events:
         recommend(deployment, target, console, feeder.written)
@@ -108,6 +109,7 @@ def feed_file(deployment: Deployment, file: Path, console: Console, taken: int =
             f"no line of {file.name} says when it came in: put in order of time, in which "
             f"{arrivals.out_of_order:,} of its lines were not"
         )
+    feeder.newest_ms = clock.newest_ms
     feeder.heartbeat(clock.newest_ms, "end-of-file", clock.received_ms)
     feeder.flush()
     console.print(f"fed {feeder.written:,} records of {file.name}")
@@ -126,6 +128,7 @@ def feed_lake(deployment: Deployment, folder: Path, console: Console, taken: int
             if number % _UPDATE_EVERY == 0:
                 update(number)
     if last:
+        feeder.newest_ms = last.event_time_ms
         feeder.heartbeat(last.event_time_ms, "end-of-lake", last.timestamp_ms)
     feeder.flush()
     console.print(f"fed {feeder.written:,} records of the lake {folder}")

@@ -6,7 +6,7 @@ rules (state/rules/) → the models (models.py). What time brings about is in `s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from state.codec import Codec
@@ -14,7 +14,7 @@ from state.devices.identity import ERASED, GRANTED, consent_status, device_of, o
 from state.devices.judged import ADMITTED, CARRIED, ECHO, ORDINARY, RELEASED, Judged, order_of, unpack_judged
 from state.documents import NOWHERE
 from state.events import Event, read_event
-from state.logic import AT_THE_END, NEVER, Logic, Out, SourcePosition
+from state.logic import NEVER, Logic, Out, SourcePosition
 from state.options import Options
 from state.rules.kinds.base import Emit
 from state.segments.membership import Segments
@@ -57,7 +57,6 @@ class VisitorsLogic(Logic[Visitor, Judged]):
     ) -> None:
         self.options, self.pack = options, pack
         signals = self._signals = Signals(options, now_ms)
-        self._ends_at = 0  # of a bounded read, known when it is over
         self._gate, self._models = Gate(options, signals), Models(options, scorer, signals, self._described)
         self._memberships = Memberships(options, segments, signals, self._models.changed)
 
@@ -121,8 +120,6 @@ class VisitorsLogic(Logic[Visitor, Judged]):
 
     def _take_event(self, visitor: Visitor, event: Event, out: Out) -> None:
         at, previous_at = event.event_time_ms, visitor.last_at
-        if self.options.bounded:
-            self._memberships.settle(visitor, at, out)
         self._memberships.before_event(visitor, at, out)
         session = self._session_of(visitor, event, out)
         add_event(visitor, session, event)
@@ -183,18 +180,9 @@ class VisitorsLogic(Logic[Visitor, Judged]):
 
     # --------------------------------------------------------------------------------------- time
 
-    def before_end(self, entities: Iterable[Visitor]) -> None:
-        """A bounded read is over: falls from segments are those up to the newest event of the bucket.
-
-        What comes after is not known: all would end as lapsed. Before, falls wait for the visitor's next
-        event, or they would depend on how far the watermark had come at the end of the read.
-        """
-        self._ends_at = max((one.last_at for one in entities), default=0) + 1
-
     def settle(self, entity: Visitor, now: int, out: Out) -> None:
         """Everything that time brings about before `now`, in order of time."""
-        falls_until = min(now, self._ends_at) if self.options.bounded else now
-        while (due := _segments_due(entity)) < falls_until:
+        while (due := self._falls_at(entity)) < now:
             self._settle_others(entity, due, out)
             self._memberships.settle(entity, due + 1, out)
         self._settle_others(entity, now, out)
@@ -216,9 +204,7 @@ class VisitorsLogic(Logic[Visitor, Judged]):
 
     def next_due(self, entity: Visitor) -> int:
         """The earliest of all that may be due."""
-        falls_at = _segments_due(entity)
-        if self.options.bounded and falls_at < AT_THE_END:
-            falls_at = NEVER if self._ends_at else AT_THE_END
+        falls_at = self._falls_at(entity)
         session, due = entity.session, min(self._rules_due(entity), falls_at)
         if session is not None:
             due = min(due, session.last_at + self.options.session_gap_ms)
@@ -234,9 +220,14 @@ class VisitorsLogic(Logic[Visitor, Judged]):
             entity.session is None
             and not entity.document_due
             and not entity.asked
-            and _segments_due(entity) == NEVER
+            and self._falls_at(entity) == NEVER
             and self._forgotten_at(entity) < now
         )
+
+    def _falls_at(self, visitor: Visitor) -> int:
+        """When time alone may move the visitor out of a segment; not behind the end of what is read."""
+        due = NEVER if visitor.segments is None else visitor.segments.due
+        return due if not 0 < self.options.read_until_ms < due else NEVER
 
     def _rules_due(self, visitor: Visitor) -> int:
         return self.pack.next_due(visitor) if visitor.waits or visitor.unanswered else NEVER
@@ -244,10 +235,6 @@ class VisitorsLogic(Logic[Visitor, Judged]):
     def _forgotten_at(self, visitor: Visitor) -> int:
         silent_since = max(visitor.last_at, visitor.admission.last_at)
         return silent_since + self.options.memory_ms(visitor.purchases > 0)
-
-
-def _segments_due(visitor: Visitor) -> int:
-    return NEVER if visitor.segments is None else visitor.segments.due
 
 
 def _erase(visitor: Visitor) -> None:

@@ -80,7 +80,7 @@ class Stack:
     def run(self, module: str, work: Work, **settings: Value) -> Run:
         """Runs a job over the work. Events lie behind a gate until every task runs."""
         gate, began = self._fill(work), time.time()
-        job = self.submit(module, **settings)
+        job = self.submit(module, read_until_ms=self._newest_ms, **settings)
         self.flink.wait_tasks_running(job, _START_DEADLINE_S)
         opened = gate.open()
         assert opened is not None, "the gate did not hold until the job ran: feed less"
@@ -139,7 +139,7 @@ class Stack:
     def _fill(self, work: Work) -> Gate:
         self.empty()
         gate = Gate(self._kafka, topics.EVENTS_RAW)
-        feed_file(self.deployment, work.path, CONSOLE, taken=1)
+        self._newest_ms = feed_file(self.deployment, work.path, CONSOLE, taken=1).newest_ms
         return gate
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from state.devices.judged import bucket_of
 from state.engine import Engine
 from state.options import Options
 from tests import datasets
@@ -24,7 +23,6 @@ from tests.segment_oracle import Teller, read, segment_at
 STREAMS = {"ga360_20160801_20160814": 12, "taobao_114users": 20}
 Moves = dict[str, list[tuple[int, str, str]]]
 BOUND = 2_000
-BUCKETS = 4
 ALL = int(
     os.environ.get("FOOTFALL_SEGMENTS_ONE_IN", "8")
 )  # of the large stream one visitor in eight; 1: all of them
@@ -54,24 +52,24 @@ def moves_of(signals: list[Document]) -> Moves:
     return {who: [(at, *move) for at in sorted(moves) for move in moves[at]] for who, moves in found.items()}
 
 
-def wanted_moves(events: list[Document], path: Path, until: int | None = None) -> Moves:
-    """Up to a time, or as a bounded read has it: up to the newest event of the visitor's bucket."""
-    definition, stories, newest = read(path), defaultdict(list), [0] * BUCKETS
+def wanted_moves(events: list[Document], path: Path, until: int) -> Moves:
+    definition, stories = read(path), defaultdict(list)
     for one in events:
         stories[one["visitor_id"]].append(one)
-        bucket = bucket_of(one["visitor_id"], BUCKETS)
-        newest[bucket] = max(newest[bucket], one["event_time_ms"])
-    ends = {who: until or newest[bucket_of(who, BUCKETS)] + 1 for who in stories}
-    return {who: Teller(definition, own).tell(ends[who]) for who, own in stories.items()}
+    return {who: Teller(definition, own).tell(until) for who, own in stories.items()}
 
 
 def run(
-    events: list[Document], path: Path, slice_ms: int, *, bounded: bool = False, **more: Any
+    events: list[Document], path: Path, slice_ms: int, read_until_ms: int = 0, **more: Any
 ) -> list[Document]:
     options = Options(
-        bounded=bounded, bot_events_per_minute=0, bot_events_per_day=0, emits=frozenset(["signal"])
+        bounded=read_until_ms > 0,
+        read_until_ms=read_until_ms,
+        bot_events_per_minute=0,
+        bot_events_per_day=0,
+        emits=frozenset(["signal"]),
     )
-    engine = Engine(options, segments=segments_of(path), buckets=BUCKETS, **more)
+    engine = Engine(options, segments=segments_of(path), buckets=4, **more)
     return documents(engine.run(lines(events), slice_ms), "signal")
 
 
@@ -106,12 +104,13 @@ def test_every_visitor_is_where_the_naive_answer_has_it(
 
 
 @pytest.mark.parametrize("slice_ms", [MINUTE, DAY])
-def test_a_bounded_read_ends_with_the_newest_event_of_each_bucket(slice_ms: int, tmp_path: Path) -> None:
+def test_a_bounded_read_ends_with_its_newest_event(slice_ms: int, tmp_path: Path) -> None:
     stream = "ga360_20160801_20160814"
     events, path = taken(stream, 32), scaled(tmp_path, STREAMS[stream])
-    wanted = wanted_moves(events, path)
+    newest = max(one["event_time_ms"] for one in events)
+    wanted = wanted_moves(events, path, newest + 1)
     assert sum(len(moves) > 1 for moves in wanted.values()) > 100
-    assert moves_of(run(arrivals(events, 7), path, slice_ms, bounded=True, live=0)) == wanted
+    assert moves_of(run(arrivals(events, 7), path, slice_ms, newest, live=0)) == wanted
 
 
 def _at(moves: list[tuple[int, str, str]], instant: int) -> str:
