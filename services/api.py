@@ -27,6 +27,7 @@ from services.feed import Feed, Message
 from services.index import Index
 from services.limits import RateLimit
 from services.memberships import Memberships, read_membership
+from services.nightly import NightlyTable
 from services.records import Writer
 from services.settings import ApiSettings
 from services.shelves import Shelves
@@ -75,7 +76,8 @@ class Api:
         self.streams = Streams(settings.max_streams, settings.stream_backlog, settings.stream_ping_ms)
         self.view = View(settings.view_max_signals, self.streams.publish)
         self.memberships = Memberships(settings.view_max_segments)
-        self.shelves = Shelves(index, time.monotonic, settings.item_cache_ms)
+        self.nightly = NightlyTable(settings.model_dir, settings.content_poll_ms)
+        self.shelves = Shelves(index, time.monotonic, settings.item_cache_ms, self.nightly.related)
         self.decider = Decider(
             self.view,
             self.memberships,
@@ -128,8 +130,8 @@ class Api:
     async def _life(self, _app: FastAPI) -> AsyncIterator[None]:
         await self.broker.start()
         await self.feed.start(self.take)
-        followed = (self.content.follow(), self.experiments.follow(), self._sweep(), self.shelves.warm())
-        chores = [asyncio.create_task(one) for one in followed]
+        followed = (self.content.follow(), self.experiments.follow(), self.nightly.follow())
+        chores = [asyncio.create_task(one) for one in (*followed, self._sweep(), self.shelves.warm())]
         yield
         for chore in chores:
             chore.cancel()

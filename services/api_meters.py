@@ -34,6 +34,10 @@ class ApiMeters:
                 "Changes of the experiments that were refused",
                 lambda: api.experiments.refused,
             ),
+            "api_nightly_refused": (
+                "Versions of the nightly table that were refused",
+                lambda: api.nightly.refused,
+            ),
             "api_content_refused": ("Changes of the content that were refused", lambda: api.content.refused),
         }
         for name, (help_, ask) in gauges.items():

@@ -185,15 +185,20 @@ class _Handlers:
         return _json(**{**profile, **shown})
 
     async def related(self, request: Request, item_id: str, secret: Bearer) -> Response:
-        """Items that go with an item; none, with the reason, where nothing has been computed."""
+        """Items that go with an item: of the index, else of the nightly table; none, with the reason."""
         self._caller(request, secret)
+        document, reason = None, "not_computed"
         try:
             document = await self._api.index.item(item_id)
         except IndexUnavailable:
-            return _json(item_id=item_id, related=[], reason="index_away")
+            reason = "index_away"
+        related = (document or {}).get("related") or []
+        if not related and (nightly := self._api.nightly.related(item_id)):
+            related = [{"item_id": name, "score": score} for name, score in nightly]
+            return _json(item_id=item_id, related=related, reason="nightly")
         if document is None:
-            return _json(item_id=item_id, related=[], reason="not_computed")
-        related, computed = document.get("related") or [], document.get("computed_at_ms")
+            return _json(item_id=item_id, related=[], reason=reason)
+        computed = document.get("computed_at_ms")
         return _json(item_id=item_id, related=related, reason="computed", computed_at_ms=computed)
 
     async def stream(

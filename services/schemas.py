@@ -84,7 +84,7 @@ class ShownItem(BaseModel):
     """An item, and why it is shown."""
 
     item_id: str
-    reason: Literal["related", "category", "popular"]
+    reason: Literal["related", "nightly", "category", "popular"]
     because: str | None = Field(None, description="the item that it goes with, or the category")
     score: float | None = None
     category: str | None = None
@@ -129,8 +129,12 @@ class RelatedItem(BaseModel):
     """An item that goes with another."""
 
     item_id: str
-    cosine: float
-    llr: float = Field(description="log-likelihood ratio, negative where they meet less often than by chance")
+    cosine: float | None = Field(None, description="of the index")
+    llr: float | None = Field(
+        None,
+        description="of the index: log-likelihood ratio, negative where they meet less often than by chance",
+    )
+    score: float | None = Field(None, description="of the nightly table, by its method")
 
 
 class Related(BaseModel):
@@ -138,7 +142,7 @@ class Related(BaseModel):
 
     item_id: str
     related: list[RelatedItem]
-    reason: Literal["computed", "not_computed", "index_away"]
+    reason: Literal["computed", "nightly", "not_computed", "index_away"]
     computed_at_ms: int | None = None
 
 

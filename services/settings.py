@@ -121,9 +121,13 @@ class ApiSettings(_Common):
     elasticsearch_ca_file: str = Field("", description="certificate authority of an https cluster")
     content_dir: str = Field("", description="folder of the content (*.yaml); none = the shipped example")
     content_poll_ms: int = Field(
-        2_000, ge=100, description="how often the folders of content and experiments are looked at"
+        2_000, ge=100, description="how often the folders of content, experiments and models are looked at"
     )
     experiments_dir: str = Field("", description="folder of the experiments (*.yaml); none = no experiments")
+    model_dir: str = Field(
+        "",
+        description="registry of models: its `related_items` answer where the index has none; none = off",
+    )
     service_keys_file: str = Field(
         "", description="file of the keys of other servers, name=key a line; none reads FOOTFALL_SERVICE_KEYS"
     )

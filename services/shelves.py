@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from connectors.errors import IndexUnavailable
-from services.content.items import Shelf, blended, shelf_of
+from connectors.models.tables import Related
+from services.content.items import Shelf, blended, blended_lists, shelf_of
 from services.index import Index
 
 Document = dict[str, Any]
@@ -50,15 +51,22 @@ class _Remembered:
 class Shelves:
     """Shelves of one replica."""
 
-    def __init__(self, index: Index, clock: Callable[[], float], item_cache_ms: int = 10_000) -> None:
+    def __init__(
+        self,
+        index: Index,
+        clock: Callable[[], float],
+        item_cache_ms: int = 10_000,
+        nightly: Callable[[str], Related] = lambda item_id: (),
+    ) -> None:
         """Puts it together.
 
         Args:
             index: documents.
             clock: monotonic, seconds.
             item_cache_ms: an item's document is taken from memory for so long.
+            nightly: what goes with an item by the nightly table.
         """
-        self._index, self._clock = index, clock
+        self._index, self._clock, self._nightly = index, clock, nightly
         self._whole = _Remembered(lambda names: index.items(names, related=True), item_cache_ms / 1000)
         self._heads = _Remembered(lambda names: index.items(names), item_cache_ms / 1000)
         self._popular: OrderedDict[str | None, tuple[float, list[Document]]] = OrderedDict()
@@ -80,18 +88,20 @@ class Shelves:
         now, last = self._clock(), list((visitor or {}).get("items", ()))[:_LAST]
         documents = await self._whole.of(last, now)
         related = blended(last, documents)
+        cold = [item for item in last if not documents.get(item, {}).get("related")]
+        nightly = blended_lists(last, {item: self._nightly(item) for item in cold})
         categories = dict.fromkeys(one.get("category") for one in documents.values())
         lists = {name: self._most_popular(name) for name in (*categories, None)}
         popular = [one["item_id"] for found in lists.values() for one in found]
-        heads = await self._heads.of([*(name for name, _, _ in related), *popular], now)
+        going = [name for name, _, _ in (*related, *nightly)]
+        heads = await self._heads.of([*going, *popular], now)
         rows = {
             name: [heads[one["item_id"]] for one in found if one["item_id"] in heads]
             for name, found in lists.items()
         }
         most_popular = rows.pop(None)
-        return shelf_of(
-            visitor, related, heads, {name: row for name, row in rows.items() if name}, most_popular
-        )
+        of_categories = {name: row for name, row in rows.items() if name}
+        return shelf_of(visitor, related, heads, of_categories, most_popular, nightly)
 
     def _most_popular(self, category: str | None) -> list[Document]:
         """The most popular items that are known by now, all or of a category; newer ones are on their way."""

@@ -82,7 +82,8 @@ class LiveTable:
         stamp = self._registry.stamp(self._name)
         if stamp == self._stamp:
             return False
-        self._stamp, pointer = stamp, self._registry.pointer(self._name)
+        self._stamp = stamp  # first: what is wrong is raised once, until the pointer changes
+        pointer = self._registry.pointer(self._name)
         if pointer is None:
             self.version, self._table = None, {}
             return True

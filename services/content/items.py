@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from services.content.model import ItemRow
 
-Source = Literal["related", "category", "popular"]
+Source = Literal["related", "nightly", "category", "popular"]
 _MOST_RELATED, _MOST_OF_CATEGORY = 40, 20  # candidates; of more only the best can come to be shown
 Document = Mapping[str, Any]
 
@@ -24,7 +24,8 @@ class Candidate(Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         item_id: which.
-        reason: why: it goes with what the visitor saw last, is popular in that category, or in all.
+        reason: why: it goes with what the visitor saw last, by the index or by the nightly table; it is
+            popular in that category, or in all.
         because: the item, or the category, that it is for.
         score: how much it goes with the last items.
         category, price, currency: of its document.
@@ -91,10 +92,25 @@ def blended(last: Sequence[str], documents: Mapping[str, Document]) -> list[tupl
     >>> blended(["z", "a"], related)
     [('x', 0.25, 'a')]
     """
+    lists = {
+        item: [(one["item_id"], one["cosine"]) for one in document.get("related", ())]
+        for item, document in documents.items()
+    }
+    return blended_lists(last, lists)
+
+
+def blended_lists(
+    last: Sequence[str], lists: Mapping[str, Sequence[tuple[str, float]]]
+) -> list[tuple[str, float, str]]:
+    """The same of lists of items and scores, by the item that they go with.
+
+    >>> blended_lists(["z", "a"], {"a": [("x", 0.5)]})
+    [('x', 0.25, 'a')]
+    """
     parts: dict[str, list[tuple[float, str]]] = {}
     for place, item in enumerate(last, 1):
-        for one in documents.get(item, {}).get("related", ()):
-            parts.setdefault(one["item_id"], []).append((one["cosine"] / place, item))
+        for name, score in lists.get(item, ()):
+            parts.setdefault(name, []).append((score / place, item))
     scores = {name: sum(score for score, _ in found) for name, found in parts.items()}
     best = sorted(scores, key=lambda name: (-round(scores[name], 9), name))[:_MOST_RELATED]
     return [(name, scores[name], max(parts[name], key=lambda part: part[0])[1]) for name in best]
@@ -106,6 +122,7 @@ def shelf_of(
     heads: Mapping[str, Document],
     of_categories: Mapping[str, Sequence[Document]],
     popular: Sequence[Document],
+    nightly: Sequence[tuple[str, float, str]] = (),
 ) -> Shelf:
     """What is known, as candidates: what goes with the last items, then their categories, then all.
 
@@ -115,11 +132,15 @@ def shelf_of(
         heads: documents of those; one without a document is not shown.
         of_categories: documents of the most popular items by category.
         popular: documents of the most popular items.
+        nightly: what the nightly table says of those of the last items of which the index knows nothing.
     """
     known = visitor or {}
+    lists: tuple[tuple[Source, Sequence[tuple[str, float, str]]], ...]
+    lists = (("related", related), ("nightly", nightly))
     found = [
-        _candidate(heads[name], "related", because, score)
-        for name, score, because in related
+        _candidate(heads[name], reason, because, score)
+        for reason, names in lists
+        for name, score, because in names
         if name in heads
     ]
     for category, documents in of_categories.items():

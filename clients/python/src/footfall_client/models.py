@@ -56,7 +56,7 @@ class Visitor(_Read):
 
 @dataclass(frozen=True)
 class Item(_Read):
-    """An item of a slot, and why it is there: `related` to the item `because`, `category`, `popular`."""
+    """An item of a slot, and why it is there: `related` or `nightly` to `because`, `category`, `popular`."""
 
     item_id: str
     reason: str
