@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,15 @@ class Prometheus:
             f"--web.listen-address=127.0.0.1:{port}",
         ]
         self._process = subprocess.Popen(command, cwd=folder, stdout=self._log, stderr=self._log)
+        while not self._is_ready():
+            assert self._process.poll() is None, (folder / "prometheus.log").read_text("utf-8")
+            time.sleep(0.1)
+
+    def _is_ready(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/-/ready", timeout=5).status_code == 200
+        except requests.ConnectionError:
+            return False
 
     def ask(self, query: str) -> list[dict[str, Any]]:
         """The series that the query has now."""
@@ -59,10 +69,7 @@ class Prometheus:
 
     def firing(self) -> set[str]:
         """Names of the alerts that fire."""
-        try:
-            alerts = requests.get(f"{self.url}/api/v1/alerts", timeout=20).json()["data"]["alerts"]
-        except requests.ConnectionError:
-            return set()
+        alerts = requests.get(f"{self.url}/api/v1/alerts", timeout=20).json()["data"]["alerts"]
         return {one["labels"]["alertname"] for one in alerts if one["state"] == "firing"}
 
     def stop(self) -> None:

@@ -185,6 +185,18 @@ def test_where_nothing_answers_the_observer_says_so_and_goes_on(
         assert f'footfall_observer_failures_total{{part="{part}"}} 1.0' in text
 
 
+def test_what_was_not_foreseen_ends_the_observer(observer: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("jobs.offline.observing.observer._TICK_S", 0)
+    monkeypatch.setattr(observer, "tick", fail)
+    monkeypatch.setattr(observer, "look", lambda: None)
+    monkeypatch.setattr(observer, "_look_s", 0.01)
+    with pytest.raises(ZeroDivisionError):
+        observer.run(Event())
+
+
 def _exported(observer: Observer, ask: Callable[[Facts], Facts] = lambda facts: facts) -> set[str]:
     observer._families = families(ask(HEALTHY), [])
     return {sample.name for metric in observer.registry.collect() for sample in metric.samples}

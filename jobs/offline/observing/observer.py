@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import orjson
@@ -105,14 +106,17 @@ class Observer(Collector):
         return self._families
 
     def run(self, over: Event) -> None:
-        """Looks until it is over."""
-        ticking = Thread(target=self._tick_until, args=(over,), name="observer-tick", daemon=True)
-        ticking.start()
-        while True:
-            self.look()
-            if over.wait(self._look_s):
-                break
-        ticking.join(_ANSWER_S)
+        """Looks until it is over; what was not foreseen ends it, so that its absence is noticed."""
+        with ThreadPoolExecutor(1, "observer-tick") as pool:
+            ticking = pool.submit(self._tick_until, over)
+            try:
+                while True:
+                    self.look()
+                    if over.wait(self._look_s) or ticking.done():
+                        break
+            finally:
+                over.set()
+            ticking.result()
         self._close()
 
     def look(self) -> None:
