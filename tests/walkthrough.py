@@ -30,7 +30,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "test_what_ci_runs_is_scripts_test": ("scripts/test",),
     "test_a_command_that_a_page_only_names_shows_its_help": (
         "scripts/audit", "scripts/erase", "scripts/experiment", "scripts/heartbeat", "scripts/merge", "scripts/models",
-        "scripts/prepare", "scripts/replay-rejected", "scripts/segments", "scripts/submit", "scripts/train", "scripts/why",
+        "scripts/prepare", "scripts/recommend", "scripts/replay-rejected", "scripts/segments", "scripts/submit", "scripts/train", "scripts/why",
     ),
     # tests/cluster/
     "test_a_live_run_has_signals_and_services_beside_it": (

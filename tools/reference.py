@@ -37,14 +37,14 @@ from jobs.settings import GROUPS, SettingsGroup
 from services import collect, serve
 from stack.package import ROOT
 from stack.runs.run_settings import LIVE_SETTINGS, REPLAY_SETTINGS
-from tools import lint, site, test
+from tools import docs, lint, test
 
 COMMANDS: dict[str, click.Command] = {
     "scripts/run": run.main,
     "scripts/demo": demo.main,
     "scripts/test": test.main,
     "scripts/lint": lint.main,
-    "scripts/docs": site.main,
+    "scripts/docs": docs.main,
     "scripts/submit": submit.main,
     "scripts/prepare": prepare.main,
     "scripts/signals": signals.main,

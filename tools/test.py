@@ -51,7 +51,7 @@ LEVELS: tuple[Level, ...] = (
     ),
     Level("browser", "no JVM: what runs in a page, in a real Chromium", ("pytest", "tests/browser")),
     Level("monitoring", "no JVM: the alerts, by Prometheus's own tools", ("pytest", "tests/monitoring")),
-    Level("docs", "no JVM: the site of the documentation, every link and anchor checked", ("tools.site",)),
+    Level("docs", "no JVM: the site of the documentation, every link and anchor checked", ("tools.docs",)),
     Level("sql", "the SQL statements on a local Flink, tables in, tables out", ("pytest", "tests/sql")),
     Level("cluster", "real Kafka, Flink and Elasticsearch", ("pytest", "tests/cluster")),
     Level("bench", "measurements; only when asked for", ("pytest", "-s", "tests/bench")),

@@ -33,7 +33,7 @@ from tools import lint, test
 from tools.reference import COMMANDS
 
 OF_THE_SERVICES = ("collect", "serve")  # run without Flink, in an environment of their own
-ENVIRONMENTS = ("scripts/_env", "scripts/_services")
+ENVIRONMENTS = ("scripts/_env", "scripts/_services", "scripts/_docs")
 NOWHERE = "http://127.0.0.1:1"
 SIGNAL = {
     "occurred_at_ms": 1_700_000_000_000,
@@ -55,7 +55,7 @@ def test_every_script_is_its_six_lines(name: str) -> None:
     path = ROOT / name
     lines = path.read_text().splitlines()
     room, environment = "cli", "_env"
-    if path.name in ("lint", "test"):
+    if path.name in ("lint", "test", "docs"):
         room = "tools"
     elif path.name in OF_THE_SERVICES:
         room, environment = "services", "_services"

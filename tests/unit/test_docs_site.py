@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from stack.package import ROOT
-from tools.site import sections, settings, staged
+from tools.docs import sections, settings, staged
 
 INDEX = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
 
