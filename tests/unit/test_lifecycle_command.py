@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jsonschema
 import orjson
 import pytest
 from click.testing import CliRunner
+from ruamel.yaml import YAML
 
 from cli.segments import main
 from connectors.errors import BadRule
@@ -16,6 +18,7 @@ from jobs.offline.lifecycle.change import backfill
 from jobs.offline.rules.change import compare
 from jobs.offline.rules.folder import SEGMENTS, RulesFolder
 from jobs.settings import Settings
+from state.segments.language import schema
 from state.segments.language.cutoffs import FILE, read_cutoffs
 from state.segments.language.loading import SHIPPED, load
 from tests.engine_runs import DAY, HOUR, T0, Document, event, lines
@@ -67,6 +70,33 @@ def test_the_shipped_files_are_good_and_a_kind_is_there_once(tmp_path: Path) -> 
     (tmp_path / "other.yaml").write_text(LIFECYCLE, encoding="utf-8")
     with pytest.raises(BadRule, match="is of kind lifecycle already"):
         load([SHIPPED, tmp_path])
+
+
+@pytest.mark.parametrize("name", ["lifecycle", "rfm"])
+def test_the_schema_for_editors_accepts_the_shipped_files(name: str) -> None:
+    jsonschema.validate(YAML(typ="safe").load(SHIPPED / f"{name}.yaml"), schema.schema())
+
+
+def test_the_schema_refuses_what_no_segments_have() -> None:
+    good = YAML(typ="safe").load(LIFECYCLE)
+    segment = good["segments"][0]
+    wrong = (
+        {"decay": 28},
+        {"segments": [segment]},
+        {"segments": [good["segments"][1], {**segment, "enter": {"visits": {"at_least": 3}}}]},
+        {"segments": [good["segments"][1], {**segment, "enter": []}]},
+        {"kind": "circle"},
+        {"mroe": 1},
+    )
+    for part in wrong:
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**good, **part}, schema.schema())
+
+
+def test_the_schema_lies_beside_the_segments() -> None:
+    assert schema.PATH.read_text(encoding="utf-8") == schema.text(), (
+        "run python -m state.segments.language.schema"
+    )
 
 
 def bought(visitor: str, at: int, revenue: float) -> Document:
