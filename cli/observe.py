@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from pathlib import Path
 from threading import Event
@@ -46,23 +47,31 @@ def main(
     searchable, what scripts/doctor finds; and whether the carts of a synthetic visitor are noticed. Runs
     until Ctrl-C. Exit status: 0 stopped, 2 the port is taken, or an option or a setting is invalid.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    _log()
     with reported_failures():
         settings = load(settings_file, assignments, embedded_settings())
         flink = rest_url or embedded_addresses().get("flink", "http://127.0.0.1:8081")
         observer = Observer(flink, settings, every, canary_every)
         try:
-            server, _ = start_http_server(port, host, observer.registry)
+            start_http_server(port, host, observer.registry)
         except OSError as error:
             raise BadInput(
                 f"port {port} of {host}: {error.strerror}", "choose another with --port"
             ) from error
-    over = Event()
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
-    signal.signal(signal.SIGINT, lambda *_: over.set())
+    # Nothing has to be closed, and a client that looks for a broker would hold the end for ten seconds.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))
     click.echo(f"http://{host}:{port}/metrics")
-    observer.run(over)
-    server.shutdown()
+    observer.run(Event())
+
+
+def _log() -> None:
+    """One line a failed look; the libraries tell each attempt to connect."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    for library in ("kafka", "elastic_transport"):
+        logger = logging.getLogger(library)
+        logger.propagate = False
+        logger.addHandler(logging.NullHandler())
 
 
 if __name__ == "__main__":
