@@ -137,7 +137,7 @@ class Shop:
         """Whether the API knows of an abandoned cart."""
         return any(one["kind"] == "cart_abandoned" for one in self._signals(visitor))
 
-    def _signals(self, visitor: str) -> list[dict[str, Any]]:
+    def _signals(self, visitor: str) -> list[Document]:
         answer = self.http.get(f"{self.api}/v1/visitors/{visitor}", timeout=10)
         return list(answer.json()["signals"])
 
