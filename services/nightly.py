@@ -9,6 +9,7 @@ from pathlib import Path
 from connectors.errors import ModelRefused
 from connectors.models.registry import Registry
 from connectors.models.tables import RELATED, LiveTable, Related
+from connectors.wording import plainly
 
 _LOG = logging.getLogger(__name__)
 
@@ -56,4 +57,4 @@ class NightlyTable:
                 _LOG.info("%s: version %s is in force", RELATED, self.version)
         except (ModelRefused, OSError) as error:
             self.refused += 1
-            _LOG.error("%s is refused, what was before stays in force: %s", RELATED, error)
+            _LOG.error("%s is refused, what was before stays in force: %s", RELATED, plainly(error))

@@ -139,7 +139,7 @@ def test_why_shows_what_was_missing_and_what_was_late(running: Running) -> None:
     wait_until(lambda: bool(running.values(topics.EVENTS_LATE)), 60, "the late view")
     answer = _answer_about_looks(running, "late")
     assert not answer["fired"], answer
-    assert "view-3" in answer["said"] and "came late by 58 s" in answer["said"]
+    assert "view-3" in answer["message"] and "came late by 58 s" in answer["message"]
 
 
 def _look(running: Running, number: int, at_ms: int, arrives_ms: int = 0) -> None:
