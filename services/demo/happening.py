@@ -38,8 +38,8 @@ class Happening:
         for topic, value in messages:
             if topic != topics.EVENTS_RAW.name:
                 self._take_document(topic, orjson.loads(value))
-            elif _HEARTBEAT not in value:
-                self._events.append(orjson.loads(value))
+            elif (event := _event(value)) is not None:
+                self._events.append(event)
                 self.version += 1
 
     def of(self, ids: set[str]) -> dict[str, list[Document]]:
@@ -58,6 +58,19 @@ class Happening:
         if len(documents) > _KEPT:
             documents.pop(next(iter(documents)))
         self.version += 1
+
+
+def _event(value: bytes | None) -> Document | None:
+    """The event; None for heartbeats and for what is none, as anybody may write to the raw topic.
+
+    >>> _event(b'{"event_id": "e"}'), _event(b"[1]"), _event(b"{"), _event(None)
+    ({'event_id': 'e'}, None, None, None)
+    """
+    try:
+        found = orjson.loads(value) if value and _HEARTBEAT not in value else None
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _is_newer(document: Document, before: Document) -> bool:

@@ -134,7 +134,9 @@ def test_a_live_run_serves_the_page_beside_the_generated_shop(tmp_path: Path) ->
         wait_until(lambda: run.shows("a shop's page"), 300, "the page's address")
         url = run.output().split("a shop's page")[1].split()[0]
         wait_until(lambda: run.shows("visitor "), 240, "the first signal")
-        assert requests.get(f"{url}/demo/state", timeout=10).json()["facts"]["cart_timeout_ms"] == 20_000
+        state = requests.get(f"{url}/demo/state", timeout=10)
+        assert state.status_code == 200, state.text
+        assert state.json()["facts"]["cart_timeout_ms"] == 20_000
         assert run.process.wait(180) == 0, run.output()
         run.assert_gone()
 

@@ -54,12 +54,12 @@ class Checkout:
         return dict(json.loads(path.read_text("utf-8"))) if path.exists() else {}
 
     def run(self, words: Words, within_s: float = 90) -> str:
-        """What a command prints; it succeeds."""
+        """What a command prints, with its words for people; it succeeds."""
         done = subprocess.run(
             words, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=within_s
         )
         assert done.returncode == 0, done.stderr
-        return done.stdout
+        return done.stdout + done.stderr
 
     @contextmanager
     def started(self, words: Words, ends_with: tuple[int, ...] = (0,), **variables: str) -> Iterator[Started]:
