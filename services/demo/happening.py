@@ -81,6 +81,15 @@ def _is_newer(document: Document, before: Document) -> bool:
 
 
 def _newest(rows: Iterable[Document], ids: set[str]) -> list[Document]:
-    backwards = reversed(list(rows))
-    found = (row for row in backwards if row.get("visitor_id") in ids or row.get("anonymous_id") in ids)
+    found = (row for row in reversed(list(rows)) if _is_of(row, ids))
     return list(islice(found, _SHOWN))
+
+
+def _is_of(row: Document, ids: set[str]) -> bool:
+    """Whether it is about one of the ids; in the raw topic an id may be anything.
+
+    >>> _is_of({"visitor_id": ["a"], "anonymous_id": "b"}, {"b"}), _is_of({"visitor_id": {}}, {"b"})
+    (True, False)
+    """
+    named = (row.get(name) for name in ("visitor_id", "anonymous_id"))
+    return any(isinstance(one, str) and one in ids for one in named)
