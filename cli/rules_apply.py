@@ -11,7 +11,10 @@ import click
 
 from cli.options import elasticsearch_ends, embedded_settings, reported_failures, settings_options
 from cli.rules_options import (
+    dry_run_option,
     folder_option,
+    history_option,
+    is_lake,
     sweep,
     sweep_option,
     url_option,
@@ -28,13 +31,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @folder_option
-@click.option(
-    "--history",
-    type=click.Path(path_type=Path),
-    help="Events to answer it anew over: JSON lines, plain or .gz, or the folder of a lake. Default: what "
-    "the raw topics of Kafka still keep.",
-)
-@click.option("--dry-run", is_flag=True, help="Only show gained and lost signals.")
+@history_option
+@dry_run_option
 @sweep_option
 @url_option
 @settings_options
@@ -63,7 +61,7 @@ def apply(
         shutil.copy(new.path, alone)
         settings = load_settings(settings_file, assignments, embedded_settings()).replace(rules_dir=alone)
         events = history_of(history, settings)
-        after = rule_change.backfill(events, settings, pace, _is_lake(history))
+        after = rule_change.backfill(events, settings, pace, is_lake(history))
         click.echo(f"ran over {pace}", err=True)
         with elasticsearch_ends(url, settings_file, assignments).client() as client:
             name = new.rule.name
@@ -78,10 +76,6 @@ def apply(
                     f"cut over to {indices[1]}; back with scripts/rules rollback --folder {folder}", err=True
                 )
                 sweep(client, ref, lambda version: version < new.rule.version, seconds)
-
-
-def _is_lake(history: Path | None) -> bool:
-    return history is not None and history.is_dir()
 
 
 def show(name: str, old: Loaded | None, new: Loaded, change: Change, before: Signals, after: Signals) -> None:

@@ -28,6 +28,13 @@ sweep_option = click.option(
     "--sweep-after", "seconds", default=12.0, show_default=True, type=click.FloatRange(0),
     help="Seconds that a running job is given to follow the folder; 0: none runs.",
 )  # fmt: skip
+history_option = click.option(
+    "--history",
+    type=click.Path(path_type=Path),
+    help="Events to answer it anew over: JSON lines, plain or .gz, or the folder of a lake. Default: what "
+    "the raw topics of Kafka still keep.",
+)
+dry_run_option = click.option("--dry-run", is_flag=True, help="Only show gained and lost signals.")
 rules_option = click.option(
     "--rules",
     "folder",
@@ -35,6 +42,11 @@ rules_option = click.option(
     help="Folder of the rules; default: the shipped pack.",
 )
 paths_argument = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+
+
+def is_lake(history: Path | None) -> bool:
+    """Whether the history is a lake, and neither a file nor the topics."""
+    return history is not None and history.is_dir()
 
 
 def sweep(client: Elasticsearch, rule: Document, is_stale: Callable[[int], bool], seconds: float) -> None:

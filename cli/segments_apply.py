@@ -10,7 +10,14 @@ import click
 
 from cli.options import elasticsearch_ends, embedded_settings, reported_failures, settings_options
 from cli.rules_apply import show
-from cli.rules_options import sweep, sweep_option, url_option
+from cli.rules_options import (
+    dry_run_option,
+    history_option,
+    is_lake,
+    sweep,
+    sweep_option,
+    url_option,
+)
 from jobs import ends
 from jobs.offline.rules.folder import SEGMENTS, RulesFolder
 from jobs.offline.rules.history import history_of
@@ -23,12 +30,8 @@ from state.segments.language.cutoffs import FILE
 @click.option(
     "--folder", required=True, type=click.Path(path_type=Path), help="The active segments (segments_dir)."
 )
-@click.option(
-    "--history", type=click.Path(path_type=Path),
-    help="Events to answer it anew over: JSON lines, plain or .gz, or the folder of a lake. Default: what "
-    "the raw topics of Kafka still keep.",
-)  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Only show gained and lost signals.")
+@history_option
+@dry_run_option
 @sweep_option
 @url_option
 @settings_options
@@ -59,8 +62,8 @@ def apply(
         for path in (new.path, *kept, *folder.glob(FILE)):
             shutil.copy(path, alone)
         settings = load_settings(settings_file, assignments, embedded_settings())
-        events, is_lake = history_of(history, settings)(), history is not None and history.is_dir()
-        after = segment_change.backfill(events, Path(alone), settings, pace, is_lake)
+        events, of_lake = history_of(history, settings)(), is_lake(history)
+        after = segment_change.backfill(events, Path(alone), settings, pace, of_lake)
         click.echo(f"answered anew over {pace}", err=True)
         with elasticsearch_ends(url, settings_file, assignments).client() as client:
             name, version = new.rule.name, new.rule.version

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -66,26 +66,43 @@ def load(paths: Iterable[Path]) -> list[Loaded]:
     Raises:
         BadRule: a file is refused, or two rules do not go together; all that is wrong is in the message.
     """
+    return gathered(paths, "rule", load_file, _together)
+
+
+def gathered(
+    paths: Iterable[Path],
+    what: str,
+    load_one: Callable[[Path], Loaded],
+    conflicts: Callable[[list[Loaded]], Iterable[str]],
+) -> list[Loaded]:
+    """What files and folders' `*.yaml` hold, in order of name.
+
+    Args:
+        paths: files and folders.
+        what: a folder must hold, for words.
+        load_one: reads a file, or raises BadRule.
+        conflicts: why some of them do not go together.
+
+    Raises:
+        BadRule: a file is refused, or there is a conflict; all that is wrong is in the message.
+    """
     loaded, wrong = [], []
-    for path in _files(paths):
+    for path in _files(paths, what):
         try:
-            loaded.append(load_file(path))
+            loaded.append(load_one(path))
         except BadRule as error:
             wrong.append(error.message)
-    wrong += _together(loaded)
+    wrong += conflicts(loaded)
     if wrong:
         raise BadRule("\n".join(wrong))
     return sorted(loaded, key=lambda one: str(one.rule.name))
 
 
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
+def _files(paths: Iterable[Path], what: str) -> Iterator[Path]:
     for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        found = sorted(path.glob("*.yaml"))
+        found = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
         if not found:
-            raise BadRule(f"{path}: no rule (*.yaml) in this folder", "name another one")
+            raise BadRule(f"{path}: no {what} (*.yaml) in this folder", "name another one")
         yield from found
 
 

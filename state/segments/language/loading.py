@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from connectors.contracts import yaml_files
 from connectors.contracts.errors import BadRule
 from connectors.contracts.yaml_files import line, plain
-from state.rules.language.loading import Loaded
+from state.rules.language.loading import Loaded, gathered
 from state.segments.language.model import KINDS, Segmentation
 
 SHIPPED = Path(__file__).parents[1]
@@ -44,24 +44,7 @@ def load(paths: Iterable[Path]) -> list[Loaded]:
     Raises:
         BadRule: a file is refused, or two do not go together; all that is wrong is in the message.
     """
-    loaded, wrong = [], []
-    for path in _files(paths):
-        try:
-            loaded.append(load_file(path))
-        except BadRule as error:
-            wrong.append(error.message)
-    wrong += _together(loaded)
-    if wrong:
-        raise BadRule("\n".join(wrong))
-    return sorted(loaded, key=lambda one: str(one.rule.name))
-
-
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
-    for path in paths:
-        found = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
-        if not found:
-            raise BadRule(f"{path}: no segments (*.yaml) in this folder", "name another one")
-        yield from found
+    return gathered(paths, "segments", load_file, _together)
 
 
 def _together(loaded: list[Loaded]) -> Iterator[str]:
