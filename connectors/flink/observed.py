@@ -22,17 +22,12 @@ class ObservedFlink(FlinkRest):
 
     def failures(self, job_id: str) -> list[tuple[int, str]]:
         """(epoch milliseconds, what happened) of each failure, the newest first."""
-        history = self._get(f"/jobs/{job_id}/exceptions", {"maxExceptions": "20"})["exceptionHistory"]
-        return [(int(each["timestamp"]), _root(str(each["stacktrace"]))) for each in history["entries"]]
+        return [(int(each["timestamp"]), _root(str(each["stacktrace"]))) for each in self._failures(job_id)]
 
     def inputs(self, job_id: str) -> dict[str, list[str]]:
         """Ids of the vertices before each vertex."""
         nodes = self._get(f"/jobs/{job_id}/plan")["plan"]["nodes"]
         return {node["id"]: [each["id"] for each in node.get("inputs", [])] for node in nodes}
-
-    def checkpoints(self, job_id: str) -> dict[str, Any]:
-        """Counts and the latest ones, as Flink gives them."""
-        return dict(self._get(f"/jobs/{job_id}/checkpoints"))
 
     def checkpoint_interval_ms(self, job_id: str) -> int:
         """How often a checkpoint is begun."""

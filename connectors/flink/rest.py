@@ -198,8 +198,11 @@ class FlinkRest:
 
     def exceptions(self, job_id: str) -> list[str]:
         """Stack traces of the job's failures, the newest first."""
+        return [str(entry["stacktrace"]) for entry in self._failures(job_id)]
+
+    def _failures(self, job_id: str) -> list[dict[str, Any]]:
         history = self._get(f"/jobs/{job_id}/exceptions", {"maxExceptions": "20"})["exceptionHistory"]
-        return [str(entry["stacktrace"]) for entry in history["entries"]]
+        return list(history["entries"])
 
     def restarts(self, job_id: str) -> int:
         """How often the job was restarted: the most often restarted of its tasks counts.
@@ -212,8 +215,12 @@ class FlinkRest:
 
     def latest_checkpoint(self, job_id: str) -> str | None:
         """Path of the newest completed checkpoint, None before the first."""
-        latest = self._get(f"/jobs/{job_id}/checkpoints")["latest"]["completed"]
+        latest = self.checkpoints(job_id)["latest"]["completed"]
         return str(latest["external_path"]) if latest else None
+
+    def checkpoints(self, job_id: str) -> dict[str, Any]:
+        """Counts and the latest ones, as Flink gives them."""
+        return dict(self._get(f"/jobs/{job_id}/checkpoints"))
 
     def taskmanagers(self) -> dict[str, int]:
         """Slots of each TaskManager the cluster knows, by its id; a lost one stays for some seconds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -163,6 +164,16 @@ class Finding:
             "action": action,
             "page": _PAGES + page,
         }
+
+
+CLOCK_MS = 5_000  # that clocks may differ by
+
+
+def skewed(where: str, clock_ms: int, now_ms: int) -> Iterator[Finding]:
+    """Whether a server's clock is far from this machine's."""
+    ahead_ms = clock_ms - now_ms
+    if abs(ahead_ms) > CLOCK_MS:
+        yield Finding("clock_skew", where, f"{ahead_ms / 1000:+.0f} s from this machine's clock")
 
 
 _HARM = {cause: place for place, cause in enumerate(CAUSES)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import requests
 from elastic_transport import TransportError
@@ -80,7 +79,7 @@ def _flink(rest_url: str) -> flink.Cluster | Finding:
     try:
         return looking_at_flink.look(ObservedFlink(rest_url))
     except (requests.RequestException, FlinkRequestFailed) as error:
-        return Finding("flink_unreachable", rest_url, _reason(error))
+        return Finding("flink_unreachable", rest_url, plainly(error))
 
 
 def _index(settings: Settings) -> index.Indices | Finding:
@@ -88,7 +87,3 @@ def _index(settings: Settings) -> index.Indices | Finding:
         return index.look(ends.elasticsearch(settings).client())
     except (ApiError, TransportError) as error:
         return Finding("index_unreachable", settings.elasticsearch_url, plainly(error))
-
-
-def _reason(error: Any) -> str:
-    return error.message if isinstance(error, FlinkRequestFailed) else plainly(error)

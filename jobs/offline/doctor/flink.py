@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.offline.doctor.causes import Finding
+from jobs.offline.doctor.causes import Finding, skewed
 
 Json = dict[str, Any]
 NEEDED = ("footfall-suite", "footfall-visitors")  # one of them makes the signals
 LONG_AGO_MS = 15 * 60_000  # a restart that is older is history
-CLOCK_MS = 5_000
 _CHECKPOINT_INTERVALS, _LEAST_CHECKPOINT_MS = 5, 60_000
 _PRESSED, _BUSY, _COLLECTING = 0.5, 0.8, 0.1
-_ENDED_WELL = frozenset({"FINISHED", "CANCELED"})
 
 
 @dataclass
@@ -67,12 +65,11 @@ def judge(cluster: Cluster, version: str, settings: dict[str, str]) -> Iterator[
     """
     if not cluster.collecting:
         yield Finding("no_workers", "Flink", "0 TaskManagers")
-    running = {job.name for job in cluster.jobs if job.state not in _ENDED_WELL}
+    running = {job.name for job in cluster.jobs}
     if not running & set(NEEDED):
         yield Finding("job_missing", "Flink", f"jobs: {', '.join(sorted(running)) or 'none'}")
-    if cluster.clock_ms is not None and abs(cluster.clock_ms - cluster.now_ms) > CLOCK_MS:
-        ahead = (cluster.clock_ms - cluster.now_ms) / 1000
-        yield Finding("clock_skew", "Flink's JobManager", f"{ahead:+.0f} s from this machine's clock")
+    if cluster.clock_ms is not None:
+        yield from skewed("Flink's JobManager", cluster.clock_ms, cluster.now_ms)
     for worker, share in cluster.collecting.items():
         if share > _COLLECTING:
             yield Finding("collecting", worker, f"{share:.0%} of the time")
@@ -127,7 +124,7 @@ def _shares(job: Job, name: str) -> dict[str, float]:
     }
 
 
-_COUNTERS = {
+COUNTERS = {
     "numLateRecordsDropped": "late_dropped",
     "rules.refused": "rules_refused",
     "scoring.refused": "model_refused",
@@ -136,7 +133,7 @@ _COUNTERS = {
 
 
 def _of_counters(job: Job) -> Iterator[Finding]:
-    for name, cause in _COUNTERS.items():
+    for name, cause in COUNTERS.items():
         if count := job.counters.get(name, 0):
             yield Finding(cause, job.name, f"{name}: {count}")
 

@@ -11,10 +11,10 @@ from elasticsearch import Elasticsearch
 
 from connectors.elasticsearch.indices import INDICES, Index, mappings
 from jobs.offline.audit import books
-from jobs.offline.doctor.causes import Finding
+from jobs.offline.doctor.causes import Finding, skewed
 
 Json = dict[str, Any]
-_CLOCK_MS, _SHOWN = 5_000, 5
+_SHOWN = 5
 _WINDOWS = 5_000  # four days of four partitions
 
 
@@ -63,9 +63,7 @@ def judge(facts: Indices) -> Iterator[Finding]:
     """What is wrong of it."""
     if facts.health == "red":
         yield Finding("index_red", "Elasticsearch", "health is red")
-    if abs(facts.clock_ms - facts.now_ms) > _CLOCK_MS:
-        ahead = (facts.clock_ms - facts.now_ms) / 1000
-        yield Finding("clock_skew", "a node of Elasticsearch", f"{ahead:+.0f} s from this machine's clock")
+    yield from skewed("a node of Elasticsearch", facts.clock_ms, facts.now_ms)
     for index in INDICES:
         found = facts.found.get(index.alias)
         if found is None:

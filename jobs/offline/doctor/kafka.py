@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from connectors.contracts import topics
-from jobs.offline.doctor.causes import Finding
+from jobs.offline.doctor.causes import CLOCK_MS, Finding
 
 SPAN_MS = 10 * 60_000  # what is lately
 RAW, REJECTED, LATE = topics.EVENTS_RAW.name, topics.EVENTS_REJECTED.name, topics.EVENTS_LATE.name
@@ -15,7 +15,6 @@ FAILURES = topics.INDEX_FAILURES.name
 _ENOUGH = 200  # messages; of fewer a share says nothing
 _MANY_REJECTED, _MANY_LATE, _SKEWED = 0.05, 0.05, 3.0
 _LAG_S, _QUIET_S = 60.0, 60.0
-_CLOCK_MS = 5_000
 
 
 @dataclass
@@ -75,7 +74,7 @@ def _of_input(traffic: Traffic) -> Iterator[Finding]:
         return
     if not traffic.comes_in():
         yield Finding("no_input", RAW, f"nothing for {(traffic.now_ms - newest) / 1000:.0f} s")
-    if newest - traffic.now_ms > _CLOCK_MS:
+    if newest - traffic.now_ms > CLOCK_MS:
         ahead = (newest - traffic.now_ms) / 1000
         yield Finding(
             "clock_skew", f"a producer of {RAW}", f"its newest record is {ahead:.0f} s ahead of this clock"

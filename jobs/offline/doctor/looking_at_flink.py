@@ -7,10 +7,10 @@ from collections import Counter
 from typing import Any
 
 from connectors.flink.observed import ObservedFlink
-from jobs.offline.doctor.flink import Cluster, Job
+from jobs.offline.doctor.flink import COUNTERS, Cluster, Job
 
 LOOK_S = 3.0  # between two looks at what only grows
-_COUNTED = ("numLateRecordsDropped", "rules.refused", "scoring.refused", "scoring.taken_back")
+_COUNTED = tuple(COUNTERS)
 _COLLECTED = "Status.JVM.GarbageCollector.All.Time"
 _ENDED_WELL = frozenset({"FINISHED", "CANCELED"})
 _AT_ONCE = 20
