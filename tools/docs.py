@@ -14,6 +14,7 @@ import click
 from stack.environments import in_docs
 from stack.package import ROOT
 from tools.options import CONTEXT
+from tools.tracked import tracked
 
 _WORK = ROOT / ".footfall" / "site"
 _INDEX = "docs/README.md"
@@ -100,10 +101,7 @@ def _from_root(path: str) -> str:
 
 
 def _pages() -> list[str]:
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *_SHOWN]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    shown = (path for path in listed.splitlines() if not path.startswith(_LEFT_OUT))
-    return [path for path in shown if (ROOT / path).is_file()]
+    return [path for path in tracked(*_SHOWN) if not path.startswith(_LEFT_OUT)]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from cli.submit import JOBS
 from connectors.models.registry import Registry
 from stack.package import PACKAGES, ROOT, pack
+from tools.tracked import tracked as tracked
 
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_COMMAND_LINES = 350, 60, 120
 # What the engine may import beside contracts: libraries that do no I/O. Who of ours imports whom: pyproject.toml.
@@ -22,13 +22,6 @@ YAML = ("state/rules/", "state/segments/language/", "state/triggers/actions.py")
 # Modules whose VIEWS are statements: the jobs, and the stages that only stand inside of them.
 SQL = ROOT / "jobs" / "sql"
 STAGES = [job for job in JOBS if job != "suite"] + ["read", "devices", "ledger"]
-
-
-def tracked(*patterns: str) -> list[str]:
-    """Paths of tracked and of new files, relative to the checkout."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return [path for path in listed.splitlines() if (ROOT / path).is_file()]
 
 
 SOURCES = tracked("*.py")
