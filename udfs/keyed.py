@@ -17,7 +17,7 @@ from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import MapStateDescriptor
 
 from state.bucket import Bucket, Counts, Live
-from state.logic import FINAL, NEVER, Logic, Out, SourcePosition
+from state.logic import NEVER, Logic, Out, SourcePosition
 from state.pieces import taken_in_pieces
 
 END_OF_TIME = (1 << 63) - 1  # the watermark behind the last element of a bounded read
@@ -115,7 +115,7 @@ class Keyed(KeyedProcessFunction):  # type: ignore[misc]
         due = self._buckets[number].next_due()
         if due >= NEVER:
             return
-        at = min((due // self._slice_ms + 1) * self._slice_ms - 1, FINAL)
+        at = (due // self._slice_ms + 1) * self._slice_ms - 1
         if at < self._timers.get(number, NEVER):
             self._timers[number] = at
             ctx.timer_service().register_event_time_timer(at)
