@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import orjson
@@ -29,6 +29,7 @@ from stack.processes import ManagedProcess
 from tests.deploy.bare_root import BareRoot
 from tools import manifests
 
+CHECKPOINTS = PurePosixPath("/tmp", "checkpoints")  # in the root
 VARIABLE = "FOOTFALL_BARE_ROOT"
 FOLDER = os.environ.get(VARIABLE)
 pytestmark = pytest.mark.skipif(
@@ -121,7 +122,7 @@ def test_the_suite_runs_in_application_mode(tmp_path: Path) -> None:
                 writer.write(topics.EVENTS_RAW.name, event(int(time.time() * 1000)), partition=0)
                 writer.flush(10)
             until(lambda: sum(end_offsets(servers, topics.EVENTS_VALID.name).values()), 60)
-            assert until(lambda: flink.latest_checkpoint(job), 90).startswith("file:/tmp/footfall/")
+            assert until(lambda: flink.latest_checkpoint(job), 90).startswith(f"file:{CHECKPOINTS}/")
             assert flink.restarts(job) == 0
             assert beating.wait(60) == 0
 
@@ -200,7 +201,7 @@ def write_configuration(folder: Path) -> int:
         "blob.server.port": blob, "taskmanager.host": LOOPBACK, "taskmanager.data.port": data, "taskmanager.rpc.port": calls,
         # Two processes share what is a pod for each on Kubernetes.
         "metrics.reporter.prom.port": f"{min(metrics, more)}-{max(metrics, more)}",
-        "execution.checkpointing.dir": "file:///tmp/footfall/checkpoints", "execution.checkpointing.interval": "5 s",
+        "execution.checkpointing.dir": f"file://{CHECKPOINTS}", "execution.checkpointing.interval": "5 s",
     }  # fmt: skip
     flink_config.write_conf_dir(folder, {})
     with (folder / "config.yaml").open("w") as stream:
